@@ -1,0 +1,145 @@
+/** The design as a test: imports point inward, and each third-party library enters through one file. */
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, relative, resolve } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+const SRC = resolve(import.meta.dirname, '../src');
+
+/** What each folder of src may import besides itself. `errors.ts` and `ports.ts` are open to all. */
+const MAY_IMPORT: Record<string, string[]> = {
+  bytes: [],
+  image: ['bytes'],
+  products: ['bytes'],
+  trust: ['bytes', 'image', 'products'],
+  admission: ['bytes', 'image', 'products', 'trust'],
+  protocol: ['bytes'],
+  upgrade: ['bytes', 'image', 'products', 'admission', 'protocol'],
+  config: ['bytes', 'products'],
+  transport: ['bytes', 'protocol'],
+  virtual: ['bytes', 'image', 'trust', 'protocol', 'config'],
+  gateway: [
+    'bytes',
+    'image',
+    'products',
+    'trust',
+    'admission',
+    'protocol',
+    'upgrade',
+    'config',
+    'transport',
+  ],
+  cli: [
+    'bytes',
+    'image',
+    'products',
+    'trust',
+    'admission',
+    'protocol',
+    'upgrade',
+    'config',
+    'transport',
+    'gateway',
+    'virtual',
+  ],
+};
+
+/** Folders that know no operating system: no node: module, clock, timer, randomness, process or console. */
+const PURE = ['bytes', 'image', 'products', 'trust', 'admission', 'protocol', 'upgrade'];
+const PURE_EXCEPTION: Record<string, string[]> = { trust: ['node:crypto'] };
+const IMPURE_NAMES =
+  /\b(Date\.now|new Date\(\)|setTimeout|setInterval|setImmediate|Math\.random|process\.|console\.|performance\.)/;
+
+interface Import {
+  file: string;
+  folder: string;
+  target: string;
+}
+
+const sources = globSync('**/*.ts', { cwd: SRC }).map((path) => path.replaceAll('\\', '/'));
+const imports: Import[] = sources.flatMap((file) => {
+  const text = withoutComments(readFileSync(resolve(SRC, file), 'utf8'));
+  const folder = file.includes('/') ? file.slice(0, file.indexOf('/')) : '';
+  const targets = [...text.matchAll(/(?:\bfrom|\bimport\(?)\s*'([^']+)'/g)].map(
+    (match) => match[1]!,
+  );
+  return targets.map((target) => ({ file, folder, target }));
+});
+
+test('every folder of src has a place in the layers', () => {
+  const folders = new Set(
+    sources.filter((file) => file.includes('/')).map((file) => file.split('/')[0]!),
+  );
+  assert.equal(
+    [...folders].filter((folder) => !(folder in MAY_IMPORT)),
+    [],
+  );
+});
+
+test('imports point inward', () => {
+  const wrong = imports
+    .filter(({ target, folder }) => target.startsWith('.') && folder !== '')
+    .map((entry) => ({
+      ...entry,
+      to: relative(SRC, resolve(SRC, dirname(entry.file), entry.target)),
+    }))
+    .filter(({ folder, to }) => {
+      if (to === 'errors.ts' || to === 'ports.ts') return false;
+      const toFolder = to.split('/')[0]!;
+      return toFolder !== folder && !MAY_IMPORT[folder]!.includes(toFolder);
+    })
+    .map(({ file, to }) => `${file} imports ${to}`);
+  assert.equal(wrong, []);
+});
+
+test('one protocol does not know another', () => {
+  const wrong = imports
+    .filter(({ file, target }) => file.startsWith('protocol/') && target.startsWith('.'))
+    .map(({ file, target }) => ({ file, to: relative(SRC, resolve(SRC, dirname(file), target)) }))
+    .filter(({ file, to }) => {
+      const own = file.split('/').slice(0, 2).join('/');
+      return to.startsWith('protocol/') && to !== 'protocol/machine.ts' && !to.startsWith(own);
+    });
+  assert.equal(wrong, []);
+});
+
+test('the inner folders know no operating system', () => {
+  const wrong = imports
+    .filter(({ folder, target }) => PURE.includes(folder) && !target.startsWith('.'))
+    .filter(({ folder, target }) => !PURE_EXCEPTION[folder]?.includes(target))
+    .map(({ file, target }) => `${file} imports ${target}`);
+  for (const file of sources.filter((path) => PURE.includes(path.split('/')[0]!))) {
+    const found = withoutComments(readFileSync(resolve(SRC, file), 'utf8')).match(IMPURE_NAMES);
+    if (found) wrong.push(`${file} uses ${found[1]}`);
+  }
+  assert.equal(wrong, []);
+});
+
+test('each third-party library enters through one file', () => {
+  const doors = new Map<string, Set<string>>();
+  for (const { file, target } of imports) {
+    if (target.startsWith('.') || target.startsWith('node:')) continue;
+    const name = target
+      .split('/')
+      .slice(0, target.startsWith('@') ? 2 : 1)
+      .join('/');
+    doors.set(name, (doors.get(name) ?? new Set()).add(file));
+  }
+  const wrong = [...doors]
+    .filter(([, files]) => files.size > 1)
+    .map(([name, files]) => `${name}: ${[...files].join(', ')}`);
+  assert.equal(wrong, []);
+});
+
+test('nothing of ours imports zigbee-on-host', () => {
+  assert.equal(
+    imports.filter(({ target }) => target.includes('zigbee-on-host')),
+    [],
+  );
+});
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '');
+}
+
+test.run();

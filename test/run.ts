@@ -1,0 +1,126 @@
+/**
+ * Runs the test files, each in a process of its own, with a wall limit, and counts what they say.
+ *
+ * uvu alone would let a file without `.run()` pass, hang on a live handle for ever, and end all files
+ * on one stray rejection. Here a file that ran no test, ended without its summary, or outlived its
+ * limit is a failure. The last line is `N passed, N failed, N skipped`.
+ *
+ *   node test/run.ts [--all] [FILTER ...]
+ */
+import { spawn } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { relative, resolve } from 'node:path';
+
+/** Folders whose tests take longer than the quick check allows. */
+const SLOW_FOLDERS = ['test/e2e/', 'test/sweep/', 'test/interop/', 'test/sim/'];
+const QUICK_LIMIT_MS = 60_000;
+const SLOW_LIMIT_MS = 600_000;
+
+interface FileResult {
+  file: string;
+  passed: number;
+  failed: number;
+  skipped: number;
+  wallMs: number;
+  output: string;
+}
+
+const root = resolve(import.meta.dirname, '..');
+const filters = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+const all = process.argv.includes('--all') || filters.length > 0;
+const files = globSync('test/**/*.test.ts', { cwd: root })
+  .map((path) => path.replaceAll('\\', '/'))
+  .filter((path) => all || !isSlow(path))
+  .filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)))
+  .sort((a, b) => Number(isSlow(b)) - Number(isSlow(a)) || a.localeCompare(b));
+
+const queue = [...files];
+const totals = { passed: 0, failed: 0, skipped: 0 };
+await Promise.all(Array.from({ length: Math.min(availableParallelism(), 4) }, worker));
+if (files.length === 0) {
+  console.log(`no test file matches ${filters.join(' ') || 'test/**/*.test.ts'}`);
+  totals.failed = 1;
+}
+console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
+process.exitCode = totals.failed > 0 ? 1 : 0;
+
+async function worker(): Promise<void> {
+  for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+    const result = await runFile(file);
+    totals.passed += result.passed;
+    totals.failed += result.failed;
+    totals.skipped += result.skipped;
+    report(result);
+  }
+}
+
+function report(result: FileResult): void {
+  const counts = `${result.passed} passed${result.failed ? `, ${result.failed} FAILED` : ''}${result.skipped ? `, ${result.skipped} skipped` : ''}`;
+  console.log(
+    `${result.failed ? 'FAIL' : ' ok '} ${result.file}  ${counts}  ${(result.wallMs / 1000).toFixed(1)} s`,
+  );
+  const notable = result.failed
+    ? result.output
+    : result.output
+        .split('\n')
+        .filter((line) => /^(SKIP|SEED|NOTE) /.test(line))
+        .join('\n');
+  if (notable.trim() !== '') console.log(notable.replace(/^/gm, '      '));
+}
+
+function runFile(file: string): Promise<FileResult> {
+  const startedMs = performance.now();
+  const limitMs = isSlow(file) ? SLOW_LIMIT_MS : QUICK_LIMIT_MS;
+  return new Promise((done) => {
+    const child = spawn(process.execPath, ['--expose-gc', resolve(root, file)], {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+      env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined },
+    });
+    let output = '';
+    let timedOut = false;
+    const collect = (chunk: Buffer) => {
+      output += chunk.toString();
+    };
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    const limit = setTimeout(() => {
+      timedOut = true;
+      kill(child.pid);
+    }, limitMs);
+    child.on('close', (code, signal) => {
+      clearTimeout(limit);
+      kill(child.pid);
+      const count = (word: string) =>
+        Number(output.match(new RegExp(`^ +${word}: +(\\d+)`, 'm'))?.[1] ?? Number.NaN);
+      const total = count('Total');
+      const passed = count('Passed') || 0;
+      const skipped = count('Skipped') || 0;
+      let failed = Number.isNaN(total) ? 1 : total - passed;
+      if (timedOut) output += `\nthe file outlived its limit of ${limitMs / 1000} s\n`;
+      else if (Number.isNaN(total))
+        output += `\nthe file ended (code ${code}, signal ${signal}) without a summary\n`;
+      else if (total + skipped === 0) output += '\nthe file ran no test: is .run() missing?\n';
+      if (timedOut || total + skipped === 0 || (code !== 0 && failed === 0))
+        failed = Math.max(failed, 1);
+      const wallMs = performance.now() - startedMs;
+      done({ file: relative(root, resolve(root, file)), passed, failed, skipped, wallMs, output });
+    });
+  });
+}
+
+/** A file's children die with it: each runs in a process group of its own. */
+function kill(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // the group is already gone
+  }
+}
+
+function isSlow(file: string): boolean {
+  return SLOW_FOLDERS.some((folder) => file.startsWith(folder));
+}
