@@ -1,0 +1,110 @@
+/**
+ * What the OTA server keeps for one device: the assignment it was given, and the numbers it counts and
+ * awaits. Nothing an answer to a block request depends on is here but the assignment.
+ */
+import { BLOCK_BYTES_MAX } from './block-response.ts';
+import type { ImageTriple } from './codec.ts';
+
+export type Activation = { when: 'now' } | { when: 'held' } | { when: 'at'; atMs: number };
+
+export interface Assignment {
+  /** The OTA file from its identifier on, shared by all devices it is assigned to; never written. */
+  image: Uint8Array;
+  /** What the device is to call it: the header's, with wildcards replaced by the device's own. */
+  triple: ImageTriple;
+  /** False until admission has seen the device: then no offer and no block leaves. */
+  authorised: boolean;
+  /** Whether this device's earlier partial download is known to be of this very content. */
+  resumable: boolean;
+  activation: Activation;
+  /** Least time between two blocks, ms; 0 is as fast as the device asks. */
+  blockPeriodMs: number;
+  /** Pace by delaying answers (any device obeys) or by the device's own block period attribute. */
+  paceBy: 'delay' | 'block-period';
+  /** Silence that is an event, ms. */
+  stallMs: number;
+  /** The most data in one block for this device. */
+  blockBytesMax: number;
+}
+
+export interface DeviceFacts extends ImageTriple {
+  hardwareVersion: number | undefined;
+}
+
+export type OtaServerEvent =
+  | {
+      kind: 'query';
+      device: number;
+      facts: DeviceFacts;
+      answer: 'offered' | 'deferred' | 'no-image' | 'running-already';
+    }
+  /** The device asks for blocks of an assignment that is not authorised yet. */
+  | { kind: 'asks-unauthorised'; device: number; offset: number }
+  | { kind: 'started'; device: number; offset: number }
+  /** It went on with content this gateway cannot vouch for and was told to drop it. */
+  | { kind: 'partial-dropped'; device: number; offset: number }
+  /** It asks for a file that is not assigned to it. */
+  | { kind: 'foreign-request'; device: number; triple: ImageTriple }
+  | { kind: 'downloaded'; device: number; answer: 'now' | 'held' | 'at' | 'aborted' }
+  | { kind: 'ended'; device: number; status: number }
+  | { kind: 'answered'; device: number; command: number; status: number }
+  | { kind: 'stalled'; device: number; silentMs: number };
+
+/** One frame to send. The object and its bytes belong to the machine and change with the next call. */
+export interface OtaTransmit {
+  device: number;
+  bytes: Uint8Array;
+}
+
+/** What is known of one download; a snapshot is written into the caller's object. */
+export interface OtaProgress {
+  /** One past the last byte the device has asked for and been sent. */
+  sentBytes: number;
+  totalBytes: number;
+  blocks: number;
+  repeats: number;
+  lastRequestMs: number;
+  blockBytes: number;
+  parked: boolean;
+}
+
+export const PENDING = { none: 0, block: 1, page: 2 } as const;
+
+/** All numbers a block touches; small integers, and times that start as non-integers to stay unboxed. */
+export class Session {
+  assignment: Assignment | undefined = undefined;
+  image: Uint8Array = new Uint8Array(0);
+  imageBytes = 0;
+  /** Manufacturer and image type, and file version, as the 32-bit signed integers of the frame. */
+  wireKind = 0;
+  wireVersion = 0;
+  plain = false;
+  started = false;
+  aborting = false;
+  blockBytesMax = BLOCK_BYTES_MAX;
+  sentBytes = 0;
+  lastOffset = -1;
+  lastBytes = 0;
+  /** The largest block the device is known to have taken. */
+  provenBytes = 0;
+  repeatRun = 0;
+  blocks = 0;
+  repeats = 0;
+  pending: number = PENDING.none;
+  pendingOffset = 0;
+  pendingBytes = 0;
+  pendingSequence = 0;
+  pageEnd = 0;
+  pageSpacingMs = 0;
+  periodSent = false;
+  periodRefused = false;
+  stallReported = false;
+  querySequence = -1;
+  query: DeviceFacts | undefined = undefined;
+  lastRequestMs = Number.NaN;
+  lastBlockMs = Number.NaN;
+  dueMs = Number.POSITIVE_INFINITY;
+  parkedUntilMs = Number.NEGATIVE_INFINITY;
+  queryDueMs = Number.POSITIVE_INFINITY;
+  activateDueMs = Number.POSITIVE_INFINITY;
+}
