@@ -1,0 +1,84 @@
+/**
+ * May this image go to this device, now? One pure function of facts and time.
+ *
+ * Every rule is asked, so that a person sees all reasons at once; the first refusal in rule order gives
+ * the decision its name. What the device has not said yet makes the decision conditional: admitted as far
+ * as is known, to be decided again when the pending facts arrive and before a byte is sent.
+ */
+import type { AdmissionFacts } from './facts.ts';
+import { type Outcome, type PendingFact, RULES, type RuleId, type RuleText } from './rules.ts';
+
+export interface Finding {
+  ruleId: RuleId;
+  outcome: Outcome;
+  expected?: string;
+  actual?: string;
+  next?: string;
+}
+
+export interface Decision {
+  verdict: 'admitted' | 'refused';
+  /** Of the first refusal. */
+  ruleId?: RuleId;
+  /** Admitted only as far as is known: `pending` says what is not. */
+  conditional: boolean;
+  pending: PendingFact[];
+  /** One for each rule, in rule order. */
+  findings: Finding[];
+  decidedAtMs: number;
+}
+
+export function decideAdmission(facts: AdmissionFacts, nowMs: number): Decision {
+  const { image } = facts;
+  if (!image.ok) return unreadable(image, nowMs);
+  const pending = new Set<PendingFact>();
+  const findings = RULES.map((rule): Finding => {
+    const { pending: waitsFor, ...verdict } = rule.check(image, facts, nowMs);
+    if (waitsFor !== undefined) pending.add(waitsFor);
+    return { ruleId: rule.id, ...verdict };
+  });
+  const refused = findings.find(({ outcome }) => outcome === 'refuse');
+  return {
+    verdict: refused ? 'refused' : 'admitted',
+    ...(refused ? { ruleId: refused.ruleId } : {}),
+    conditional: !refused && pending.size > 0,
+    pending: [...pending],
+    findings,
+    decidedAtMs: nowMs,
+  };
+}
+
+/** The rules as they are asked, for printing. */
+export function rules(): RuleText[] {
+  return RULES.map(({ id, text, source, confidence, siteMayChange }) => ({
+    id,
+    text,
+    source,
+    confidence,
+    siteMayChange,
+  }));
+}
+
+function unreadable(
+  image: Exclude<AdmissionFacts['image'], { ok: true }>,
+  nowMs: number,
+): Decision {
+  const { code, message, expected, actual, next, offset } = image;
+  const place = offset === undefined ? '' : ` (offset ${offset})`;
+  const first: Finding = {
+    ruleId: 'image.readable',
+    outcome: 'refuse',
+    expected: expected ?? 'an image that can be read',
+    actual: `${code}: ${message}${actual === undefined ? '' : ` Found ${actual}`}${place}`,
+    ...(next === undefined ? {} : { next }),
+  };
+  const rest = RULES.slice(1).map(({ id }): Finding => ({ ruleId: id, outcome: 'not-applicable' }));
+  return {
+    verdict: 'refused',
+    ruleId: 'image.readable',
+    conditional: false,
+    pending: [],
+    findings: [first, ...rest],
+    decidedAtMs: nowMs,
+  };
+}
