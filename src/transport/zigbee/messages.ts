@@ -1,0 +1,140 @@
+/**
+ * What the gateway and a coordinator's worker process say to each other. One worker a coordinator, since
+ * zigbee-herdsman keeps its maps in module state. Blocks never cross: the image is opened by the worker,
+ * and checked there against the digest the decision was made on.
+ */
+
+import type { ImageTriple } from '../../protocol/zcl-ota/codec.ts';
+import type { Activation } from '../../protocol/zcl-ota/session.ts';
+
+export interface CoordinatorOptions {
+  adapter: 'zstack' | 'ember' | 'deconz' | 'zigate' | 'zboss' | 'zoh';
+  /** Serial path or tcp://host:port. */
+  port: string;
+  baudRate: number;
+  rtscts: boolean;
+  panId: number;
+  /** 16 hexadecimal digits. */
+  extendedPanId: string;
+  channel: number;
+  /** 32 hexadecimal digits. */
+  networkKey: string;
+  /** Where the driver keeps its database and backup. */
+  stateFolder: string;
+  inFlightMax: number | undefined;
+}
+
+/** What a device said of itself; `undefined` where it did not. */
+export interface DeviceReading {
+  manufacturerName: string | undefined;
+  modelIdentifier: string | undefined;
+  /** Basic cluster, software build: the firmware version as text. */
+  softwareBuild: string | undefined;
+  /** OTA cluster, client side. */
+  currentFileVersion: number | undefined;
+  downloadedFileVersion: number | undefined;
+  imageUpgradeStatus: number | undefined;
+  fileOffset: number | undefined;
+  /** 1 where the device never activates by itself. */
+  upgradeTimeoutPolicy: number | undefined;
+}
+
+export interface AssignRequest {
+  eui64: string;
+  endpoint: number;
+  imagePath: string;
+  /** Where the OTA image stands in the file. */
+  imageOffset: number;
+  imageBytes: number;
+  /** SHA-256 of those bytes, as hex: what the decision was made on. */
+  sha256: string;
+  triple: ImageTriple;
+  authorised: boolean;
+  resumable: boolean;
+  activation: Activation;
+  blockPeriodMs: number;
+  stallMs: number;
+}
+
+/** Method -> [parameters, result]. */
+export interface Methods {
+  open: [CoordinatorOptions, OpenResult];
+  /** Known devices of the network, by EUI-64. */
+  devices: [Record<string, never>, KnownDevice[]];
+  join: [{ eui64s: string[]; installCodes: string[]; timeoutMs: number }, { missing: string[] }];
+  read: [{ eui64: string; endpoint: number; timeoutMs: number }, DeviceReading];
+  assign: [AssignRequest, Record<string, never>];
+  authorise: [{ eui64: string }, Record<string, never>];
+  notify: [{ eui64: string; payloadType: 0 | 1 | 2 | 3 }, Record<string, never>];
+  activate: [{ eui64: string; activation: Activation }, Record<string, never>];
+  abort: [{ eui64: string }, Record<string, never>];
+  release: [{ eui64: string }, Record<string, never>];
+  /** Every download is told to come back after so long; resolves when they have been, or after `graceMs`. */
+  park: [{ waitMs: number; graceMs: number }, { parked: number }];
+  close: [Record<string, never>, Record<string, never>];
+}
+
+export type Method = keyof Methods;
+
+export interface OpenResult {
+  /** How the driver came up: its own network, a new one, or one restored from its backup. */
+  start: 'resumed' | 'reset' | 'restored';
+  coordinatorEui64: string;
+  channel: number;
+  panId: number;
+}
+
+export interface KnownDevice {
+  eui64: string;
+  networkAddress: number;
+  interviewed: boolean;
+}
+
+export interface ProgressSample {
+  eui64: string;
+  sentBytes: number;
+  totalBytes: number;
+  blocks: number;
+  repeats: number;
+  lastRequestMs: number;
+  blockBytes: number;
+  parked: boolean;
+}
+
+/** Events of the OTA server, by EUI-64, and of the link itself. */
+export type LinkEvent =
+  | {
+      kind: 'query';
+      eui64: string;
+      facts: ImageTriple & { hardwareVersion: number | undefined };
+      answer: 'offered' | 'deferred' | 'no-image' | 'running-already';
+    }
+  | { kind: 'asks-unauthorised'; eui64: string; offset: number }
+  | { kind: 'started'; eui64: string; offset: number }
+  | { kind: 'partial-dropped'; eui64: string; offset: number }
+  | { kind: 'foreign-request'; eui64: string; triple: ImageTriple }
+  | { kind: 'downloaded'; eui64: string; answer: 'now' | 'held' | 'at' | 'aborted' }
+  | { kind: 'ended'; eui64: string; status: number }
+  | { kind: 'answered'; eui64: string; command: number; status: number }
+  | { kind: 'stalled'; eui64: string; silentMs: number }
+  | { kind: 'announced'; eui64: string }
+  | { kind: 'joined'; eui64: string }
+  | { kind: 'progress'; samples: ProgressSample[] }
+  | { kind: 'link-down'; reason: string }
+  | { kind: 'link-up' }
+  | { kind: 'log'; level: 'debug' | 'info' | 'warning' | 'error'; message: string };
+
+export interface ErrorBody {
+  code: string;
+  message: string;
+  expected?: string;
+  actual?: string;
+  next?: string;
+  exit?: number;
+}
+
+export type ToWorker = { id: number; method: Method; parameters: unknown };
+export type FromWorker =
+  | { id: number; ok: true; result: unknown }
+  | { id: number; ok: false; error: ErrorBody }
+  | { event: LinkEvent };

@@ -1,0 +1,171 @@
+/**
+ * Pumps the OTA server machine over a coordinator: frames in, answers out, one timer, events up. Keeps
+ * serving while Controllers come and go, since the machine's answers need no connection's state.
+ *
+ * Per device one frame is on its way and few wait. A device that repeats its request on a slow link gets
+ * one answer, not one a repetition: a newer block answer replaces the one still waiting.
+ */
+import { assert } from '../../errors.ts';
+import { OTA_COMMAND } from '../../protocol/zcl-ota/codec.ts';
+import { ZclOtaServer } from '../../protocol/zcl-ota/server.ts';
+import type { OtaProgress, OtaServerEvent, OtaTransmit } from '../../protocol/zcl-ota/session.ts';
+import type { OtaFrame } from './controller.ts';
+import type { LinkEvent, ProgressSample } from './messages.ts';
+
+/** Frames that may wait for one device behind the one on its way. */
+const WAITING_MAX = 4;
+/** Node cuts longer timers. */
+const TIMER_MS_MAX = 2_147_483_647;
+
+/** What sends; undefined while the link is down, and then answers are dropped: the device asks again. */
+export interface FrameSender {
+  send(
+    eui64: string,
+    endpoint: number,
+    sourceEndpoint: number | undefined,
+    bytes: Uint8Array,
+  ): Promise<void>;
+}
+
+interface Peer {
+  device: number;
+  eui64: string;
+  endpoint: number;
+  sourceEndpoint: number | undefined;
+  busy: boolean;
+  waiting: Uint8Array[];
+}
+
+export class OtaLink {
+  readonly server = new ZclOtaServer();
+  private readonly peers: Peer[] = [];
+  private readonly byEui64 = new Map<string, Peer>();
+  private readonly onEvent: (event: LinkEvent) => void;
+  private sender: FrameSender | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private timerAtMs = Number.POSITIVE_INFINITY;
+  private readonly sample: OtaProgress = {
+    sentBytes: 0,
+    totalBytes: 0,
+    blocks: 0,
+    repeats: 0,
+    lastRequestMs: 0,
+    blockBytes: 0,
+    parked: false,
+  };
+
+  constructor(onEvent: (event: LinkEvent) => void) {
+    this.onEvent = onEvent;
+  }
+
+  setSender(sender: FrameSender | undefined): void {
+    this.sender = sender;
+  }
+
+  /** The machine's number of a device, made at first use. */
+  device(eui64: string, endpoint = 1): number {
+    return this.peer(eui64, endpoint).device;
+  }
+
+  handleFrame(frame: OtaFrame): void {
+    const peer = this.peer(frame.eui64, frame.endpoint);
+    peer.endpoint = frame.endpoint;
+    peer.sourceEndpoint = frame.destinationEndpoint;
+    this.server.handleFrame(peer.device, frame.bytes, Date.now());
+    this.drain();
+  }
+
+  /** Runs a call into the machine and drains it. */
+  command(body: (server: ZclOtaServer, nowMs: number) => void): void {
+    body(this.server, Date.now());
+    this.drain();
+  }
+
+  /** A sample of every download that has an assignment. */
+  samples(): ProgressSample[] {
+    return this.peers
+      .filter((peer) => this.server.progress(peer.device, this.sample))
+      .map((peer) => ({ eui64: peer.eui64, ...this.sample }));
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+    this.sender = undefined;
+  }
+
+  private peer(eui64: string, endpoint: number): Peer {
+    const known = this.byEui64.get(eui64);
+    if (known) return known;
+    const device = this.server.addDevice();
+    assert(device === this.peers.length, 'machine and link count the same devices');
+    const peer = { device, eui64, endpoint, sourceEndpoint: undefined, busy: false, waiting: [] };
+    this.peers.push(peer);
+    this.byEui64.set(eui64, peer);
+    return peer;
+  }
+
+  private drain(): void {
+    const nowMs = Date.now();
+    for (let out = this.server.pollTransmit(nowMs); out; out = this.server.pollTransmit(nowMs)) {
+      this.transmit(out);
+    }
+    for (let event = this.server.pollEvent(); event; event = this.server.pollEvent()) {
+      this.onEvent(this.named(event));
+    }
+    this.rearm(nowMs);
+  }
+
+  private rearm(nowMs: number): void {
+    const atMs = this.server.pollTimeout();
+    if (atMs === this.timerAtMs) return;
+    this.timerAtMs = atMs;
+    clearTimeout(this.timer);
+    if (atMs === Number.POSITIVE_INFINITY) return;
+    this.timer = setTimeout(
+      () => {
+        this.timerAtMs = Number.POSITIVE_INFINITY;
+        this.server.handleTimeout(Date.now());
+        this.drain();
+      },
+      Math.min(TIMER_MS_MAX, Math.max(0, atMs - nowMs)),
+    );
+  }
+
+  /** The machine's bytes are copied: they change with its next call, and the driver sends later. */
+  private transmit(out: OtaTransmit): void {
+    const peer = this.peers[out.device]!;
+    if (!this.sender) return;
+    const bytes = out.bytes.slice();
+    if (!peer.busy) {
+      this.send(peer, bytes);
+      return;
+    }
+    if (isBlock(bytes)) {
+      const stale = peer.waiting.findIndex(isBlock);
+      if (stale >= 0) peer.waiting.splice(stale, 1);
+    }
+    if (peer.waiting.length < WAITING_MAX) peer.waiting.push(bytes);
+  }
+
+  private send(peer: Peer, bytes: Uint8Array): void {
+    const { sender } = this;
+    if (!sender) return;
+    peer.busy = true;
+    const done = () => {
+      peer.busy = false;
+      const next = peer.waiting.shift();
+      if (next) this.send(peer, next);
+    };
+    // Lost or refused: the device repeats its request, and that is the only retry that knows what it has.
+    sender.send(peer.eui64, peer.endpoint, peer.sourceEndpoint, bytes).then(done, done);
+  }
+
+  private named(event: OtaServerEvent): LinkEvent {
+    const { device, ...rest } = event;
+    return { ...rest, eui64: this.peers[device]!.eui64 } as LinkEvent;
+  }
+}
+
+function isBlock(bytes: Uint8Array): boolean {
+  return bytes[2] === OTA_COMMAND.imageBlockResponse;
+}

@@ -1,0 +1,235 @@
+/**
+ * The process that owns one coordinator: it opens the Controller, serves the OTA cluster, keeps the link up
+ * and answers the gateway over the channel it was forked with. It ends when the gateway does.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { EXIT, UpliftError } from '../../errors.ts';
+import { BLOCK_BYTES_MAX } from '../../protocol/zcl-ota/block-response.ts';
+import { ZigbeeController } from './controller.ts';
+import { linkFailure } from './link-failure.ts';
+import type {
+  AssignRequest,
+  CoordinatorOptions,
+  ErrorBody,
+  LinkEvent,
+  Method,
+  Methods,
+  OpenResult,
+  ToWorker,
+} from './messages.ts';
+import { OtaLink } from './ota-link.ts';
+
+const PROGRESS_PERIOD_MS = 200;
+const RECONNECT_MS_MIN = 100;
+const RECONNECT_MS_MAX = 5_000;
+const PARK_POLL_MS = 20;
+
+let controller: ZigbeeController | undefined;
+let options: CoordinatorOptions | undefined;
+let closing = false;
+const images = new Map<string, Uint8Array>();
+const joined = new Set<string>();
+const link = new OtaLink(emit);
+const log = {
+  write: (level: 'debug' | 'info' | 'warning' | 'error', message: string) =>
+    emit({ kind: 'log', level, message }),
+};
+
+const methods: { [M in Method]: (parameters: Methods[M][0]) => Promise<Methods[M][1]> } = {
+  async open(parameters) {
+    options = parameters;
+    return connect();
+  },
+  async devices() {
+    return connected().devices();
+  },
+  async join({ eui64s, installCodes, timeoutMs }) {
+    const missing = () => eui64s.filter((eui64) => !knows(eui64));
+    const deadlineMs = Date.now() + timeoutMs;
+    await connected().openJoining(Math.ceil(timeoutMs / 1000), installCodes);
+    while (missing().length > 0 && Date.now() < deadlineMs) await sleep(50);
+    await connected().closeJoining();
+    return { missing: missing() };
+  },
+  async read({ eui64, endpoint, timeoutMs }) {
+    return connected().read(eui64, endpoint, timeoutMs);
+  },
+  async assign(request) {
+    const image = openImage(request);
+    const { eui64, endpoint, triple, authorised, resumable, activation, blockPeriodMs, stallMs } =
+      request;
+    const assignment = { image, triple, authorised, resumable, activation, blockPeriodMs, stallMs };
+    const device = link.device(eui64, endpoint);
+    link.command((server, nowMs) =>
+      server.assign(
+        device,
+        { ...assignment, paceBy: 'delay', blockBytesMax: BLOCK_BYTES_MAX },
+        nowMs,
+      ),
+    );
+    return {};
+  },
+  async authorise({ eui64 }) {
+    link.command((server) => server.authorise(link.device(eui64)));
+    return {};
+  },
+  async notify({ eui64, payloadType }) {
+    link.command((server) => server.notify(link.device(eui64), payloadType));
+    return {};
+  },
+  async activate({ eui64, activation }) {
+    link.command((server, nowMs) => server.activate(link.device(eui64), activation, nowMs));
+    return {};
+  },
+  async abort({ eui64 }) {
+    link.command((server) => server.abort(link.device(eui64)));
+    return {};
+  },
+  async release({ eui64 }) {
+    link.command((server) => server.release(link.device(eui64)));
+    return {};
+  },
+  async park({ waitMs, graceMs }) {
+    const running = link.samples().filter((sample) => sample.sentBytes < sample.totalBytes);
+    link.command((server, nowMs) => {
+      for (const { eui64 } of running) server.park(link.device(eui64), waitMs, nowMs);
+    });
+    const parkedMs = Date.now();
+    const told = () =>
+      link.samples().filter((sample) => sample.parked && sample.lastRequestMs >= parkedMs).length;
+    while (told() < running.length && Date.now() - parkedMs < graceMs) await sleep(PARK_POLL_MS);
+    return { parked: told() };
+  },
+  async close() {
+    closing = true;
+    clearInterval(progress);
+    link.stop();
+    await controller?.close();
+    return {};
+  },
+};
+
+process.on('message', async ({ id, method, parameters }: ToWorker) => {
+  try {
+    const result = await (methods[method] as (parameters: unknown) => Promise<unknown>)(parameters);
+    process.send?.({ id, ok: true, result });
+  } catch (error) {
+    process.send?.({ id, ok: false, error: errorBody(error) });
+  }
+  if (method === 'close') process.disconnect();
+});
+process.on('disconnect', () => process.exit(0));
+// A terminal sends Ctrl-C to the whole group; the gateway decides when this process ends.
+process.on('SIGINT', () => {});
+
+let lastProgress = '';
+const progress = setInterval(() => {
+  const samples = link.samples();
+  const fingerprint = JSON.stringify(samples);
+  if (fingerprint === lastProgress) return;
+  lastProgress = fingerprint;
+  emit({ kind: 'progress', samples });
+}, PROGRESS_PERIOD_MS);
+
+async function connect(): Promise<OpenResult> {
+  try {
+    controller = await ZigbeeController.open(
+      options!,
+      {
+        otaFrame: (frame) => link.handleFrame(frame),
+        announced: (eui64) => emit({ kind: 'announced', eui64 }),
+        joined: (eui64) => {
+          joined.add(eui64);
+          emit({ kind: 'joined', eui64 });
+        },
+        lost: (reason) => void reconnect(reason),
+      },
+      log,
+    );
+  } catch (error) {
+    throw linkFailure(options!.port, error);
+  }
+  link.setSender(controller);
+  return controller.opened;
+}
+
+async function reconnect(reason: string): Promise<void> {
+  if (closing || !controller) return;
+  const lost = controller;
+  controller = undefined;
+  link.setSender(undefined);
+  emit({ kind: 'link-down', reason });
+  await lost.abandon();
+  for (let waitMs = RECONNECT_MS_MIN; !closing; waitMs = Math.min(2 * waitMs, RECONNECT_MS_MAX)) {
+    try {
+      await connect();
+      emit({ kind: 'link-up' });
+      return;
+    } catch (error) {
+      log.write('debug', `still no link: ${(error as Error).message}`);
+      await sleep(waitMs);
+    }
+  }
+}
+
+function connected(): ZigbeeController {
+  if (controller) return controller;
+  throw new UpliftError('link-down', `the link to the coordinator on ${options?.port} is down`, {
+    expected: 'a coordinator that answers',
+    actual: 'no link; it is being tried again',
+    next: 'check its cable or network and wait, or run `uplift rig check`',
+    exit: EXIT.notReachable,
+  });
+}
+
+function knows(eui64: string): boolean {
+  return (
+    joined.has(eui64) ||
+    connected()
+      .devices()
+      .some((device) => device.eui64 === eui64 && device.interviewed)
+  );
+}
+
+/** One copy in memory an image, however many devices it is assigned to. */
+function openImage(request: AssignRequest): Uint8Array {
+  const known = images.get(request.sha256);
+  if (known) return known;
+  const { imageOffset, imageBytes, imagePath } = request;
+  const image = new Uint8Array(readFileSync(imagePath)).subarray(
+    imageOffset,
+    imageOffset + imageBytes,
+  );
+  const sha256 = createHash('sha256').update(image).digest('hex');
+  if (sha256 !== request.sha256) {
+    throw new UpliftError('image-changed', `${imagePath} changed after it was checked`, {
+      expected: `SHA-256 ${request.sha256}`,
+      actual: sha256,
+      next: 'start again with a file that nobody writes to',
+      exit: EXIT.refused,
+    });
+  }
+  images.set(sha256, image);
+  return image;
+}
+
+function errorBody(error: unknown): ErrorBody {
+  if (!(error instanceof UpliftError)) {
+    return {
+      code: 'link-error',
+      message: (error as Error)?.message ?? String(error),
+      exit: EXIT.transferFailed,
+    };
+  }
+  const { code, message, expected, actual, next, exit } = error;
+  return { code, message, expected, actual, next, exit } as ErrorBody;
+}
+
+function emit(event: LinkEvent): void {
+  if (process.connected) process.send?.({ event });
+}
+
+function sleep(waitMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, waitMs));
+}
