@@ -14,7 +14,8 @@ import herdsman from 'zigbee-herdsman';
 import type { Adapter } from 'zigbee-herdsman/dist/adapter/adapter.js';
 import type { Log } from '../../ports.ts';
 import { OTA_CLUSTER } from '../../protocol/zcl-ota/codec.ts';
-import type { CoordinatorOptions, DeviceReading, KnownDevice, OpenResult } from './messages.ts';
+import type { DeviceReading } from '../../protocol/zcl-ota/device-reading.ts';
+import type { CoordinatorOptions, KnownDevice, OpenResult } from './messages.ts';
 import { type LaneFrame, ZstackLane } from './zstack-lane.ts';
 
 type Controller = InstanceType<typeof herdsman.Controller>;

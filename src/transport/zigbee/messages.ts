@@ -5,6 +5,7 @@
  */
 
 import type { ImageTriple } from '../../protocol/zcl-ota/codec.ts';
+import type { DeviceReading } from '../../protocol/zcl-ota/device-reading.ts';
 import type { Activation } from '../../protocol/zcl-ota/session.ts';
 
 export interface CoordinatorOptions {
@@ -22,21 +23,6 @@ export interface CoordinatorOptions {
   /** Where the driver keeps its database and backup. */
   stateFolder: string;
   inFlightMax: number | undefined;
-}
-
-/** What a device said of itself; `undefined` where it did not. */
-export interface DeviceReading {
-  manufacturerName: string | undefined;
-  modelIdentifier: string | undefined;
-  /** Basic cluster, software build: the firmware version as text. */
-  softwareBuild: string | undefined;
-  /** OTA cluster, client side. */
-  currentFileVersion: number | undefined;
-  downloadedFileVersion: number | undefined;
-  imageUpgradeStatus: number | undefined;
-  fileOffset: number | undefined;
-  /** 1 where the device never activates by itself. */
-  upgradeTimeoutPolicy: number | undefined;
 }
 
 export interface AssignRequest {
