@@ -31,7 +31,7 @@ export const IMAGE_REMARKS = {
   'field-control-reserved': 'Reserved bits of field control are set.',
   'header-string-unterminated': 'Text follows the NUL that ends the header string.',
   'hardware-range-inverted': 'The minimum hardware version is above the maximum.',
-  'walk-broken': 'The body does not read as sub-elements up to its end.',
+  'walk-broken': 'The body does not read as sub-elements up to its end; a GB image has none.',
   'elements-capped': 'More sub-elements than are read.',
   'nested-image': 'Another OTA image begins inside the body.',
   'telink-info-bytes':

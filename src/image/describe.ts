@@ -5,6 +5,7 @@
  * sequences included. The hashes are not here (trust/), nor what a device would say to the image.
  */
 import { hex } from '../bytes/hex.ts';
+import type { ImageRemarkCode } from './codes.ts';
 import { IMAGE_PROFILES, type ImageProfileId, locateUpgradeImage } from './gb-upgrade.ts';
 import { checkIntegrityCode, INTEGRITY_OUTCOMES } from './integrity-code.ts';
 import type { ContainerKind } from './ota-container.ts';
@@ -41,6 +42,17 @@ const IMAGE_TYPES: Record<number, string> = {
 /** Security credential version (6.3.2.11). */
 const CREDENTIALS = ['SE 1.0', 'SE 1.1', 'SE 2.0', 'SE 1.2'];
 
+/** What the walk over sub-elements says; noise where the profile knows that there are none. */
+const WALK_REMARKS: readonly ImageRemarkCode[] = [
+  'walk-broken',
+  'elements-capped',
+  'nested-image',
+  'telink-info-bytes',
+  'element-repeated',
+  'element-reserved',
+  'element-length-unusual',
+];
+
 /** With `profileId` also the parts of the Upgrade Image, which nothing in the file tells. */
 export function describeImage(parsed: OtaFile, profileId?: ImageProfileId): DescribedLine[] {
   const lines: DescribedLine[] = [
@@ -49,12 +61,15 @@ export function describeImage(parsed: OtaFile, profileId?: ImageProfileId): Desc
     { section: 'file', label: 'images', value: `${parsed.images.length}` },
     { section: 'file', label: 'bytes after the last image', value: `${parsed.trailing.length}` },
   ];
+  const isOpaque = profileId !== undefined && IMAGE_PROFILES[profileId].hashRange.kind === 'body';
   parsed.images.forEach((image, imageIndex) => {
+    const remarks = image.remarks.filter(({ code }) => !isOpaque || !WALK_REMARKS.includes(code));
+    const elements = isOpaque ? [] : describeElements(image);
     const pairs = [
       ...describeHeader(image).map((pair) => ['header', ...pair] as const),
-      ...describeElements(image).map((pair) => ['sub-elements', ...pair] as const),
+      ...elements.map((pair) => ['sub-elements', ...pair] as const),
       ...describeUpgrade(image, profileId).map((pair) => ['upgrade image', ...pair] as const),
-      ...image.remarks.map(({ code, message }) => ['remarks', code, message] as const),
+      ...remarks.map(({ code, message }) => ['remarks', code, message] as const),
     ];
     for (const [section, label, value] of pairs) lines.push({ section, imageIndex, label, value });
   });

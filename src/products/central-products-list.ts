@@ -131,8 +131,8 @@ export function entriesByDeviceModel(
 /** Whether status and dates both say that the entry stands; they need not agree. */
 export function isCurrent(entry: ListEntry, nowMs: number): boolean {
   const { status, listedFromMs, removedFromMs } = entry;
-  if (LIST_STATUSES[status] !== 'current' || nowMs < listedFromMs) return false;
-  return removedFromMs === undefined || nowMs < removedFromMs;
+  if (LIST_STATUSES[status] !== 'current') return false;
+  return nowMs >= listedFromMs && (removedFromMs === undefined || nowMs < removedFromMs);
 }
 
 interface Row {
