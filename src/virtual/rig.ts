@@ -1,0 +1,202 @@
+/**
+ * A rig's virtual half: every coordinator of the rig file that has `virtual`, with its devices. What
+ * they remember is kept below `<state folder>/virtual`, so that the next start goes on: networks,
+ * associations, versions, downloads that were cut off.
+ */
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CoordinatorConfig, Rig, RigDevice } from '../config/schema.ts';
+import { EXIT, UpliftError } from '../errors.ts';
+import { parseOtaFile } from '../image/zigbee-ota.ts';
+import { type CoordinatorEvent, VirtualCoordinator } from './coordinator.ts';
+import { DeviceStore } from './device-store.ts';
+import type { WireFaults } from './host-output.ts';
+import type { ClientQuirks } from './ota-client.ts';
+import { type PpmidEvent, VirtualPpmid } from './ppmid.ts';
+import { SeededRandom } from './random.ts';
+import { type Scheduler, SystemScheduler } from './scheduler.ts';
+import type { NetworkParameters } from './znp/network.ts';
+
+export type VirtualRigEvent =
+  | { source: 'coordinator'; id: string; event: CoordinatorEvent }
+  | { source: 'device'; id: string; event: PpmidEvent };
+
+export interface VirtualRigOptions {
+  /** Instead of the rig file's own. */
+  stateFolder?: string;
+  /** Forgets what earlier runs left. */
+  fresh?: boolean;
+  /** Keys of coordinators whose rig file says `generated`; without one the coordinator starts blank. */
+  networkKeys?: ReadonlyMap<string, string>;
+  wireFaults?: Partial<WireFaults>;
+  quirks?: Partial<ClientQuirks>;
+  expectedSha256?: string;
+  onEvent?: (event: VirtualRigEvent) => void;
+}
+
+export interface VirtualRig {
+  coordinators: Map<string, VirtualCoordinator>;
+  devices: Map<string, VirtualPpmid>;
+  /** Writes all state and closes every port. */
+  stop(): Promise<void>;
+}
+
+export async function startVirtualRig(
+  rig: Rig,
+  options: VirtualRigOptions = {},
+): Promise<VirtualRig> {
+  const folder = join(options.stateFolder ?? rig.stateFolder, 'virtual');
+  if (options.fresh) rmSync(folder, { recursive: true, force: true });
+  const scheduler = new SystemScheduler();
+  const running = {
+    coordinators: new Map<string, VirtualCoordinator>(),
+    devices: new Map<string, VirtualPpmid>(),
+  };
+  const stores: DeviceStore[] = [];
+  const firmware = new FirmwareVersions();
+  const stop = async () => {
+    for (const store of stores) store.flush();
+    for (const coordinator of running.coordinators.values()) await coordinator.stop();
+    scheduler.stop();
+  };
+  try {
+    for (const config of rig.coordinators) {
+      if (config.virtual === undefined) continue;
+      const coordinator = await openCoordinator(config, folder, scheduler, options);
+      running.coordinators.set(config.id, coordinator);
+      const devices = rig.devices.filter((device) => device.coordinator === config.id);
+      for (const [index, device] of devices.entries()) {
+        if (device.virtual === undefined) continue;
+        const store = new DeviceStore(scheduler, join(folder, 'devices', device.id));
+        const fileVersion = firmware.of(device);
+        const random = new SeededRandom(config.virtual.seed * 1009 + index);
+        const context = { coordinator, scheduler, random, store, fileVersion };
+        const ppmid = buildDevice(device, context, options);
+        stores.push(store);
+        running.devices.set(device.id, ppmid);
+        coordinator.addNode(ppmid);
+      }
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { ...running, stop };
+}
+
+function openCoordinator(
+  config: CoordinatorConfig,
+  folder: string,
+  scheduler: Scheduler,
+  options: VirtualRigOptions,
+): Promise<VirtualCoordinator> {
+  const virtual = config.virtual!;
+  if (config.adapter !== 'zstack') {
+    throw new UpliftError(
+      'VIRTUAL_ADAPTER_UNSUPPORTED',
+      `coordinator ${config.id}: a virtual coordinator speaks zstack only`,
+      { expected: 'adapter: zstack', actual: `adapter: ${config.adapter}`, exit: EXIT.usage },
+    );
+  }
+  const network = virtual.network === 'formed' ? networkOf(config, options) : undefined;
+  return VirtualCoordinator.open({
+    scheduler,
+    port: config.port,
+    seed: virtual.seed,
+    nvPath: join(folder, `${config.id}.nv.json`),
+    linkDelayMs: virtual.linkDelayMs,
+    linkFaults: virtual.faults,
+    ...(network && { network }),
+    ...(options.wireFaults && { wireFaults: options.wireFaults }),
+    onEvent: (event) => options.onEvent?.({ source: 'coordinator', id: config.id, event }),
+  });
+}
+
+function networkOf(
+  config: CoordinatorConfig,
+  options: VirtualRigOptions,
+): NetworkParameters | undefined {
+  const { panId, extendedPanId, channel, networkKey } = config.network;
+  const key = networkKey === 'generated' ? options.networkKeys?.get(config.id) : networkKey;
+  return key === undefined ? undefined : { panId, extendedPanId, channel, networkKey: key };
+}
+
+interface DeviceContext {
+  coordinator: VirtualCoordinator;
+  scheduler: Scheduler;
+  random: SeededRandom;
+  store: DeviceStore;
+  fileVersion: number;
+}
+
+function buildDevice(
+  device: RigDevice,
+  context: DeviceContext,
+  options: VirtualRigOptions,
+): VirtualPpmid {
+  const { coordinator, store } = context;
+  const virtual = device.virtual!;
+  const restored = store.load();
+  const ppmid = new VirtualPpmid({
+    id: device.id,
+    eui64: device.eui64,
+    model: device.model,
+    otaClient: virtual.otaClient,
+    faults: virtual.faults,
+    fileVersion: context.fileVersion,
+    scheduler: context.scheduler,
+    random: context.random,
+    network: {
+      uplink: (node, frame) => coordinator.uplink(node, frame),
+      announce: (node) => coordinator.announce(node),
+      findServer: (profileId, clusterId) => coordinator.findServer(profileId, clusterId),
+      rejoinWithNewAddress: (node) => coordinator.registry.rejoinWithNewAddress(node),
+      forget: (node) => coordinator.registry.remove(node),
+    },
+    ...(restored && { restored }),
+    ...(options.quirks && { quirks: options.quirks }),
+    ...(options.expectedSha256 && { expectedSha256: options.expectedSha256 }),
+    onChange: () => store.changed(),
+    onEvent: (event) => options.onEvent?.({ source: 'device', id: device.id, event }),
+  });
+  store.device = ppmid;
+  return ppmid;
+}
+
+/** The file versions of the images that new devices run; each file is read once. */
+class FirmwareVersions {
+  private readonly known = new Map<string, number>();
+
+  of(device: RigDevice): number {
+    const path = device.virtual!.firmwarePath;
+    const known = this.known.get(path);
+    if (known !== undefined) return known;
+    const parsed = parseOtaFile(readFirmware(path, device.id));
+    if (!parsed.ok) {
+      throw new UpliftError(
+        'VIRTUAL_FIRMWARE_UNREADABLE',
+        `device ${device.id}: ${path} is no upgrade image: ${parsed.message}`,
+        { next: 'name an OTA upgrade file under devices / virtual / firmware in the rig file' },
+      );
+    }
+    const { fileVersion } = parsed.images[0]!.header;
+    this.known.set(path, fileVersion);
+    return fileVersion;
+  }
+}
+
+function readFirmware(path: string, deviceId: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new UpliftError(
+      'VIRTUAL_FIRMWARE_MISSING',
+      `device ${deviceId}: cannot read its firmware ${path}`,
+      {
+        actual: (error as Error).message,
+        next: 'check the path under devices / virtual / firmware in the rig file',
+        cause: error,
+      },
+    );
+  }
+}
