@@ -1,10 +1,10 @@
 /**
- * Builds the test material of this folder: images, the products list that lists them, trust anchors.
- * None of it is firmware of any real device, and every image says so in its header string.
+ * Builds the test material of this folder: images, the products list that lists them, trust
+ * anchors. None of it is firmware of any real device, and every image says so in its header string.
  *
  * Running it again yields the same bytes: contents come from fixed seeds, the test key from a fixed
- * phrase. An ECDSA signature is random by nature and a fixed nonce would be a bad example, so a signature
- * that is already there is kept as long as it verifies.
+ * phrase. An ECDSA signature is random by nature and a fixed nonce would be a bad example, so a
+ * signature that is already there is kept as long as it verifies.
  *
  *   scripts/build-firmware
  */
@@ -90,7 +90,9 @@ const IMAGES: readonly TestImage[] = [
 const LIST_FILE = 'central-products-list.csv';
 const ANCHOR_FILE = 'trust/test-supplier-digital-signing.pem';
 
-/** The file's name to its bytes. `existing` gives what stands now under a name, for its signature. */
+/**
+ * The file's name to its bytes. `existing` gives what stands now under a name, for its signature.
+ */
 export function buildFirmware(
   existing: (file: string) => Uint8Array | undefined,
 ): Map<string, Uint8Array> {
@@ -161,7 +163,9 @@ function digits(value: number, count: number): string {
   return value.toString(16).toUpperCase().padStart(count, '0');
 }
 
-/** xorshift32 (Marsaglia, 2003), four bytes a step: does not compress, and is the same everywhere. */
+/**
+ * xorshift32 (Marsaglia, 2003), four bytes a step: does not compress, and is the same everywhere.
+ */
 function pseudoRandomBytes(seed: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   const view = new DataView(bytes.buffer);

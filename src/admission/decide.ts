@@ -1,9 +1,10 @@
 /**
  * May this image go to this device, now? One pure function of facts and time.
  *
- * Every rule is asked, so that a person sees all reasons at once; the first refusal in rule order gives
- * the decision its name. What the device has not said yet makes the decision conditional: admitted as far
- * as is known, to be decided again when the pending facts arrive and before a byte is sent.
+ * Every rule is asked, so that a person sees all reasons at once; the first refusal in rule order
+ * gives the decision its name. What the device has not said yet makes the decision conditional:
+ * admitted as far as is known, to be decided again when the pending facts arrive and before a byte
+ * is sent.
  */
 import type { AdmissionFacts } from './facts.ts';
 import { type Outcome, type PendingFact, RULES, type RuleId, type RuleText } from './rules.ts';

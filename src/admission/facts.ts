@@ -1,6 +1,7 @@
 /**
- * What a decision is made on: the image, the device, the list, the policy. Gathered by the caller before
- * `decideAdmission` is asked, so that the decision itself does no I/O and can be repeated later.
+ * What a decision is made on: the image, the device, the list, the policy. Gathered by the caller
+ * before `decideAdmission` is asked, so that the decision itself does no I/O and can be repeated
+ * later.
  *
  * What a device has not said yet is `undefined`, never a default.
  */

@@ -2,12 +2,11 @@
  * The rules of admission, as data, in the order in which they are asked.
  *
  * Each rule names where it comes from and how sure that is; what was not read in a source is marked
- * `siteMayChange`. A rule is pure and total: for any facts it returns one finding and never throws. The
- * header of an image is not signed in GB, so what it claims is checked against device and list, and only
- * the hash ties the bytes to an entry.
+ * `siteMayChange`. A rule is pure and total: for any facts it returns one finding and never throws.
+ * The header of an image is not signed in GB, so what it claims is checked against device and list,
+ * and only the hash ties the bytes to an entry.
  */
 import { hex } from '../bytes/hex.ts';
-import { IMAGE_PROFILES } from '../image/gb-upgrade.ts';
 import { INTEGRITY_OUTCOMES } from '../image/integrity-code.ts';
 import { ANY_FILE_VERSION, ANY_U16 } from '../image/ota-header.ts';
 import { entriesByHash, isCurrent, type ListEntry } from '../products/central-products-list.ts';
@@ -211,7 +210,7 @@ function checkTotalSize(image: ImageFacts): Verdict {
     expected: `${header.totalImageBytes} bytes, the total image size`,
     actual: `a file of ${header.totalImageBytes + outsideBytes} bytes`,
     next: isGb
-      ? `ask for the image as it was published; this one is no ${IMAGE_PROFILES[image.profile].title}`
+      ? `ask for the image as it was published; a ${image.profile} image is the whole file`
       : 'nothing, if the file is a wrapper or padded; the bytes outside are not sent',
   };
 }

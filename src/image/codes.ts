@@ -1,8 +1,8 @@
 /**
  * Why an image is not taken, and what is odd about one that is.
  *
- * A refusal ends the parse. A remark never does: real files carry trailing bytes, unknown tags and walks
- * that break, and what to make of those is policy, decided elsewhere. Codes are never reused.
+ * A refusal ends the parse. A remark never does: real files carry trailing bytes, unknown tags and
+ * walks that break, and what to make of those is policy, decided elsewhere. Codes are never reused.
  */
 
 export const IMAGE_REFUSALS = {

@@ -1,8 +1,10 @@
 /**
- * An OTA file in plain words: every header field, every sub-element, every remark, for a person to read.
+ * An OTA file in plain words: every header field, every sub-element, every remark, for a person to
+ * read.
  *
- * Pure text, in file order. Text from the file is escaped, because it may hold anything, terminal control
- * sequences included. The hashes are not here (trust/), nor what a device would say to the image.
+ * Pure text, in file order. Text from the file is escaped, because it may hold anything, terminal
+ * control sequences included. The hashes are not here (trust/), nor what a device would say to the
+ * image.
  */
 import { hex } from '../bytes/hex.ts';
 import type { ImageRemarkCode } from './codes.ts';

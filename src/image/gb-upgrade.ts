@@ -1,14 +1,14 @@
 /**
- * The GB Upgrade Image: what the body of an OTA image is in GB smart metering, and which bytes of it the
- * Manufacturer Image Hash and the signature cover.
+ * The GB Upgrade Image: what the body of an OTA image is in GB smart metering, and which bytes of
+ * it the Manufacturer Image Hash and the signature cover.
  *
- * GBCS 1.0 (28 November 2014), 11.2.2 to 11.2.4: OTA Upgrade Image = OTA header + Upgrade Image; Upgrade
- * Image = Manufacturer Image, and except for a PPMID one octet forceReplace, the octet 0x40 and a
- * signature of 64 octets (r, s, big-endian). There are no sub-elements.
+ * GBCS 1.0 (28 November 2014), 11.2.2 to 11.2.4: OTA Upgrade Image = OTA header + Upgrade Image;
+ * Upgrade Image = Manufacturer Image, and except for a PPMID one octet forceReplace, the octet 0x40
+ * and a signature of 64 octets (r, s, big-endian). There are no sub-elements.
  *
- * Whether the trailer is there is known from the request or the device, never from the bytes: an octet
- * 0x40 may stand anywhere in a Manufacturer Image. So the caller names the profile. The header is not
- * signed. Not done here: hashing and verifying (trust/).
+ * Whether the trailer is there is known from the request or the device, never from the bytes: an
+ * octet 0x40 may stand anywhere in a Manufacturer Image. So the caller names the profile. The
+ * header is not signed. Not done here: hashing and verifying (trust/).
  */
 import { hex } from '../bytes/hex.ts';
 import { assert } from '../errors.ts';
@@ -27,7 +27,10 @@ export type HashRange =
   | { kind: 'body'; withoutTrailerBytes: number }
   | { kind: 'element'; tag: number };
 
-/** Where the signature stands: the last octets of the body, after the octet that states their number. */
+/**
+ * Where the signature stands: the last octets of the body, after the octet that states their
+ * number.
+ */
 export type SignatureRange = { kind: 'body-end'; bytes: number } | { kind: 'none' };
 
 export interface ImageProfile {
@@ -62,7 +65,8 @@ export const IMAGE_PROFILES: Readonly<Record<ImageProfileId, ImageProfile>> = {
   'zigbee-ota': {
     id: 'zigbee-ota',
     title: 'ordinary ZigBee image of sub-elements',
-    // No source speaks of a Manufacturer Image in such a file; the upgrade image is the likeliest part.
+    // No source speaks of a Manufacturer Image in such a file; the upgrade image is the likeliest
+    // part.
     hashRange: { kind: 'element', tag: TAG.upgradeImage },
     signatureRange: { kind: 'none' },
     source: 'no source: the data of tag 0x0000 taken as the Manufacturer Image',

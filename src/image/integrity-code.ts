@@ -1,9 +1,9 @@
 /**
  * The image integrity code, tag 0x0003: AES-MMO-128 over the image (095264r23, 6.3.3).
  *
- * Published files follow two practices, and some neither (Develco), so a code that fits none is "not
- * verifiable", which is not yet "damaged"; whether it refuses is policy. It is no signature: whoever
- * changes the image can compute it anew.
+ * Published files follow two practices, and some neither (Develco), so a code that fits none is
+ * "not verifiable", which is not yet "damaged"; whether it refuses is policy. It is no signature:
+ * whoever changes the image can compute it anew.
  */
 import { TAG } from './ota-elements.ts';
 import type { OtaImage } from './zigbee-ota.ts';

@@ -5,8 +5,9 @@
  *   Legrand   a 32-bit length, the image, a trailer
  *   other     the first plausible header in the first 64 KiB
  *
- * Observed on published files; no specification of either wrapper is known, and their signatures are not
- * checked. A wrapper that contradicts the file or the image inside is refused: then neither is believed.
+ * Observed on published files; no specification of either wrapper is known, and their signatures
+ * are not checked. A wrapper that contradicts the file or the image inside is refused: then neither
+ * is believed.
  */
 import { ByteReader } from '../bytes/reader.ts';
 import { type Refusal, refusal } from './codes.ts';
@@ -78,7 +79,9 @@ function legrandFits(file: Uint8Array): boolean {
   return decoded.ok && new ByteReader(file).u32() === decoded.header.totalImageBytes;
 }
 
-/** The four bytes of an identifier can occur by chance, so only a header that holds together counts. */
+/**
+ * The four bytes of an identifier can occur by chance, so only a header that holds together counts.
+ */
 function search(file: Uint8Array): { ok: true; container: OtaContainer } | Refusal {
   let firstRefusal: Refusal | undefined;
   const last = Math.min(file.length - 4, SEARCH_BYTES_MAX);

@@ -2,9 +2,9 @@
  * Sub-elements: what follows an OTA header in an ordinary ZigBee image, each a 16-bit tag, a 32-bit
  * length and data (095264r23, 6.3.3).
  *
- * Not every body is made of them (a GB Upgrade Image is not), and of 1,359 published files 72 do not walk
- * to their end. So a walk that breaks is a remark, and what it could not read is kept as `unread`:
- * elements and `unread` together are always the whole body. Data are views.
+ * Not every body is made of them (a GB Upgrade Image is not), and of 1,359 published files 72 do
+ * not walk to their end. So a walk that breaks is a remark, and what it could not read is kept as
+ * `unread`: elements and `unread` together are always the whole body. Data are views.
  */
 import { hex } from '../bytes/hex.ts';
 import { ByteReader } from '../bytes/reader.ts';
@@ -23,7 +23,9 @@ export const TAG = {
 
 /** Bytes of tag and length before the data of a sub-element. */
 export const ELEMENT_HEAD_BYTES = 6;
-/** More than any real file has (20 at most), and a bound on what a hostile one makes us allocate. */
+/**
+ * More than any real file has (20 at most), and a bound on what a hostile one makes us allocate.
+ */
 const ELEMENTS_MAX = 4096;
 /** Telink writes two bytes between length and data of this tag, which the length does not count. */
 const TELINK_TAG = 0xf000;

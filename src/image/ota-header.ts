@@ -1,10 +1,11 @@
 /**
- * The OTA header: 56 bytes and up to three optional fields, little-endian (ZigBee OTA Upgrade cluster
- * 095264r23, 6.3; ZCL 15-0324-02, 11.4.2).
+ * The OTA header: 56 bytes and up to three optional fields, little-endian (ZigBee OTA Upgrade
+ * cluster 095264r23, 6.3; ZCL 15-0324-02, 11.4.2).
  *
- * Invariant: a header that parses fits its file. Its length holds all fields that field control names,
- * and total image size lies inside the bytes at hand. The header length is obeyed even where it is longer
- * than the fields; the surplus is kept as `extra`. Not judged here: whether a device wants this image.
+ * Invariant: a header that parses fits its file. Its length holds all fields that field control
+ * names, and total image size lies inside the bytes at hand. The header length is obeyed even where
+ * it is longer than the fields; the surplus is kept as `extra`. Not judged here: whether a device
+ * wants this image.
  */
 
 import { eui64FromWire, eui64ToWire, hex } from '../bytes/hex.ts';
@@ -65,7 +66,10 @@ export function isOtaIdentifier(bytes: Uint8Array, offset: number): boolean {
   );
 }
 
-/** The header of the image that begins at `offset` of `file`, checked against the bytes that are there. */
+/**
+ * The header of the image that begins at `offset` of `file`, checked against the bytes that are
+ * there.
+ */
 export function decodeOtaHeader(
   file: Uint8Array,
   offset = 0,

@@ -2,9 +2,10 @@
  * ZigBee OTA files: found, parsed, and built again byte for byte.
  *
  * Specification: OTA Upgrade cluster 095264r23, 6.3, and what 1,359 published files do beyond it.
- * Invariants: every view lies inside the caller's file and shares its memory; leading, the images and
- * trailing together are the whole file; nothing is copied and nothing a header claims is used unchecked.
- * Not done here: hashes (trust/), the GB Upgrade Image inside a body (gb-upgrade.ts), admission.
+ * Invariants: every view lies inside the caller's file and shares its memory; leading, the images
+ * and trailing together are the whole file; nothing is copied and nothing a header claims is used
+ * unchecked. Not done here: hashes (trust/), the GB Upgrade Image inside a body (gb-upgrade.ts),
+ * admission.
  */
 import { ByteWriter } from '../bytes/writer.ts';
 import { assert } from '../errors.ts';

@@ -1,14 +1,16 @@
 /**
- * The Central Products List as CSV with our own column names, one entry a line: a Device Model with its
- * firmware, the Manufacturer Image Hash, and from when until when it stands.
+ * The Central Products List as CSV with our own column names, one entry a line: a Device Model with
+ * its firmware, the Manufacturer Image Hash, and from when until when it stands.
  *
- * The published list's columns are not known, so importing it is a mapping to these and lies elsewhere.
- * What an entry holds: SEC news, CPL quality data, 16 April 2019. Lines beginning with `#` are comments.
+ * The published list's columns are not known, so importing it is a mapping to these and lies
+ * elsewhere. What an entry holds: SEC news, CPL quality data, 16 April 2019. Lines beginning with
+ * `#` are comments.
  *
- * Invariant: an entry that is read has a hash of 64 lower-case digits, valid dates and a known status. A
- * line with an error yields an issue with its place and no entry, so a faulty line admits nothing and the
- * others still count. Of two entries that give one Device Model two hashes, neither is used. That an
- * entry is on the list does not prove that it is right: values of valid form but wrong content have been.
+ * Invariant: an entry that is read has a hash of 64 lower-case digits, valid dates and a known
+ * status. A line with an error yields an issue with its place and no entry, so a faulty line admits
+ * nothing and the others still count. Of two entries that give one Device Model two hashes, neither
+ * is used. That an entry is on the list does not prove that it is right: values of valid form but
+ * wrong content have been.
  */
 import { parse } from 'csv-parse/sync';
 import { LIST_ISSUES, type ListIssue, type ListIssueCode } from './codes.ts';
@@ -23,7 +25,10 @@ import {
   sameText,
 } from './device-model.ts';
 
-/** Words for an entry's standing at the DCC interface (DUIS schema), and on the published list (assumed). */
+/**
+ * Words for an entry's standing at the DCC interface (DUIS schema), and on the published list
+ * (assumed).
+ */
 export const LIST_STATUSES = {
   active: 'current',
   current: 'current',
@@ -35,7 +40,9 @@ export const LIST_STATUSES = {
 
 export type ListStatus = keyof typeof LIST_STATUSES;
 
-/** Which versions one may upgrade from; a list that does not say is `unknown`, which is not `none`. */
+/**
+ * Which versions one may upgrade from; a list that does not say is `unknown`, which is not `none`.
+ */
 export type UpgradeFrom =
   | { kind: 'unknown' }
   | { kind: 'none' }

@@ -1,10 +1,10 @@
 /**
  * The Device Model: what the Central Products List identifies a device by. Firmware is part of it.
  *
- * All five are text, as the list or the device writes them. Digits may be hexadecimal or binary-coded
- * decimal and nobody says which, so they are compared as text after trimming and case folding and never
- * converted; the list is known to hold one version coded both ways (SEC news, CPL quality data, 16 April
- * 2019), and `sameUnderOtherCoding` notices it as a hint for a person.
+ * All five are text, as the list or the device writes them. Digits may be hexadecimal or
+ * binary-coded decimal and nobody says which, so they are compared as text after trimming and case
+ * folding and never converted; the list is known to hold one version coded both ways (SEC news, CPL
+ * quality data, 16 April 2019), and `sameUnderOtherCoding` notices it as a hint for a person.
  */
 
 /** Characters of a firmware version in a Service Request (DUIS schema 5.x). */

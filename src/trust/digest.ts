@@ -1,10 +1,10 @@
 /**
  * SHA-256 and the three hashes an image has.
  *
- * They differ for a signed GB image and two of them agree for a PPMID's, so they are always told apart by
- * name. The Manufacturer Image Hash is the one that requests, alerts and the Central Products List carry:
- * SHA-256 over the Manufacturer Image alone, without header, forceReplace and signature (GBCS 11.2.2 to
- * 11.2.4). Hexadecimal here is lower case.
+ * They differ for a signed GB image and two of them agree for a PPMID's, so they are always told
+ * apart by name. The Manufacturer Image Hash is the one that requests, alerts and the Central
+ * Products List carry: SHA-256 over the Manufacturer Image alone, without header, forceReplace and
+ * signature (GBCS 11.2.2 to 11.2.4). Hexadecimal here is lower case.
  */
 import { createHash } from 'node:crypto';
 import { type ImageProfileId, locateUpgradeImage } from '../image/gb-upgrade.ts';
@@ -24,7 +24,10 @@ export function sha256Hex(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** Without a profile nobody can say which bytes are the Manufacturer Image, and its hash is left out. */
+/**
+ * Without a profile nobody can say which bytes are the Manufacturer Image, and its hash is left
+ * out.
+ */
 export function imageHashes(
   file: Uint8Array,
   image: OtaImage,

@@ -1,12 +1,9 @@
 /**
- * ECDSA P-256 with SHA-256, the signature as r and s of 32 octets each, big-endian, as a GB Upgrade Image
- * carries it (GBCS 11.2.2). The key is a plain public key; who it belongs to, and until when, is a
- * certificate's matter and not decided here.
+ * ECDSA P-256 with SHA-256, the signature as r and s of 32 octets each, big-endian, as a GB Upgrade
+ * Image carries it (GBCS 11.2.2). The key is a plain public key; who it belongs to, and until when,
+ * is a certificate's matter and not decided here.
  */
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
-
-/** r and s. */
-const SIGNATURE_BYTES = 64;
 
 export type SignatureKey =
   | { ok: true; key: KeyObject }
@@ -26,7 +23,7 @@ export function parsePublicKey(pem: string): SignatureKey {
   return { ok: true, key };
 }
 
+/** A signature of any other length than 64 octets does not verify. */
 export function verifyP256(key: KeyObject, message: Uint8Array, signature: Uint8Array): boolean {
-  if (signature.length !== SIGNATURE_BYTES) return false;
   return verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature);
 }

@@ -56,7 +56,8 @@ function listOf(...lines: Partial<typeof GOOD_LINE>[]) {
   const rows = lines.map((change, i) => {
     const line = { ...GOOD_LINE, ...change };
     const { manufacturer, model, hardware, version, hash, status, dates, fileVersion } = line;
-    return `E${i},PPMID,${manufacturer},${model},${hardware},${version},${hash},${status},${dates},${fileVersion}`;
+    const cells = [manufacturer, model, hardware, version, hash, status, dates, fileVersion];
+    return [`E${i}`, 'PPMID', ...cells].join(',');
   });
   const heading =
     'entry_id,device_type,manufacturer,model,hardware_version,hardware_revision,firmware_version,' +
@@ -129,6 +130,11 @@ const REFUSED: [string, RuleId, Case][] = [
   ['hardware below', 'device.hardware-range', { device: { hardwareVersion: 0x00ff } }],
   ['hardware above', 'device.hardware-range', { device: { hardwareVersion: 0x0200 } }],
   ['range upside down', 'device.hardware-range', { image: { hardware: [0x0101, 0x0100] } }],
+  [
+    'range upside down, hardware not known',
+    'device.hardware-range',
+    { image: { hardware: [0x0101, 0x0100] }, device: { hardwareVersion: undefined } },
+  ],
   ['for another device', 'device.destination', { image: { destination: '00112233445566ab' } }],
   ['the same version', 'device.newer', { device: { currentFileVersion: 0x02000000 } }],
   ['an older version', 'device.newer', { device: { currentFileVersion: 0x02000001 } }],
@@ -233,7 +239,8 @@ test('a flip of the header is refused, or leaves an image that device and list s
     file[bit >>> 3]! ^= 1 << (bit & 7);
     const { verdict } = decide({ file });
     const field = bit >>> 3;
-    // Only what nobody can check: minor header version, reserved bits, version, stack, string, range.
+    // Only what nobody can check: minor header version, reserved bits, version, stack, string,
+    // range.
     const isFree =
       [4, 8, 9].includes(field) || (field >= 14 && field < 52) || (field >= 56 && field < 60);
     if (verdict === 'admitted') admitted++;

@@ -18,7 +18,7 @@ test('every header field and every sub-element has a line', () => {
       destination: '0123456789abcdef',
       hardware: [0x0100, 0x01ff],
       extra: [1, 2],
-      body: [...naiveElement(0, [1, 2, 3]), ...naiveElement(0xf001, [1]), 9, 9],
+      body: [...naiveElement(0, [1, 2, 3]), ...naiveElement(0xf000, [1]), 9, 9, 9],
     }),
   );
   const shown = (label: string) => lines.find((line) => line.label === label)?.value;
@@ -31,15 +31,15 @@ test('every header field and every sub-element has a line', () => {
     'file version': '0x01020304',
     'ZigBee stack version': '2 (ZigBee PRO)',
     'header string': '"naive"',
-    'total image size': '89 bytes',
+    'total image size': '90 bytes',
     'security credential version': '1 (SE 1.1)',
     'upgrade file destination': '0123456789abcdef',
     'minimum hardware version': '0x0100 (version 1, revision 0)',
     'maximum hardware version': '0x01FF (version 1, revision 255)',
     'more header bytes': '2',
     '0x0000 upgrade image': '3 bytes at offset 71',
-    '0xF001 manufacturer specific': '1 bytes at offset 80',
-    'not read as sub-elements': '2 bytes',
+    '0xF000 manufacturer specific': '1 bytes at offset 80',
+    'not read as sub-elements': '3 bytes',
   };
   for (const [label, value] of Object.entries(expected)) assert.is(shown(label), value, label);
   assert.ok(shown('walk-broken') && shown('header-extra-bytes'));

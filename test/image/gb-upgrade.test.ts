@@ -1,4 +1,7 @@
-/** GB Upgrade Images in the published layout (60-byte header, 235 octets, trailer), contents synthetic. */
+/**
+ * GB Upgrade Images in the published layout (60-byte header, 235 octets, trailer), contents
+ * synthetic.
+ */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
@@ -61,7 +64,7 @@ test('gb-ppmid: everything after the header, no trailer', () => {
   assert.is(located.forceReplace, undefined);
 });
 
-test('the profile is the caller\u2019s: 0x40 in the right place of a PPMID image means nothing', () => {
+test('0x40 in the right place of a PPMID image means nothing: the caller names it', () => {
   const located = locate(SIGNED, 'gb-ppmid');
   if (!located.ok) throw new Error(located.code);
   assert.is(located.manufacturerImage.length, 301);

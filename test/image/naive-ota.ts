@@ -1,6 +1,6 @@
 /**
- * A naive builder of OTA images as oracle: plain arrays of numbers, written from the layout table alone,
- * sharing no line with the product.
+ * A naive builder of OTA images as oracle: plain arrays of numbers, written from the layout table
+ * alone, sharing no line with the product.
  */
 
 export interface NaiveImage {

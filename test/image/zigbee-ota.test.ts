@@ -1,4 +1,7 @@
-/** OTA files against golden bytes, the naive builder, real files, every truncation and every bit flip. */
+/**
+ * OTA files against golden bytes, the naive builder, real files, every truncation and every bit
+ * flip.
+ */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { decodeHex, encodeHex } from '../../src/bytes/hex.ts';
@@ -210,7 +213,7 @@ test('every truncation of an image is refused, and at no length thrown', () => {
   assert.is(refusalCode(file), 'parsed');
 });
 
-test('every one-bit flip of a header is refused or is another value, rebuilt to the same bytes', () => {
+test('every one-bit flip of a header is refused, or another value that rebuilds the same', () => {
   const file = naiveImage({
     credential: 1,
     destination: '0123456789abcdef',
@@ -269,6 +272,8 @@ test('repeated, reserved and misfit tags are remarks', () => {
         ...naiveElement(0, [2]),
         ...naiveElement(0, [3]),
         ...naiveElement(0x0100, [1]),
+        ...naiveElement(0x0100, [1]),
+        ...naiveElement(0xf000, [1]),
         ...naiveElement(3, [1, 2, 3]),
       ],
     }),
@@ -276,6 +281,7 @@ test('repeated, reserved and misfit tags are remarks', () => {
   assert.equal(remarkCodes(parsed), [
     'element-repeated',
     'element-reserved',
+    'element-repeated',
     'element-length-unusual',
   ]);
 });
@@ -306,6 +312,13 @@ test('several images in a row, and an identifier that is no image after them', (
   assert.equal(encodeOtaFileFrom(parsed), file);
 });
 
+test('more images than any file has are capped', () => {
+  const file = concat(...new Array(70).fill(naiveImage()));
+  const parsed = parse(file);
+  assert.is(parsed.images.length, 64);
+  assert.equal(encodeOtaFileFrom(parsed), file);
+});
+
 test('an image inside the body of another is pointed out, and served as part of it', () => {
   const inner = naiveImage({ body: naiveElement(0, [1]) });
   const file = naiveImage({ body: [...naiveElement(0, [7]), ...inner] });
@@ -313,6 +326,8 @@ test('an image inside the body of another is pointed out, and served as part of 
   assert.is(parsed.images.length, 1);
   assert.is(parsed.images[0]!.bytes.length, file.length);
   assert.ok(remarkCodes(parsed).includes('nested-image'));
+  const decoy = parse(naiveImage({ body: [...naiveElement(0, [7]), ...inner.slice(0, 60)] }));
+  assert.ok(remarkCodes(decoy).includes('walk-broken'));
 });
 
 test('IKEA container: followed, and refused where it contradicts the file', () => {
@@ -334,6 +349,7 @@ test('IKEA container: followed, and refused where it contradicts the file', () =
   for (const [offset, length, trailer, code] of wrong) {
     assert.is(refusalCode(ngis(inner, offset, length, trailer)), code);
   }
+  assert.is(refusalCode(file.slice(0, 40 + inner.length - 1)), 'container-mismatch');
   for (let length = 0; length < 40 + inner.length; length++) {
     assert.is.not(refusalCode(file.slice(0, length)), 'parsed', `length ${length}`);
   }

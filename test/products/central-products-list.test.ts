@@ -221,6 +221,7 @@ test('repeated and unknown columns, no text at all, broken quotes', () => {
   assert.is(code(`${COLUMNS},colour`), 'column-unknown');
   assert.is(code(''), 'list-empty');
   assert.is(code('# only a comment\n'), 'list-empty');
+  assert.is(code(' '.repeat(64 * 1024 * 1024 + 1)), 'list-too-large');
   assert.is(code(`${COLUMNS}\n"x`), 'csv-malformed');
   assert.is(code(`${COLUMNS}\nx"y",`), 'csv-malformed');
 });
