@@ -7,7 +7,7 @@
  */
 
 import { type Refusal, refusal } from '../image/codes.ts';
-import { type ImageProfileId, locateUpgradeImage } from '../image/gb-upgrade.ts';
+import { IMAGE_PROFILES, type ImageProfileId, locateUpgradeImage } from '../image/gb-upgrade.ts';
 import { checkIntegrityCode, type IntegrityOutcome } from '../image/integrity-code.ts';
 import type { OtaHeader } from '../image/ota-header.ts';
 import { type OtaImage, parseOtaFile } from '../image/zigbee-ota.ts';
@@ -94,7 +94,7 @@ export function gatherImageFacts(
       profile: options.profile,
       header: image.header,
       hashes: { ...hashes, manufacturerImage: hashes.manufacturerImage! },
-      integrity: checkIntegrityCode(image),
+      integrity: integrityOf(image, options.profile),
       signature: checkSignature(manufacturerImage, signature, options.trustAnchors ?? []),
       outsideBytes: file.length - image.bytes.length,
       unreadBytes: image.unread.length,
@@ -118,6 +118,12 @@ function chooseImage(images: OtaImage[], index: number | undefined): OtaImage | 
       actual: `${index}`,
     })
   );
+}
+
+/** A body that is not made of sub-elements may still look so by chance; it carries no such code. */
+function integrityOf(image: OtaImage, profile: ImageProfileId): IntegrityOutcome {
+  const hasElements = IMAGE_PROFILES[profile].hashRange.kind === 'element';
+  return hasElements ? checkIntegrityCode(image) : 'absent';
 }
 
 function checkSignature(

@@ -344,6 +344,18 @@ test('an integrity code that fits nothing warns, or refuses where told', () => {
   assert.is(strict.ruleId, 'image.integrity-code');
 });
 
+test('a GB body that looks like an integrity code by chance has none', () => {
+  const body = naiveElement(3, counting(16));
+  const hash = sha256Hex(Uint8Array.from(body));
+  const decision = decide({
+    image: { body },
+    lines: [{ hash }],
+    policy: { integrityMismatch: 'refuse' },
+  });
+  assert.is(outcome(decision, 'image.integrity-code'), 'not-applicable');
+  assert.is(decision.verdict, 'admitted');
+});
+
 test('the signature: verified, wrong, or nobody to verify it with', () => {
   const keys = () => {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
