@@ -38,18 +38,21 @@ export class ByteReader {
   }
 
   u32(): number {
-    const low = this.u16();
-    return (low | (this.u16() << 16)) >>> 0;
+    return this.take(4) ? this.u32At(this.position - 4) : 0;
   }
 
   u32be(): number {
-    const high = this.u16be();
-    return ((high << 16) | this.u16be()) >>> 0;
+    if (!this.take(4)) return 0;
+    const at = this.position - 4;
+    const bytes = this.bytes;
+    const high = (bytes[at]! << 24) | (bytes[at + 1]! << 16);
+    return (high | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
   }
 
   u64(): bigint {
-    const low = BigInt(this.u32());
-    return low | (BigInt(this.u32()) << 32n);
+    if (!this.take(8)) return 0n;
+    const low = BigInt(this.u32At(this.position - 8));
+    return low | (BigInt(this.u32At(this.position - 4)) << 32n);
   }
 
   /** A view of the next `length` bytes; no copy. */
@@ -61,6 +64,12 @@ export class ByteReader {
 
   skip(length: number): void {
     this.take(length);
+  }
+
+  private u32At(at: number): number {
+    const bytes = this.bytes;
+    const low = bytes[at]! | (bytes[at + 1]! << 8);
+    return (low | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
   }
 
   private take(length: number): boolean {

@@ -71,7 +71,7 @@ export class ByteWriter {
   }
 
   private fits(length: number): boolean {
-    if (this.overrun || length > this.bytes.length - this.position) this.overrun = true;
+    if (!(length >= 0) || length > this.bytes.length - this.position) this.overrun = true;
     return !this.overrun;
   }
 
