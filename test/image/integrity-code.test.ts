@@ -67,9 +67,12 @@ test('every one-bit flip of the body before the code, or in it, is noticed', () 
 });
 
 test('two codes, or one of another length, cannot be verified', () => {
-  const good = withCode(naiveElement(0, counting(30)), false);
-  const body = [...good.slice(56)];
-  assert.is(outcome(naiveImage({ body: [...body, ...body.slice(-22)] })), 'not-verifiable');
+  const body = naiveElement(0, counting(30));
+  const covered = naiveImage({ body, totalImageBytes: 56 + body.length + 2 * 22 });
+  const code = naiveElement(3, naiveMmo(covered));
+  assert.is(outcome(naiveImage({ body: [...body, ...code, ...code] })), 'not-verifiable');
+  const other = naiveElement(0xf001, counting(16));
+  assert.is(outcome(naiveImage({ body: [...body, ...code, ...other] })), 'covers-before-head');
   assert.is(outcome(naiveImage({ body: naiveElement(3, counting(15)) })), 'not-verifiable');
 });
 
