@@ -1,0 +1,79 @@
+/**
+ * What can be wrong with a configuration file. Codes are never reused.
+ *
+ * A wrong file throws one `ConfigError`: an UpliftError that carries every problem found; its code
+ * is the first one's.
+ */
+import { EXIT, UpliftError } from '../errors.ts';
+
+export const CONFIG_CODES = {
+  'file-missing': 'There is no such file.',
+  'file-is-folder': 'The path names a folder.',
+  'file-unreadable': 'The file cannot be read, or is no regular file.',
+  'file-too-large': 'The file is larger than a configuration file is allowed to be.',
+  'file-empty': 'The file says nothing.',
+  'file-not-text': 'The file is not UTF-8 text.',
+  'file-other-kind': 'The file is a rig where a model is wanted, or the other way round.',
+  'yaml-syntax': 'The file is not well-formed YAML.',
+  'yaml-tab': 'A tab stands where YAML wants blanks.',
+  'yaml-duplicate-key': 'A key stands twice in one mapping.',
+  'yaml-several-documents': 'The file holds more than one YAML document.',
+  'yaml-version': 'The file asks for another version of YAML.',
+  'yaml-alias-unknown': 'An alias names an anchor that is not set before it.',
+  'yaml-alias-limit': 'The aliases unfold into more than they are allowed to.',
+  'yaml-depth-limit': 'The file nests too deep.',
+  'yaml-tag-unknown': 'A tag is not known.',
+  'yaml-key-not-text': 'A key is an alias, a list or a mapping.',
+  'key-unknown': 'The key is not known where it stands.',
+  'key-missing': 'A key that must be there is not.',
+  'value-wrong': 'The value is of the wrong kind, form or range.',
+  'value-unquoted': 'Text stands without quotes and YAML reads it as something else.',
+  'coordinator-unknown': 'A device names a coordinator that the rig does not have.',
+  'coordinator-not-virtual': 'A virtual device is on a coordinator that is not virtual.',
+  'adapter-not-virtual': 'A virtual coordinator speaks the protocol of another adapter.',
+  'id-duplicate': 'Two devices, or two coordinators, have one id.',
+  'eui64-duplicate': 'Two devices have one EUI-64.',
+  'eui64-overflow': 'Counting EUI-64s up leaves their range.',
+  'port-shared': 'Two coordinators are on one port.',
+  'devices-too-many': 'The rig has more devices than a rig is allowed to have.',
+  'model-missing': 'The model file is not there.',
+  'model-wrong': 'The model file has problems of its own.',
+  'firmware-missing': 'The firmware file is not there.',
+  'products-list-missing': 'The Central Products List is not there.',
+  'trust-anchors-missing': 'The folder of trust anchors is not there.',
+} as const;
+
+export type ConfigCode = keyof typeof CONFIG_CODES;
+
+export interface Problem {
+  code: ConfigCode;
+  /** As shown to the reader. */
+  file: string;
+  /** Both from 1; absent where the problem is the file as a whole. */
+  line?: number;
+  column?: number;
+  /** Such as `devices[0].virtual.count`; empty for the document. */
+  key: string;
+  expected: string;
+  found: string;
+  /** What to do about it. */
+  next?: string;
+}
+
+export class ConfigError extends UpliftError {
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly [Problem, ...Problem[]]) {
+    const [first] = problems;
+    super(first.code, problems.map(describeProblem).join('\n'), { exit: EXIT.usage });
+    this.problems = problems;
+  }
+}
+
+/** `file:line:column: key: expected ..., found ...; what to do`. */
+export function describeProblem(problem: Problem): string {
+  const { file, line, column, key, expected, found, next } = problem;
+  const place = line === undefined ? file : `${file}:${line}:${column}`;
+  const subject = key === '' ? '' : ` ${key}:`;
+  return `${place}:${subject} expected ${expected}, found ${found}${next ? `; ${next}` : ''}`;
+}

@@ -1,0 +1,288 @@
+/**
+ * A YAML 1.2 file as plain data that remembers where each key and value stands.
+ *
+ * The only import of the `yaml` package. A file is one document of at most 1 MiB; its aliases unfold into
+ * at most `ALIASES_MAX` values; keys are plain text, each once. What the keys mean is not known here.
+ */
+import { readFileSync, statSync } from 'node:fs';
+import {
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+  type YAMLError,
+} from 'yaml';
+import { type ConfigCode, ConfigError, type Problem } from './codes.ts';
+
+/** A rig of a thousand devices written out is 150 KiB. */
+export const FILE_BYTES_MAX = 1_048_576;
+const ALIASES_MAX = 100;
+const SHOWN_CHARACTERS_MAX = 60;
+
+/** Values that no message repeats. */
+const SECRET_KEYS = /networkKey|installCode/i;
+
+export type KeyPath = readonly (string | number)[];
+
+export interface Place {
+  line: number;
+  column: number;
+}
+
+export interface Found {
+  kind: 'nothing' | 'empty' | 'text' | 'number' | 'boolean' | 'list' | 'mapping' | 'other';
+  /** In words, after "found". */
+  words: string;
+  /** A scalar as the file writes it. */
+  source: string;
+}
+
+/** @throws ConfigError where the file cannot be read or is not one well-formed YAML document. */
+export function readYaml(path: string, shownAs: string): YamlSource {
+  const text = readText(path, shownAs);
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    logLevel: 'error',
+  });
+  const source = new YamlSource(shownAs, text, document, lines);
+  throwAny(source.syntaxProblems());
+  const { version, explicit } = document.directives.yaml;
+  if (explicit && version !== '1.2')
+    throw wholeFile('yaml-version', shownAs, 'YAML 1.2', `%YAML ${version}`, 'remove that line');
+  if (
+    document.contents === null ||
+    (isScalar(document.contents) && document.contents.value === null)
+  )
+    throw wholeFile('file-empty', shownAs, 'a mapping of keys and values', 'an empty file');
+  throwAny(source.keyProblems());
+  return source;
+}
+
+export class YamlSource {
+  readonly file: string;
+  private readonly text: string;
+  private readonly document: Document.Parsed;
+  private readonly lines: LineCounter;
+
+  constructor(file: string, text: string, document: Document.Parsed, lines: LineCounter) {
+    this.file = file;
+    this.text = text;
+    this.document = document;
+    this.lines = lines;
+  }
+
+  value(): unknown {
+    try {
+      return this.document.toJS({ maxAliasCount: ALIASES_MAX });
+    } catch (cause) {
+      // Unknown anchors are found before; what is left is the count.
+      if (!(cause instanceof ReferenceError)) throw cause;
+      const expected = `aliases that unfold into at most ${ALIASES_MAX} values`;
+      throw wholeFile('yaml-alias-limit', this.file, expected, 'more');
+    }
+  }
+
+  /** Where the value stands; where it is missing, the mapping that lacks it. */
+  placeOfValue(path: KeyPath): Place {
+    for (let length = path.length; length >= 0; length--) {
+      const node = this.node(path.slice(0, length));
+      if (node?.range) return this.placeAt(node.range[0]);
+    }
+    return { line: 1, column: 1 };
+  }
+
+  /** Where the key at the end of the path stands. */
+  placeOfKey(path: KeyPath): Place {
+    const parent = this.node(path.slice(0, -1));
+    const name = String(path.at(-1));
+    const pair = isMap(parent)
+      ? parent.items.find(({ key }) => isScalar(key) && String(key.value) === name)
+      : undefined;
+    return isScalar(pair?.key) && pair.key.range
+      ? this.placeAt(pair.key.range[0])
+      : this.placeOfValue(path);
+  }
+
+  has(path: KeyPath): boolean {
+    return this.node(path) !== undefined;
+  }
+
+  found(path: KeyPath): Found {
+    const node = this.node(path);
+    if (node === undefined) return { kind: 'nothing', words: 'nothing', source: '' };
+    if (isMap(node)) return { kind: 'mapping', words: 'a mapping', source: '' };
+    if (isSeq(node)) return { kind: 'list', words: `a list of ${node.items.length}`, source: '' };
+    const { value } = node as { value?: unknown };
+    const source = node.range ? this.text.slice(node.range[0], node.range[1]).trim() : '';
+    if (SECRET_KEYS.test(String(path.at(-1)))) {
+      const words = `a secret of ${source.length} characters`;
+      return { kind: kindOf(value), words, source: '' };
+    }
+    if (value === null) return { kind: 'empty', words: 'no value', source };
+    if (typeof value === 'string') return { kind: 'text', words: shown(value), source };
+    if (typeof value === 'number') return { kind: 'number', words: `the number ${source}`, source };
+    return { kind: kindOf(value), words: cut(source), source };
+  }
+
+  syntaxProblems(): Problem[] {
+    const warnings = this.document.warnings.filter(({ code }) => code === 'TAG_RESOLVE_FAILED');
+    return [...this.document.errors, ...warnings].map((error) => this.syntaxProblem(error));
+  }
+
+  /** What YAML allows and a configuration does not: keys that are no text, aliases of nothing. */
+  keyProblems(): Problem[] {
+    const problems: Problem[] = [];
+    let aliases = 0;
+    const add = (code: ConfigCode, node: Node, expected: string, found: string) => {
+      const place = this.placeAt(node.range?.[0] ?? 0);
+      problems.push({ code, file: this.file, ...place, key: '', expected, found });
+    };
+    visit(this.document, (key, node) => {
+      if (isPair(node) && (isAlias(node.key) || isCollection(node.key)))
+        add('yaml-key-not-text', node.key, 'a key of plain text', 'an alias, list or mapping');
+      if (!isAlias(node)) return;
+      // Resolving walks the document: an alias for every byte would take for ever.
+      if (++aliases > ALIASES_MAX) {
+        add('yaml-alias-limit', node, `at most ${ALIASES_MAX} aliases`, 'more from here on');
+        return visit.BREAK;
+      }
+      if (key !== 'key' && node.resolve(this.document) === undefined)
+        add('yaml-alias-unknown', node, 'the name of an anchor set before', `*${node.source}`);
+      return;
+    });
+    return problems;
+  }
+
+  private node(path: KeyPath): Node | undefined {
+    let node = this.resolved(this.document.contents);
+    for (const step of path) {
+      if (!isCollection(node)) return undefined;
+      node = this.resolved(node.get(step, true));
+    }
+    return node;
+  }
+
+  private resolved(node: unknown): Node | undefined {
+    return isAlias(node) ? node.resolve(this.document) : ((node ?? undefined) as Node | undefined);
+  }
+
+  private placeAt(offset: number): Place {
+    const { line, col } = this.lines.linePos(offset);
+    return { line: Math.max(line, 1), column: Math.max(col, 1) };
+  }
+
+  private syntaxProblem(error: YAMLError): Problem {
+    const place = this.placeAt(error.pos[0]);
+    const problem = { file: this.file, ...place, key: '' };
+    const line = this.shownLine(place.line);
+    switch (error.code) {
+      case 'TAB_AS_INDENT':
+        return { ...problem, code: 'yaml-tab', expected: 'blanks', found: `a tab before ${line}` };
+      case 'DUPLICATE_KEY':
+        return {
+          ...problem,
+          code: 'yaml-duplicate-key',
+          expected: 'each key once in a mapping',
+          found: `it a second time: ${line}`,
+          next: 'remove one of the two',
+        };
+      case 'MULTIPLE_DOCS':
+        return {
+          ...problem,
+          code: 'yaml-several-documents',
+          expected: 'one document',
+          found: `a second one from here: ${line}`,
+          next: 'keep each rig or model in a file of its own',
+        };
+      case 'TAG_RESOLVE_FAILED':
+        return { ...problem, code: 'yaml-tag-unknown', expected: 'no such tag', found: line };
+      case 'RESOURCE_EXHAUSTION':
+        return { ...problem, code: 'yaml-depth-limit', expected: 'less nesting', found: line };
+      default:
+        return {
+          ...problem,
+          code: 'yaml-syntax',
+          expected: 'well-formed YAML',
+          found: line,
+          next: lowerFirst(error.message),
+        };
+    }
+  }
+
+  private shownLine(line: number): string {
+    const written = this.text.split('\n')[line - 1]?.trim() ?? '';
+    if (written === '') return line >= this.lines.lineStarts.length ? 'the end' : 'an empty line';
+    return SECRET_KEYS.test(written) ? 'a line with a secret' : shown(written);
+  }
+}
+
+/** @throws ConfigError where there is any problem. */
+export function throwAny(problems: readonly Problem[]): void {
+  const [first, ...others] = problems;
+  if (first) throw new ConfigError([first, ...others]);
+}
+
+/** A problem of a file as a whole. */
+export function wholeFile(
+  code: ConfigCode,
+  file: string,
+  expected: string,
+  found: string,
+  next?: string,
+): ConfigError {
+  return new ConfigError([{ code, file, key: '', expected, found, ...(next ? { next } : {}) }]);
+}
+
+function readText(path: string, shownAs: string): string {
+  let bytes: Uint8Array;
+  try {
+    const status = statSync(path);
+    if (!status.isFile()) {
+      throw wholeFile('file-unreadable', shownAs, 'a YAML file', 'something that is no file');
+    }
+    if (status.size > FILE_BYTES_MAX) {
+      const found = `${status.size} bytes`;
+      throw wholeFile('file-too-large', shownAs, `at most ${FILE_BYTES_MAX} bytes`, found);
+    }
+    bytes = readFileSync(path);
+  } catch (cause) {
+    if (cause instanceof ConfigError) throw cause;
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw wholeFile('file-unreadable', shownAs, 'a file that can be read', code ?? message);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    const found = 'bytes that are none';
+    throw wholeFile('file-not-text', shownAs, 'UTF-8 text', found, 'save the file as UTF-8');
+  }
+}
+
+function kindOf(value: unknown): Found['kind'] {
+  if (value === null) return 'empty';
+  if (typeof value === 'string') return 'text';
+  return typeof value === 'number' || typeof value === 'boolean'
+    ? (typeof value as 'number')
+    : 'other';
+}
+
+function shown(text: string): string {
+  return JSON.stringify(cut(text));
+}
+
+function cut(text: string): string {
+  return text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}...` : text;
+}
+
+function lowerFirst(sentence: string): string {
+  return sentence.slice(0, 1).toLowerCase() + sentence.slice(1);
+}

@@ -1,0 +1,25 @@
+/**
+ * The editors' schemas as they are to be in hw-config. Run it to write them:
+ *
+ *   node test/config/json-schemas.ts
+ */
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { modelJsonSchema, rigJsonSchema } from '../../src/config/schema.ts';
+
+const HW_CONFIG = resolve(import.meta.dirname, '../../hw-config');
+
+export function jsonSchemaFiles(): { path: string; text: string }[] {
+  return [
+    { path: resolve(HW_CONFIG, 'rig.schema.json'), text: written(rigJsonSchema()) },
+    { path: resolve(HW_CONFIG, 'ppmid.schema.json'), text: written(modelJsonSchema()) },
+  ];
+}
+
+function written(schema: unknown): string {
+  return `${JSON.stringify(schema, null, 2)}\n`;
+}
+
+if (import.meta.main) {
+  for (const { path, text } of jsonSchemaFiles()) writeFileSync(path, text);
+}
