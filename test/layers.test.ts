@@ -46,7 +46,11 @@ const MAY_IMPORT: Record<string, string[]> = {
 
 /** Folders that know no operating system: no node: module, clock, timer, randomness, process or console. */
 const PURE = ['bytes', 'image', 'products', 'trust', 'admission', 'protocol', 'upgrade'];
-const PURE_EXCEPTION: Record<string, string[]> = { trust: ['node:crypto'] };
+const PURE_EXCEPTION: Record<string, string[]> = {
+  trust: ['node:crypto'],
+  // A parser of text into records: no I/O.
+  products: ['csv-parse/sync'],
+};
 const IMPURE_NAMES =
   /\b(Date\.now|new Date\(\)|setTimeout|setInterval|setImmediate|Math\.random|process\.|console\.|performance\.)/;
 

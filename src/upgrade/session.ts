@@ -59,6 +59,7 @@ export interface SessionRequest {
 export type SessionInput =
   | { kind: 'reading'; reading: DeviceReading }
   | { kind: 'reading-failed'; reason: string }
+  | { kind: 'assign-failed'; error: Error }
   | {
       kind: 'query';
       facts: {
@@ -155,6 +156,9 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
         this.reading = false;
         if (this.state === 'staged') this.notify(nowMs);
         return;
+      case 'assign-failed':
+        this.fail('image-not-served', input.error.message);
+        return;
       case 'query':
         this.handleQuery(input, nowMs);
         return;
@@ -192,6 +196,11 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
         this.handleLinkUp(nowMs);
         return;
     }
+  }
+
+  /** The image is on the device and waits for a command, as was asked. */
+  holds(): boolean {
+    return this.state === 'awaiting-activation' && this.request.activation.when === 'held';
   }
 
   /** Commands activation of an image that is held. */

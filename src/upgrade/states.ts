@@ -31,6 +31,11 @@ export const FAILURES = {
     next: 'check its cable or network, then run the same command again: the device keeps what it has',
     exit: EXIT.notReachable,
   },
+  'image-not-served': {
+    sentence: 'the image could not be given to the coordinator',
+    next: 'run the same command again',
+    exit: EXIT.transferFailed,
+  },
   'facts-missing': {
     sentence: 'the device did not say all that the rules ask',
     next: 'complete its model file, or run `uplift verify` to see which fact is missing',

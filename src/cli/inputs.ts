@@ -1,0 +1,138 @@
+/** What the commands share: options that name files and devices, turned into what the gateway takes. */
+import { join } from 'node:path';
+import type { AdmissionPolicy } from '../admission/facts.ts';
+import { loadRig } from '../config/load.ts';
+import type { Rig, RigDevice } from '../config/schema.ts';
+import { EXIT, UpliftError } from '../errors.ts';
+import {
+  type LoadedImage,
+  loadCentralProductsList,
+  loadImage,
+  loadTrustAnchors,
+} from '../gateway/image-library.ts';
+import { IMAGE_PROFILES, type ImageProfileId, isImageProfileId } from '../image/gb-upgrade.ts';
+import type { CentralProductsList } from '../products/central-products-list.ts';
+import type { Activation } from '../protocol/zcl-ota/session.ts';
+import type { SignatureKey } from '../trust/ecdsa.ts';
+
+export interface AdmissionOptions {
+  /** A file, or false for --no-cpl. */
+  cpl?: string | false;
+  trust?: string;
+  allowDowngrade?: boolean;
+  imageIndex?: string;
+}
+
+export interface RigOptions extends AdmissionOptions {
+  rig: string;
+  device?: string[];
+  image: string;
+}
+
+/** A rig, the devices that are meant, and for each the image as its profile reads it. */
+export interface Targets {
+  rig: Rig;
+  devices: RigDevice[];
+  list: CentralProductsList | undefined;
+  policy: AdmissionPolicy;
+  imageFor(device: RigDevice): LoadedImage;
+}
+
+export function loadTargets(options: RigOptions): Targets {
+  const rig = loadRig(options.rig);
+  const devices = selectDevices(rig, options.device);
+  const trustAnchors = anchorsOf(options, rig);
+  const imageIndex = indexOf(options.imageIndex);
+  const images = new Map<ImageProfileId, LoadedImage>();
+  const imageFor = ({ model }: RigDevice): LoadedImage => {
+    const known = images.get(model.imageProfile);
+    if (known) return known;
+    const image = loadImage(options.image, {
+      profile: model.imageProfile,
+      imageIndex,
+      trustAnchors,
+    });
+    images.set(model.imageProfile, image);
+    return image;
+  };
+  for (const device of devices) imageFor(device);
+  return { rig, devices, list: listOf(options, rig), policy: policyOf(options), imageFor };
+}
+
+export function selectDevices(rig: Rig, names: string[] | undefined): RigDevice[] {
+  if (!names || names.length === 0) return rig.devices;
+  return names.map((name) => {
+    const wanted = name.toLowerCase();
+    const found = rig.devices.find(
+      ({ id, eui64 }) => id === wanted || eui64 === wanted.replaceAll(':', ''),
+    );
+    if (found) return found;
+    throw new UpliftError('device-unknown', `the rig ${rig.id} has no device ${name}`, {
+      expected: rig.devices
+        .slice(0, 12)
+        .map(({ id }) => id)
+        .join(', '),
+      actual: name,
+      next: 'name one of those, or add the device to the rig file',
+    });
+  });
+}
+
+export function policyOf(options: AdmissionOptions): AdmissionPolicy {
+  return {
+    ...(options.allowDowngrade ? { allowDowngrade: true } : {}),
+    ...(options.cpl === false ? { listRequired: false } : {}),
+  };
+}
+
+/** The list named on the command line, else the rig's. */
+export function listOf(options: AdmissionOptions, rig?: Rig): CentralProductsList | undefined {
+  if (options.cpl === false) return undefined;
+  const path = options.cpl ?? rig?.centralProductsList;
+  return path === undefined ? undefined : loadCentralProductsList(path);
+}
+
+export function anchorsOf(options: AdmissionOptions, rig?: Rig): SignatureKey[] | undefined {
+  const folder = options.trust ?? rig?.trustAnchors;
+  return folder === undefined ? undefined : loadTrustAnchors(folder);
+}
+
+export function indexOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : wholeNumber(text, '--image-index');
+}
+
+export function profileOf(text: string): ImageProfileId {
+  if (isImageProfileId(text)) return text;
+  throw usage('--profile', Object.keys(IMAGE_PROFILES).join(', '), text);
+}
+
+/** A number in decimal, or in hexadecimal with 0x. */
+export function wholeNumber(text: string, option: string): number {
+  const value = /^(0x[0-9a-f]+|\d+)$/i.test(text) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(value)) return value;
+  throw usage(option, 'a number such as 12 or 0x0C', text);
+}
+
+/** `now`, `held`, or a time: ISO 8601 with a zone, or local. */
+export function activationOf(text: string, nowMs: number): Activation {
+  if (text === 'now' || text === 'held') return { when: text };
+  const atMs = /^\d{4}-\d{2}-\d{2}T/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(atMs))
+    throw usage('--activate', 'now, held, or a time such as 2027-01-31T02:30:00Z', text);
+  if (atMs <= nowMs) throw usage('--activate', 'a time that is still to come', text);
+  return { when: 'at', atMs };
+}
+
+export function usage(option: string, expected: string, actual: string): UpliftError {
+  return new UpliftError('option-invalid', `${option} was not understood`, {
+    expected,
+    actual,
+    next: 'run the command with --help to see an example',
+    exit: EXIT.usage,
+  });
+}
+
+/** Files that come with Uplift, from the sources and from the package alike. */
+export function shippedPath(...parts: string[]): string {
+  return join(import.meta.dirname, import.meta.url.endsWith('.ts') ? '../..' : '..', ...parts);
+}

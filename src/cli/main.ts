@@ -1,0 +1,136 @@
+#!/usr/bin/env node
+/** The command line. Each command is a file; this one names them, their options and their examples. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { EXIT, type ExitCode } from '../errors.ts';
+import { flash } from './flash.ts';
+import { shippedPath } from './inputs.ts';
+import { inspect } from './inspect.ts';
+import { Output, type OutputOptions } from './output.ts';
+import { plan } from './plan.ts';
+import { check, joinDevices, list, up } from './rig.ts';
+import { verify } from './verify.ts';
+
+const { version } = JSON.parse(readFileSync(shippedPath('package.json'), 'utf8')) as {
+  version: string;
+};
+
+const program = new Command('uplift')
+  .description('Upgrades the firmware of GB smart-metering devices: PPMIDs over ZigBee.')
+  .version(version)
+  .showHelpAfterError('(add --help for the options and an example)')
+  .exitOverride();
+
+addAdmission(
+  command('inspect <image>', 'what an image file is: every field, every sub-element, the hashes'),
+)
+  .option('--profile <id>', 'read the body as gb-ppmid, gb-signed, zigbee-ota or smets1')
+  .addHelpText('after', example('uplift inspect firmware/121D-0084-02000000-test.zigbee'))
+  .action(run((options, output, path: string) => inspect(path, options as never, output)));
+
+addAdmission(command('verify <image>', 'whether an image would be admitted, and by which rule'))
+  .option('--profile <id>', 'read the body as gb-ppmid, gb-signed, zigbee-ota or smets1')
+  .option('--rig <file>', 'take the device from this rig')
+  .option('--device <id...>', 'which device of the rig')
+  .option('--model <file>', 'take the device from this model file')
+  .option(
+    '--device-model <text>',
+    'MANUFACTURER:MODEL:HARDWARE-VERSION:HARDWARE-REVISION as the products list writes them',
+  )
+  .option('--hardware <number>', 'hardware version the device states, such as 0x0100')
+  .option('--running <number>', 'file version the device runs, such as 0x01000000')
+  .addHelpText(
+    'after',
+    example('uplift verify image.zigbee --cpl cpl.csv --rig hw-config/rigs/virtual-ppmid.yaml'),
+  )
+  .action(run((options, output, path: string) => verify(path, options as never, output)));
+
+addRig(command('plan', 'the steps of an upgrade and the time they take, touching nothing'))
+  .addHelpText(
+    'after',
+    example('uplift plan --rig hw-config/rigs/virtual-ppmid.yaml --image image.zigbee'),
+  )
+  .action(run((options, output) => plan(options as never, output)));
+
+addRig(command('flash', 'upgrade devices of a rig now'))
+  .option('--wait <seconds>', 'how long a device may take to ask for the image')
+  .addHelpText(
+    'after',
+    example('uplift flash --rig hw-config/rigs/virtual-ppmid.yaml --image image.zigbee'),
+  )
+  .action(run((options, output) => flash(options as never, output)));
+
+const rig = program.command('rig').description('the wired-up devices: list, check, join, up');
+rigCommand('list', 'the rigs that come with Uplift, or what a rig file names', false).action(
+  run((options, output) => list(options as never, output)),
+);
+rigCommand('check', 'open every port, ask every device what it runs; write nothing', true)
+  .option('--device <id...>', 'only these devices')
+  .action(run((options, output) => check(options as never, output)));
+rigCommand('join', 'open the network for devices of the rig that never joined it', true)
+  .option('--device <id...>', 'only these devices')
+  .action(run((options, output) => joinDevices(options as never, output)));
+rigCommand('up', 'run the virtual devices of a rig until Ctrl-C', true)
+  .option('--fresh', 'forget what the rig was before: new devices, empty network')
+  .action(run((options, output) => up(options as never, output)));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+}
+
+function command(name: string, description: string, parent: Command = program): Command {
+  return parent
+    .command(name)
+    .description(description)
+    .option('--json', 'one JSON document on stdout, or one line an event for long work')
+    .option('--quiet', 'no progress')
+    .option('--verbose', 'more, with the source of each rule');
+}
+
+function rigCommand(name: string, description: string, needsRig: boolean): Command {
+  const made = command(name, description, rig);
+  const text = `uplift rig ${name} --rig hw-config/rigs/virtual-ppmid.yaml`;
+  if (needsRig) made.requiredOption('--rig <file>', 'the rig file');
+  else made.option('--rig <file>', 'the rig file');
+  return made.addHelpText('after', example(text));
+}
+
+function addAdmission(made: Command): Command {
+  return made
+    .option('--cpl <file>', 'the Central Products List, as CSV')
+    .option('--no-cpl', 'on a bench: no list applies')
+    .option('--trust <folder>', 'public keys (.pem) that may have signed the image')
+    .option('--allow-downgrade', 'let an older image pass')
+    .option('--image-index <number>', 'which image of a file that holds several, from 0');
+}
+
+function addRig(made: Command): Command {
+  return addAdmission(made)
+    .requiredOption('--rig <file>', 'the rig file')
+    .requiredOption('--image <file>', 'the image')
+    .option('--device <id...>', 'only these devices of the rig')
+    .option('--activate <when>', 'now, held, or a time such as 2027-01-31T02:30:00Z', 'now');
+}
+
+/** Runs a command's body; whatever comes out of it becomes the exit code. */
+function run<A extends unknown[]>(
+  body: (options: OutputOptions, output: Output, ...parameters: A) => ExitCode | Promise<ExitCode>,
+) {
+  return async (...received: unknown[]) => {
+    const made = received.at(-1) as Command;
+    const options = made.opts<OutputOptions>();
+    const output = new Output(options);
+    try {
+      process.exitCode = await body(options, output, ...(received.slice(0, -2) as A));
+    } catch (error) {
+      process.exitCode = output.error(error);
+    }
+  };
+}
+
+function example(text: string): string {
+  return `\nExample:\n  ${text}\n`;
+}

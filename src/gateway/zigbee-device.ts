@@ -1,0 +1,137 @@
+/** Runs one upgrade session over a coordinator's link: its commands out, its inputs in, its one timer. */
+import type { Activation } from '../protocol/zcl-ota/session.ts';
+import type { ZigbeeLink } from '../transport/zigbee/client.ts';
+import type { AssignRequest, LinkEvent } from '../transport/zigbee/messages.ts';
+import type {
+  SessionCommand,
+  SessionEvent,
+  SessionInput,
+  UpgradeSession,
+} from '../upgrade/session.ts';
+import { isFinal } from '../upgrade/states.ts';
+
+const READ_TIMEOUT_MS = 6_000;
+/** Everything a device needs to decide whether to ask is in the query; the shortest notify will do. */
+const NOTIFY_PAYLOAD_TYPE = 0;
+const TIMER_MS_MAX = 2_147_483_647;
+
+export interface ZigbeeDeviceOptions {
+  eui64: string;
+  endpoint: number;
+  session: UpgradeSession;
+  link: ZigbeeLink;
+  /** All of the assignment but what the session decides. */
+  assignment: Omit<AssignRequest, 'authorised' | 'resumable' | 'activation'>;
+  /** Makes durable that this content goes to this device; called before the assignment. */
+  remember(): void;
+  onEvent(event: SessionEvent): void;
+}
+
+export class ZigbeeDevice {
+  private readonly options: ZigbeeDeviceOptions;
+  private timer: NodeJS.Timeout | undefined;
+  private readonly settled: Promise<void>;
+  private settle!: () => void;
+
+  constructor(options: ZigbeeDeviceOptions) {
+    this.options = options;
+    this.settled = new Promise((resolve) => {
+      this.settle = resolve;
+    });
+  }
+
+  /** Starts the session; resolves when it is final, or when its image is held as was asked. */
+  run(): Promise<void> {
+    this.options.session.start(Date.now());
+    this.drain();
+    return this.settled;
+  }
+
+  handle(input: SessionInput): void {
+    this.options.session.handle(input, Date.now());
+    this.drain();
+  }
+
+  activate(activation: Activation): void {
+    this.options.session.activate(activation, Date.now());
+    this.drain();
+  }
+
+  /** Forgets the timer; the session stays where it is. */
+  stop(): void {
+    clearTimeout(this.timer);
+    this.settle();
+  }
+
+  private drain(): void {
+    const { session, onEvent } = this.options;
+    for (let event = session.pollEvent(); event; event = session.pollEvent()) onEvent(event);
+    for (let command = session.pollTransmit(); command; command = session.pollTransmit()) {
+      void this.carryOut(command);
+    }
+    clearTimeout(this.timer);
+    if (isFinal(session.state) || session.holds()) this.settle();
+    const atMs = session.pollTimeout();
+    if (atMs === Number.POSITIVE_INFINITY) return;
+    const waitMs = Math.min(TIMER_MS_MAX, Math.max(0, atMs - Date.now()));
+    this.timer = setTimeout(() => {
+      session.handleTimeout(Date.now());
+      this.drain();
+    }, waitMs);
+  }
+
+  /** A call that fails because the link is down needs no answer here: the link says so itself. */
+  private async carryOut(command: SessionCommand): Promise<void> {
+    const { eui64, endpoint, link, assignment, remember } = this.options;
+    try {
+      switch (command.kind) {
+        case 'assign': {
+          const { resumable, activation } = command;
+          remember();
+          await link.call('assign', { ...assignment, authorised: false, resumable, activation });
+          return;
+        }
+        case 'read': {
+          const reading = await link.call('read', { eui64, endpoint, timeoutMs: READ_TIMEOUT_MS });
+          this.handle({ kind: 'reading', reading });
+          return;
+        }
+        case 'notify':
+          await link.call('notify', { eui64, payloadType: NOTIFY_PAYLOAD_TYPE });
+          return;
+        case 'authorise':
+          await link.call('authorise', { eui64 });
+          return;
+        case 'activate':
+          await link.call('activate', { eui64, activation: command.activation });
+          return;
+        case 'release':
+          await link.call('release', { eui64 });
+          return;
+      }
+    } catch (error) {
+      if (command.kind === 'read')
+        this.handle({ kind: 'reading-failed', reason: (error as Error).message });
+      if (command.kind === 'assign') this.handle({ kind: 'assign-failed', error: error as Error });
+    }
+  }
+}
+
+/** What a session wants to hear of its device; undefined for what concerns others or nobody. */
+export function sessionInput(event: LinkEvent): SessionInput | undefined {
+  switch (event.kind) {
+    case 'progress':
+    case 'log':
+    case 'joined':
+    case 'answered':
+    case 'foreign-request':
+      return undefined;
+    case 'link-down':
+    case 'link-up':
+      return event;
+    default: {
+      const { eui64: _, ...input } = event;
+      return input as SessionInput;
+    }
+  }
+}
