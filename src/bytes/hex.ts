@@ -24,7 +24,10 @@ export function hex(value: number, digits: number): string {
   return `0x${value.toString(16).toUpperCase().padStart(digits, '0')}`;
 }
 
-/** An EUI-64 as 16 lower-case digits, most significant first, from its eight bytes on the wire (reversed). */
+/**
+ * An EUI-64 as 16 lower-case digits, most significant first, from its eight bytes on the wire
+ * (reversed).
+ */
 export function eui64FromWire(bytes: Uint8Array): string {
   return encodeHex(bytes.slice().reverse());
 }

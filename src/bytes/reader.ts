@@ -2,8 +2,9 @@
  * A cursor over bytes somebody else sent. Integers are little-endian, as ZigBee and SMP-over-flash
  * headers have them; the `be` twins are for the few fields that are not.
  *
- * A read past the end returns zero (or an empty view), moves nothing and sets `overrun`, which stays set:
- * a decoder reads its whole layout in a straight line and asks once. Views share the caller's memory.
+ * A read past the end returns zero (or an empty view), moves nothing and sets `overrun`, which
+ * stays set: a decoder reads its whole layout in a straight line and asks once. Views share the
+ * caller's memory.
  */
 export class ByteReader {
   readonly bytes: Uint8Array;

@@ -1,8 +1,8 @@
 /**
  * A cursor that fills a buffer the caller owns. Integers are little-endian; the `be` twins are not.
  *
- * Typed arrays ignore writes past their end, so the writer checks: a write that does not fit changes
- * nothing and sets `overrun`, which stays set. A value is cut to its field's width.
+ * Typed arrays ignore writes past their end, so the writer checks: a write that does not fit
+ * changes nothing and sets `overrun`, which stays set. A value is cut to its field's width.
  */
 export class ByteWriter {
   readonly bytes: Uint8Array;

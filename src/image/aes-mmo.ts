@@ -1,14 +1,16 @@
 /**
- * AES-MMO-128, the hash of ZigBee (Matyas-Meyer-Oseas over AES-128; ZigBee specification, annex B.6): install codes
- * and the integrity code of an OTA file, sub-element tag 0x0003.
+ * AES-MMO-128, the hash of ZigBee (Matyas-Meyer-Oseas over AES-128; ZigBee specification, annex
+ * B.6): install codes and the integrity code of an OTA file, sub-element tag 0x0003.
  *
- * H0 is zero, and each block's state is AES(key: the state before, the block) xor the block. The padding is a one bit, zeros,
- * and the length in bits: below 2^16 bits as a u16 that ends the last block, else as a u32 with two zero bytes after.
+ * H0 is zero, and each block's state is AES(key: the state before, the block) xor the block. The
+ * padding is a one bit, zeros, and the length in bits: below 2^16 bits as a u16 that ends the last
+ * block, else as a u32 with two zero bytes after.
  *
- * Every block has its own key, so the key schedule costs as much as the cipher: both run in locals, a round key a round,
- * with one 1 KiB table and rotations (four tables are no faster), and no block allocates: 0.11 us a block on Node 24, x64,
- * where a node:crypto cipher object a block takes 13. The hash is not constant-time: it digests public files
- * and install codes that the caller prints on labels, and keeps no secret. It is no cipher for anything else.
+ * Every block has its own key, so the key schedule costs as much as the cipher: both run in locals,
+ * a round key a round, with one 1 KiB table and rotations (four tables are no faster), and no block
+ * allocates: 0.11 us a block on Node 24, x64, where a node:crypto cipher object a block takes 13.
+ * The hash is not constant-time: it digests public files and install codes that the caller prints
+ * on labels, and keeps no secret. It is no cipher for anything else.
  */
 import { assert } from '../errors.ts';
 
@@ -81,8 +83,8 @@ export class AesMmo {
 }
 
 /**
- * The hash's step for each whole block of `bytes[start..end)`. Columns are big-endian words: k is the round key,
- * s the cipher's state, t the next one, m the block.
+ * The hash's step for each whole block of `bytes[start..end)`. Columns are big-endian words: k is
+ * the round key, s the cipher's state, t the next one, m the block.
  */
 function digestBlocks(state: Int32Array, bytes: Uint8Array, start: number, end: number): void {
   let k0 = state[0]!;
@@ -176,7 +178,10 @@ function double(value: number): number {
   return ((value << 1) ^ (value & 0x80 ? 0x11b : 0)) & 255;
 }
 
-/** FIPS 197, 5.1.1: the inverse in GF(2^8), then an affine map. 3 generates the field, and 1 / 3^n is 3^(255 - n). */
+/**
+ * FIPS 197, 5.1.1: the inverse in GF(2^8), then an affine map. 3 generates the field, and 1 / 3^n
+ * is 3^(255 - n).
+ */
 function substitutionBox(): Uint8Array {
   const powers = new Uint8Array(256);
   for (let i = 0, power = 1; i < 256; i++, power ^= double(power)) powers[i] = power;

@@ -1,13 +1,14 @@
 /**
  * The bench harness: contenders do the same work in one process, turn by turn, and are compared.
  *
- * Each sample calls every contender equally often with the same call numbers, beginning with another contender
- * each time, so that a busy machine slows all of them. A contender's figure is its third-best sample: the best
- * may be luck, the median is the machine's other work. What the calls return is mixed into a digest that is
- * printed: nothing is optimised away, and contenders said to do the same work must show the same digest.
+ * Each sample calls every contender equally often with the same call numbers, beginning with
+ * another contender each time, so that a busy machine slows all of them. A contender's figure is
+ * its third-best sample: the best may be luck, the median is the machine's other work. What the
+ * calls return is mixed into a digest that is printed: nothing is optimised away, and contenders
+ * said to do the same work must show the same digest.
  *
- * A bench runs small by default, in about a second, so that the tests can run it and it cannot rot; figures to
- * quote come from `--full`. The harness measures throughput and allocation, not latency.
+ * A bench runs small by default, in about a second, so that the tests can run it and it cannot rot;
+ * figures to quote come from `--full`. The harness measures throughput and allocation, not latency.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -19,7 +20,10 @@ const SAMPLES = FULL ? 40 : 5;
 const SAMPLE_MS = FULL ? 2 : 0.1;
 const WARM_UP_MS = FULL ? 100 : 2;
 
-/** One piece of work; `call` counts from 0 and chooses the input. What it returns goes into the digest. */
+/**
+ * One piece of work; `call` counts from 0 and chooses the input. What it returns goes into the
+ * digest.
+ */
 export type Contender = (call: number) => number;
 
 export interface Contest {
@@ -89,13 +93,14 @@ export function seededBytes(length: number, seed: number): Uint8Array {
 }
 
 /**
- * JavaScript heap bytes that one call allocates, in steady state: 0 means none. Call it with work so often
- * repeated that a single allocation would show.
+ * JavaScript heap bytes that one call allocates, in steady state: 0 means none. Call it with work
+ * so often repeated that a single allocation would show.
  *
- * The heap is collected, then grows undisturbed while `contender` runs `calls` times; the same around an empty
- * function is taken off. The least of the rounds counts, as compilation and feedback only ever add. A round
- * that a collection disturbed shows too little, so `calls` times the answer has to stay below the young
- * generation (a few MiB): a round is refused where the collector moved the heap down.
+ * The heap is collected, then grows undisturbed while `contender` runs `calls` times; the same
+ * around an empty function is taken off. The least of the rounds counts, as compilation and
+ * feedback only ever add. A round that a collection disturbed shows too little, so `calls` times
+ * the answer has to stay below the young generation (a few MiB): a round is refused where the
+ * collector moved the heap down.
  */
 export function bytesAllocatedPerCall(contender: Contender, calls = 2000): number {
   const collect = collector();

@@ -1,4 +1,6 @@
-/** Every bench runs at its small size, so that none can rot: it ends well and prints its digests. */
+/**
+ * Every bench runs at its small size, so that none can rot: it ends well and prints its digests.
+ */
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { resolve } from 'node:path';

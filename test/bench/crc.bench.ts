@@ -1,4 +1,6 @@
-/** Our CRCs against the npm packages `crc` and `polycrc` and, for CRC-32, node:zlib's native code. */
+/**
+ * Our CRCs against the npm packages `crc` and `polycrc` and, for CRC-32, node:zlib's native code.
+ */
 import { createRequire } from 'node:module';
 import { crc32 as zlibCrc32 } from 'node:zlib';
 import { crc16Kermit, crc16X25, crc16Xmodem, crc32 } from '../../src/bytes/crc.ts';
@@ -9,8 +11,8 @@ type Calculate = (bytes: Uint8Array) => number;
 const require = createRequire(import.meta.url);
 const npmCrc = require('crc') as Record<string, Calculate>;
 /**
- * The package's inner loops, without the copy that its public functions make of their argument: from its other
- * build, so that Buffers there and arrays here do not make one loop polymorphic.
+ * The package's inner loops, without the copy that its public functions make of their argument:
+ * from its other build, so that Buffers there and arrays here do not make one loop polymorphic.
  */
 const inner = async (name: string): Promise<(bytes: Uint8Array, previous?: number) => number> =>
   (await import(`crc/calculators/${name}`)).default;
