@@ -10,6 +10,7 @@
 import { eui64FromWire, eui64ToWire } from '../../bytes/hex.ts';
 import { ByteReader } from '../../bytes/reader.ts';
 import { ByteWriter } from '../../bytes/writer.ts';
+import { assert } from '../../errors.ts';
 
 export const OTA_CLUSTER = 0x0019;
 
@@ -123,6 +124,7 @@ export interface OtaFrame {
   frameControl: number;
   manufacturerSpecific: number | undefined;
   sequence: number;
+  command: number;
   message: OtaMessage;
 }
 
@@ -131,10 +133,12 @@ export type DecodedOtaFrame =
   | {
       ok: false;
       code: 'malformed' | 'unsupported-command' | 'not-a-frame';
+      manufacturerSpecific: number | undefined;
       sequence: number;
       command: number;
     };
 
+const FRAME_TYPE_MASK = 0x03;
 const CLUSTER_SPECIFIC = 0x01;
 const MANUFACTURER_SPECIFIC = 0x04;
 const SERVER_TO_CLIENT = 0x08;
@@ -154,29 +158,36 @@ export function decodeOtaFrame(bytes: Uint8Array): DecodedOtaFrame {
   const manufacturerSpecific = frameControl & MANUFACTURER_SPECIFIC ? reader.u16() : undefined;
   const sequence = reader.u8();
   const command = reader.u8();
-  if (reader.overrun) return { ok: false, code: 'not-a-frame', sequence, command };
-  const clusterSpecific = (frameControl & 3) === CLUSTER_SPECIFIC;
-  const message = clusterSpecific ? readCommand(command, reader) : readProfileWide(command, reader);
-  if (message === undefined) return { ok: false, code: 'unsupported-command', sequence, command };
-  if (reader.overrun) return { ok: false, code: 'malformed', sequence, command };
-  return { ok: true, frameControl, manufacturerSpecific, sequence, message };
+  const head = { manufacturerSpecific, sequence, command };
+  const frameType = frameControl & FRAME_TYPE_MASK;
+  if (reader.overrun || frameType > CLUSTER_SPECIFIC)
+    return { ok: false, code: 'not-a-frame', ...head };
+  const message =
+    frameType === CLUSTER_SPECIFIC
+      ? readCommand(command, reader)
+      : readProfileWide(command, reader);
+  if (message === undefined) return { ok: false, code: 'unsupported-command', ...head };
+  if (reader.overrun) return { ok: false, code: 'malformed', ...head };
+  return { ok: true, frameControl, ...head, message };
 }
 
 /** Writes a frame; the direction follows from the message. A default response is the server's unless told. */
 export function encodeOtaFrame(
   message: OtaMessage,
   sequence: number,
-  options: { defaultResponseToServer?: boolean } = {},
+  options: { defaultResponseToServer?: boolean; manufacturerSpecific?: number | undefined } = {},
 ): Uint8Array {
+  const { manufacturerSpecific } = options;
   const data = message.kind === 'image-block-response' ? message.data.length : 0;
+  assert(data <= 0xff, 'a block fits its size field');
   const writer = new ByteWriter(new Uint8Array(64 + data));
   const fromClient = message.kind.endsWith('-request') || options.defaultResponseToServer === true;
   const direction = fromClient ? 0 : SERVER_TO_CLIENT;
   const scope = message.kind === 'default-response' ? 0 : CLUSTER_SPECIFIC;
-  writer
-    .u8(scope | direction | DISABLE_DEFAULT_RESPONSE)
-    .u8(sequence)
-    .u8(commandOf(message));
+  const manufacturer = manufacturerSpecific === undefined ? 0 : MANUFACTURER_SPECIFIC;
+  writer.u8(scope | manufacturer | direction | DISABLE_DEFAULT_RESPONSE);
+  if (manufacturerSpecific !== undefined) writer.u16(manufacturerSpecific);
+  writer.u8(sequence).u8(commandOf(message));
   writeMessage(message, writer);
   return writer.written();
 }

@@ -8,26 +8,31 @@
  *
  * Invariants
  * - No block leaves before the assignment is authorised, and none that the assigned image does not hold.
- * - A device that resumes content this gateway cannot vouch for is told to drop it: the triple of
- *   manufacturer, image type and version names no content (real files share it), and half of one file
- *   with half of another is a brick.
- * - An upgrade end request is always answered, assigned or not: devices take silence for consent and
- *   activate by themselves. Without a command to activate the answer is "wait".
+ * - A device that resumes content this gateway cannot vouch for is told to drop it, half or complete: the
+ *   triple of manufacturer, image type and version names no content (real files share it), and half of
+ *   one file with half of another is a brick.
+ * - An upgrade end request is always answered; see activation.ts.
  * - From the bytes of a block request to the bytes of its response nothing is allocated: one response
  *   buffer, one view of it per length, integers read as 32-bit signed so that they stay unboxed.
+ *
+ * It does not retry: a lost answer is asked for again by the device, who alone knows what it has.
  */
 import { assert } from '../../errors.ts';
 import type { Machine } from '../machine.ts';
+import { commandActivation, receiveUpgradeEnd } from './activation.ts';
 import { BlockResponse } from './block-response.ts';
+import { blockBytes, countRequest } from './block-size.ts';
+import { decodeOtaFrame, OTA_COMMAND, type OtaFrame, STATUS } from './codec.ts';
 import {
-  decodeOtaFrame,
-  encodeOtaFrame,
-  type ImageTriple,
-  OTA_COMMAND,
-  type OtaMessage,
-  STATUS,
-  UPGRADE_TIME_HOLD,
-} from './codec.ts';
+  type BlockRequest,
+  receiveBlockRequest,
+  receivePageRequest,
+  startDownload,
+} from './data-requests.ts';
+import { Fifo } from './fifo.ts';
+import { Outbox } from './outbox.ts';
+import { type PageRequest, pageBlockBytes, turnPage } from './pages.ts';
+import { answerQuery, receiveQuery, receiveSpecificFileQuery, refuseQuery } from './queries.ts';
 import {
   type Activation,
   type Assignment,
@@ -38,41 +43,25 @@ import {
   Session,
 } from './session.ts';
 
-/** Smaller and smaller blocks for a device that keeps asking for the same one (source routes, APS encryption). */
-const BLOCK_BYTES_STEPS = [64, 50, 40, 32] as const;
-/** What a device gets that states 0, that is nothing, as its maximum. */
-const BLOCK_BYTES_UNSTATED = 40;
-/** The same offset asked for so often in a row makes the next answer smaller: soon where the device has
- * taken no block of this size yet, late where it has and the line may just be bad. */
-const REPEATS_UNTIL_SMALLER = 3;
-const REPEATS_UNTIL_SMALLER_PROVEN = 6;
-/** Longest a block is delayed in silence; clients wait 3 s for it. Above, they are told to come back. */
-const DELAY_MS_MAX = 2_000;
-/** Clients cut every longer wait to this, seconds; so a later activation is held and commanded in time. */
-const UPGRADE_WAIT_S_MAX = 3_600;
-/** How soon a device that asks before the decision is there shall ask again, seconds. */
-const UNDECIDED_WAIT_S = 2;
-/** A query waits so long for a decision before it is answered "not now". Clients wait 3 s. */
-const QUERY_ANSWER_MS = 2_500;
-/** Least spacing of the blocks of a page, ms, whatever the device asks for. */
-const PAGE_SPACING_MS_MIN = 10;
-/** A client whose next request comes this many periods late counts the period in seconds. */
-const SECONDS_CLIENT_FACTOR = 20;
-/** Frame control bits that matter in a request: type, manufacturer specific, direction. */
-const REQUEST_KIND_MASK = 0x0f;
+/** Frame control: type and direction, and with them whether it is manufacturer specific. */
+const KIND_MASK = 0x0b;
+const PLAIN_KIND_MASK = 0x0f;
 const CLUSTER_REQUEST = 0x01;
 /** A block request without its optional fields: head 3, control 1, triple 8, offset 4, maximum 1. */
 const BLOCK_REQUEST_BYTES = 17;
+/** Largest length of a block's size field. */
+const BLOCK_BYTES_FIELD_MAX = 255;
+/** Offsets are handled as 32-bit signed integers. */
+const IMAGE_BYTES_MAX = 0x7fffffff;
 
 export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
   private readonly sessions: Session[] = [];
   private readonly response = new BlockResponse();
   private readonly transmit: OtaTransmit = { device: -1, bytes: new Uint8Array(0) };
   private blockReady = false;
-  private readonly frames: OtaTransmit[] = [];
-  private readonly events: OtaServerEvent[] = [];
-  /** Devices whose delayed block or page block is due now; drained by pollTransmit. */
-  private readonly due: number[] = [];
+  private readonly out = new Outbox();
+  /** Devices whose delayed block or page block is due now, each once; drained by pollTransmit. */
+  private readonly due = new Fifo<number>();
   private nextDueMs = Number.POSITIVE_INFINITY;
   private sequence = 0;
 
@@ -82,26 +71,34 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
     return this.sessions.length - 1;
   }
 
-  /** Gives a device its image. An earlier assignment is replaced, its counters begin anew. */
+  /**
+   * Gives a device its image; the assignment is copied, the image is not. An earlier assignment is
+   * replaced, its counters begin anew. A query that waits for a decision is put to the new assignment.
+   */
   assign(device: number, assignment: Assignment, nowMs: number): void {
-    assert(assignment.image.length > 0, 'an assigned image has bytes');
+    const { image, triple, blockBytesMax } = assignment;
+    assert(image.length > 0 && image.length <= IMAGE_BYTES_MAX, 'an assigned image has bytes');
+    assert(blockBytesMax > 0 && blockBytesMax <= BLOCK_BYTES_FIELD_MAX, 'a block has its bytes');
     const session = new Session();
-    const { triple } = assignment;
-    session.assignment = assignment;
-    session.image = assignment.image;
-    session.imageBytes = assignment.image.length;
+    const waiting = this.replace(device, session);
+    session.assignment = { ...assignment };
+    session.image = image;
+    session.imageBytes = image.length;
     session.wireKind = triple.manufacturerCode | (triple.imageType << 16);
     session.wireVersion = triple.fileVersion | 0;
-    session.blockBytesMax = assignment.blockBytesMax;
-    session.lastRequestMs = nowMs + 0.5;
-    this.sessions[device] = session;
-    this.refreshPlain(session);
-    this.wakeAt(nowMs + assignment.stallMs);
+    session.blockBytesMax = blockBytesMax;
+    session.lastRequestMs = nowMs;
+    session.refreshPlain();
+    this.wakeAt(stallAtMs(session));
+    if (waiting.querySequence < 0) return;
+    receiveQuery(this.out, device, session, waiting.query!, waiting.querySequence, nowMs);
+    this.wakeAt(session.queryDueMs);
   }
 
   /** Takes the image back: queries get "no image", blocks are refused, upgrade ends are held. */
   release(device: number): void {
-    this.sessions[device] = new Session();
+    const waiting = this.replace(device, new Session());
+    refuseQuery(this.out, device, waiting, STATUS.noImageAvailable);
   }
 
   /** Admission has seen the device and agrees: a waiting query is answered now. */
@@ -109,8 +106,8 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
     const session = this.session(device);
     assert(session.assignment !== undefined, 'a device without an image cannot be authorised');
     session.assignment.authorised = true;
-    this.refreshPlain(session);
-    if (session.querySequence >= 0) this.answerQuery(device, session);
+    session.refreshPlain();
+    if (session.querySequence >= 0) answerQuery(this.out, device, session);
   }
 
   /** Says that the bytes this device holds already are of the assigned content. */
@@ -124,8 +121,8 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
     const session = this.session(device);
     if (!session.assignment) return;
     session.assignment.blockPeriodMs = blockPeriodMs;
-    session.periodSent = false;
-    this.refreshPlain(session);
+    session.periodTeachings = 0;
+    session.refreshPlain();
   }
 
   /**
@@ -136,13 +133,11 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
     const session = this.session(device);
     session.parkedUntilMs = nowMs + waitMs;
     session.pending = PENDING.none;
-    this.refreshPlain(session);
+    session.refreshPlain();
   }
 
   unpark(device: number): void {
-    const session = this.session(device);
-    session.parkedUntilMs = Number.NEGATIVE_INFINITY;
-    this.refreshPlain(session);
+    this.session(device).unpark();
   }
 
   /** Tells the device, whenever it asks, to drop the download; until it is assigned an image anew. */
@@ -150,45 +145,28 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
     const session = this.session(device);
     session.aborting = true;
     session.pending = PENDING.none;
-    this.refreshPlain(session);
+    session.activateDueMs = Number.POSITIVE_INFINITY;
+    refuseQuery(this.out, device, session, STATUS.noImageAvailable);
+    session.refreshPlain();
   }
 
   /** Invites the device to query. Unicast: it always does, whatever the fields say. */
   notify(device: number, payloadType: 0 | 1 | 2 | 3, queryJitter = 100): void {
     const triple = this.session(device).assignment?.triple;
-    this.send(
-      device,
-      { kind: 'image-notify', payloadType, queryJitter, ...triple },
-      this.nextSequence(),
-    );
+    const notify = { kind: 'image-notify', payloadType, queryJitter, ...triple } as const;
+    this.out.send(device, notify, this.nextSequence());
   }
 
   /**
-   * Commands activation of a held image, at once or at a time, or changes what the next upgrade end
-   * request is answered.
+   * Commands activation of a held image, at once or at a time. While the device downloads, only what its
+   * upgrade end request is answered changes.
    */
   activate(device: number, activation: Activation, nowMs: number): void {
     const session = this.session(device);
-    const { assignment } = session;
-    assert(assignment !== undefined, 'a device without an image cannot be activated');
-    assignment.activation = activation;
-    if (activation.when === 'held') {
-      session.activateDueMs = Number.POSITIVE_INFINITY;
-      return;
-    }
-    const waitMs = activation.when === 'at' ? activation.atMs - nowMs : 0;
-    if (waitMs > UPGRADE_WAIT_S_MAX * 1000) {
-      session.activateDueMs = activation.when === 'at' ? activation.atMs : nowMs;
-      this.wakeAt(session.activateDueMs);
-      return;
-    }
-    session.activateDueMs = Number.POSITIVE_INFINITY;
-    this.sendUpgradeEnd(
-      device,
-      assignment.triple,
-      Math.max(0, Math.round(waitMs / 1000)),
-      this.nextSequence(),
-    );
+    assert(session.assignment !== undefined, 'a device without an image cannot be activated');
+    assert(!session.aborting, 'an aborted upgrade cannot be activated');
+    commandActivation(this.out, device, session, activation, this.nextSequence(), nowMs);
+    this.wakeAt(session.activateDueMs);
   }
 
   /** Writes what is known of a download into `out`; false where nothing is assigned. */
@@ -209,37 +187,31 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
     const session = this.session(device);
     if (
       frame.length >= BLOCK_REQUEST_BYTES &&
-      (frame[0]! & REQUEST_KIND_MASK) === CLUSTER_REQUEST &&
+      (frame[0]! & PLAIN_KIND_MASK) === CLUSTER_REQUEST &&
       frame[2] === OTA_COMMAND.imageBlockRequest
     ) {
-      session.lastRequestMs = nowMs;
-      session.stallReported = false;
-      if (session.plain && this.answerBlock(device, session, frame, nowMs)) return;
-      this.handleUncommonBlock(device, session, frame, nowMs);
+      this.heard(session, nowMs);
+      if (session.plain && this.answerPlainBlock(device, session, frame, nowMs)) return;
+    }
+    const decoded = decodeOtaFrame(frame);
+    const request = (frame[0]! & KIND_MASK) === CLUSTER_REQUEST;
+    if (decoded.ok && (!request || decoded.manufacturerSpecific === undefined)) {
+      this.handleDecoded(device, session, decoded, request, nowMs);
       return;
     }
-    this.handleOther(device, session, frame, nowMs);
+    if (!request || (!decoded.ok && decoded.code === 'not-a-frame')) return;
+    const { command, sequence, manufacturerSpecific } = decoded;
+    const malformed = !decoded.ok && decoded.code === 'malformed' && !manufacturerSpecific;
+    const status = malformed ? STATUS.malformedCommand : STATUS.unsupportedCommand;
+    this.out.sendDefault(device, command, status, sequence, manufacturerSpecific);
   }
 
   handleTimeout(nowMs: number): void {
     if (nowMs < this.nextDueMs) return;
-    let next = Number.POSITIVE_INFINITY;
+    this.nextDueMs = Number.POSITIVE_INFINITY;
     for (let device = 0; device < this.sessions.length; device++) {
-      const session = this.sessions[device]!;
-      if (session.dueMs <= nowMs) {
-        session.dueMs = Number.POSITIVE_INFINITY;
-        this.due.push(device);
-      }
-      if (session.queryDueMs <= nowMs) this.refuseQuery(device, session);
-      if (session.activateDueMs <= nowMs) this.activate(device, { when: 'now' }, nowMs);
-      this.checkStall(device, session, nowMs);
-      const stallAtMs =
-        session.assignment && !session.stallReported
-          ? session.lastRequestMs + session.assignment.stallMs
-          : next;
-      next = Math.min(next, session.dueMs, session.queryDueMs, session.activateDueMs, stallAtMs);
+      this.checkDeadlines(device, this.sessions[device]!, nowMs);
     }
-    this.nextDueMs = next;
   }
 
   pollTransmit(nowMs: number): OtaTransmit | undefined {
@@ -247,10 +219,10 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
       this.blockReady = false;
       return this.transmit;
     }
-    if (this.frames.length > 0) return this.frames.shift();
-    while (this.due.length > 0) {
-      const device = this.due.shift()!;
-      if (this.produceDue(device, nowMs)) {
+    const frame = this.out.pollFrame();
+    if (frame) return frame;
+    for (let device = this.due.shift(); device !== undefined; device = this.due.shift()) {
+      if (this.produceDue(device, this.sessions[device]!, nowMs)) {
         this.blockReady = false;
         return this.transmit;
       }
@@ -259,7 +231,7 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
   }
 
   pollEvent(): OtaServerEvent | undefined {
-    return this.events.length > 0 ? this.events.shift() : undefined;
+    return this.out.pollEvent();
   }
 
   pollTimeout(): number {
@@ -272,55 +244,23 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
    * The common case: authorised, not paced, this very image, an offset inside it. False where any of it
    * does not hold. Measured in test/bench/zcl-ota-server.bench.ts.
    */
-  private answerBlock(device: number, session: Session, frame: Uint8Array, nowMs: number): boolean {
+  private answerPlainBlock(
+    device: number,
+    session: Session,
+    frame: Uint8Array,
+    nowMs: number,
+  ): boolean {
     const kind = frame[4]! | (frame[5]! << 8) | (frame[6]! << 16) | (frame[7]! << 24);
     const version = frame[8]! | (frame[9]! << 8) | (frame[10]! << 16) | (frame[11]! << 24);
     const offset = frame[12]! | (frame[13]! << 8) | (frame[14]! << 16) | (frame[15]! << 24);
     if (kind !== session.wireKind || version !== session.wireVersion) return false;
     if (offset < 0 || offset >= session.imageBytes) return false;
-    if (!session.started && !this.startDownload(device, session, offset)) return false;
+    if (!session.started && !startDownload(this.out, device, session, offset)) return false;
     session.pending = PENDING.none;
-    this.countRequest(session, offset);
-    this.writeBlock(
-      device,
-      session,
-      frame[1]!,
-      offset,
-      this.blockBytes(session, offset, frame[16]!),
-      nowMs,
-    );
+    countRequest(session, offset);
+    const length = blockBytes(session, offset, frame[16]!);
+    this.writeBlock(device, session, frame[1]!, offset, length, nowMs);
     return true;
-  }
-
-  private blockBytes(session: Session, offset: number, askedBytes: number): number {
-    const asked = askedBytes === 0 ? BLOCK_BYTES_UNSTATED : askedBytes;
-    const capped = Math.min(asked, session.blockBytesMax);
-    const left = session.imageBytes - offset;
-    return Math.min(capped, left);
-  }
-
-  private countRequest(session: Session, offset: number): void {
-    if (offset !== session.lastOffset) {
-      const taken = offset === session.lastOffset + session.lastBytes;
-      if (taken && session.lastBytes > session.provenBytes) session.provenBytes = session.lastBytes;
-      session.lastOffset = offset;
-      session.repeatRun = 0;
-      return;
-    }
-    session.repeats++;
-    session.repeatRun++;
-    const proven = session.provenBytes >= session.blockBytesMax;
-    const patience = proven ? REPEATS_UNTIL_SMALLER_PROVEN : REPEATS_UNTIL_SMALLER;
-    if (session.repeatRun >= patience) this.shrinkBlock(session);
-  }
-
-  private shrinkBlock(session: Session): void {
-    session.repeatRun = 0;
-    for (const step of BLOCK_BYTES_STEPS) {
-      if (step >= session.blockBytesMax) continue;
-      session.blockBytesMax = step;
-      return;
-    }
   }
 
   private writeBlock(
@@ -340,363 +280,148 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
     session.lastBlockMs = nowMs;
   }
 
-  // ---- blocks: everything else ----------------------------------------------------------------------
+  // ---- blocks: held back, and of pages --------------------------------------------------------------
 
-  /** True where the download may go on from `offset`; else the device was told to drop what it has. */
-  private startDownload(device: number, session: Session, offset: number): boolean {
-    if (offset > 0 && !session.assignment!.resumable) return false;
-    session.started = true;
-    this.events.push({ kind: 'started', device, offset });
+  /** Writes the block that is due for a device; false where it has been overtaken. */
+  private produceDue(device: number, session: Session, nowMs: number): boolean {
+    session.queued = false;
+    if (session.pending === PENDING.none) return false;
+    if (session.dueMs > nowMs) {
+      this.wakeAt(session.dueMs);
+      return false;
+    }
+    const { pending, pendingOffset: offset, pendingSequence: sequence } = session;
+    const length = pending === PENDING.block ? session.pendingBytes : pageBlockBytes(session);
+    this.writeBlock(device, session, sequence, offset, length, nowMs);
+    session.lastOffset = offset;
+    if (pending === PENDING.page && turnPage(session, length, nowMs)) this.wakeAt(session.dueMs);
+    else session.pending = PENDING.none;
     return true;
   }
 
-  private handleUncommonBlock(
+  private handleBlock(
     device: number,
     session: Session,
-    frame: Uint8Array,
+    message: BlockRequest,
+    sequence: number,
     nowMs: number,
   ): void {
-    const decoded = decodeOtaFrame(frame);
-    if (!decoded.ok || decoded.message.kind !== 'image-block-request') return;
-    const { message, sequence } = decoded;
-    const refusal = this.refuseData(device, session, message, sequence, nowMs);
-    if (refusal) return;
-    this.countRequest(session, message.fileOffset);
-    const { assignment } = session;
-    if (!assignment) return;
-    const bytes = this.blockBytes(session, message.fileOffset, message.maximumDataBytes);
-    if (this.paceByPeriod(device, session, message.minimumBlockPeriod, sequence, nowMs)) return;
-    const dueMs = session.lastBlockMs + this.delayMs(session, message.minimumBlockPeriod);
-    if (!(dueMs > nowMs)) {
-      session.pending = PENDING.none;
-      this.writeBlock(device, session, sequence, message.fileOffset, bytes, nowMs);
-      return;
-    }
-    if (dueMs - nowMs > DELAY_MS_MAX) {
-      this.sendWait(device, Math.ceil((dueMs - nowMs) / 1000), sequence);
-      return;
-    }
-    session.pending = PENDING.block;
-    session.pendingOffset = message.fileOffset;
-    session.pendingBytes = bytes;
-    session.pendingSequence = sequence;
-    session.dueMs = dueMs;
-    this.wakeAt(dueMs);
-  }
-
-  /**
-   * What stands between a request for data and the data, in the order it is checked. True where the
-   * request has been answered here.
-   */
-  private refuseData(
-    device: number,
-    session: Session,
-    message: ImageTriple & { fileOffset: number },
-    sequence: number,
-    nowMs: number,
-  ): boolean {
-    const { assignment } = session;
-    if (!assignment || !sameTriple(message, assignment.triple)) {
-      const { manufacturerCode, imageType, fileVersion } = message;
-      this.events.push({
-        kind: 'foreign-request',
-        device,
-        triple: { manufacturerCode, imageType, fileVersion },
-      });
-      return this.sendDefault(
-        device,
-        OTA_COMMAND.imageBlockRequest,
-        STATUS.noImageAvailable,
-        sequence,
-      );
-    }
-    if (session.aborting) {
-      session.started = false;
-      return this.send(device, { kind: 'image-block-refusal', status: STATUS.abort }, sequence);
-    }
-    if (session.parkedUntilMs > nowMs) {
-      return this.sendWait(device, Math.ceil((session.parkedUntilMs - nowMs) / 1000), sequence);
-    }
-    if (session.parkedUntilMs !== Number.NEGATIVE_INFINITY) this.unpark(device);
-    if (!assignment.authorised) {
-      this.events.push({ kind: 'asks-unauthorised', device, offset: message.fileOffset });
-      return this.sendWait(device, UNDECIDED_WAIT_S, sequence);
-    }
-    // Past the end: the stack most devices are built on answers so (the specification may want 0x80).
-    if (message.fileOffset >= session.imageBytes) {
-      return this.sendDefault(
-        device,
-        OTA_COMMAND.imageBlockRequest,
-        STATUS.noImageAvailable,
-        sequence,
-      );
-    }
-    if (!session.started && !this.startDownload(device, session, message.fileOffset)) {
-      this.events.push({ kind: 'partial-dropped', device, offset: message.fileOffset });
-      return this.send(device, { kind: 'image-block-refusal', status: STATUS.abort }, sequence);
-    }
-    return false;
-  }
-
-  /** Teaches a device our block period through WAIT_FOR_DATA; true where that was the answer. */
-  private paceByPeriod(
-    device: number,
-    session: Session,
-    devicePeriod: number | undefined,
-    sequence: number,
-    nowMs: number,
-  ): boolean {
-    const { blockPeriodMs, paceBy } = session.assignment!;
-    if (paceBy !== 'block-period' || devicePeriod === undefined || session.periodRefused)
-      return false;
-    const sinceMs = nowMs - session.lastBlockMs;
-    if (session.periodSent && sinceMs > blockPeriodMs * SECONDS_CLIENT_FACTOR)
-      session.periodRefused = true;
-    const wanted = session.periodRefused ? 0 : Math.min(blockPeriodMs, 0xfffe);
-    if (devicePeriod === wanted) return false;
-    session.periodSent = true;
-    session.lastBlockMs = nowMs;
-    const wait = { currentTime: 0, requestTime: 1, minimumBlockPeriod: wanted };
-    return this.send(device, { kind: 'image-block-wait', ...wait }, sequence);
-  }
-
-  private delayMs(session: Session, devicePeriod: number | undefined): number {
-    const { blockPeriodMs, paceBy } = session.assignment!;
-    const deviceKeepsIt =
-      paceBy === 'block-period' && devicePeriod !== undefined && !session.periodRefused;
-    return deviceKeepsIt ? 0 : blockPeriodMs;
+    const bytes = receiveBlockRequest(this.out, device, session, message, sequence, nowMs);
+    if (bytes > 0) this.writeBlock(device, session, sequence, message.fileOffset, bytes, nowMs);
+    else if (session.pending !== PENDING.none) this.wakeAt(session.dueMs);
   }
 
   private handlePage(
     device: number,
     session: Session,
-    message: Extract<OtaMessage, { kind: 'image-page-request' }>,
+    message: PageRequest,
     sequence: number,
     nowMs: number,
   ): void {
-    if (this.refuseData(device, session, message, sequence, nowMs)) return;
-    session.pending = PENDING.page;
-    session.pendingOffset = message.fileOffset;
-    session.pendingBytes = message.maximumDataBytes;
-    session.pendingSequence = sequence;
-    session.pageEnd = Math.min(message.fileOffset + message.pageBytes, session.imageBytes);
-    const spacingMs = Math.max(message.responseSpacingMs, PAGE_SPACING_MS_MIN);
-    session.pageSpacingMs = Math.max(spacingMs, session.assignment!.blockPeriodMs);
-    session.dueMs = nowMs;
-    this.wakeAt(nowMs);
-    this.handleTimeout(nowMs);
+    receivePageRequest(this.out, device, session, message, sequence, nowMs);
+    if (session.pending === PENDING.none) return;
+    if (session.dueMs <= nowMs) this.enqueue(device, session);
+    else this.wakeAt(session.dueMs);
   }
 
-  /** Writes the block that is due for a device; false where it has been overtaken. */
-  private produceDue(device: number, nowMs: number): boolean {
-    const session = this.sessions[device]!;
-    if (session.pending === PENDING.none) return false;
-    const offset = session.pendingOffset;
-    if (session.pending === PENDING.block) {
-      session.pending = PENDING.none;
-      this.writeBlock(
+  private enqueue(device: number, session: Session): void {
+    if (session.queued) return;
+    session.queued = true;
+    this.due.push(device);
+  }
+
+  // ---- everything but blocks -------------------------------------------------------------------------
+
+  private handleDecoded(
+    device: number,
+    session: Session,
+    { message, command, sequence }: OtaFrame,
+    request: boolean,
+    nowMs: number,
+  ): void {
+    if (message.kind === 'default-response') {
+      this.heard(session, nowMs);
+      this.out.event({
+        kind: 'answered',
         device,
-        session,
-        session.pendingSequence,
-        offset,
-        session.pendingBytes,
-        nowMs,
-      );
-      return true;
-    }
-    const left = session.pageEnd - offset;
-    if (left <= 0) {
-      session.pending = PENDING.none;
-      return false;
-    }
-    const bytes = Math.min(this.blockBytes(session, offset, session.pendingBytes), left);
-    this.writeBlock(device, session, session.pendingSequence, offset, bytes, nowMs);
-    session.lastRequestMs = nowMs;
-    session.pendingOffset = offset + bytes;
-    if (session.pendingOffset >= session.pageEnd) {
-      session.pending = PENDING.none;
-    } else {
-      session.dueMs = nowMs + session.pageSpacingMs;
-      this.wakeAt(session.dueMs);
-    }
-    return true;
-  }
-
-  // ---- queries, ends and the rest --------------------------------------------------------------------
-
-  private handleOther(device: number, session: Session, frame: Uint8Array, nowMs: number): void {
-    const decoded = decodeOtaFrame(frame);
-    if (!decoded.ok) {
-      if (decoded.code === 'not-a-frame' || (frame[0]! & REQUEST_KIND_MASK) !== CLUSTER_REQUEST)
-        return;
-      const status =
-        decoded.code === 'malformed' ? STATUS.malformedCommand : STATUS.unsupportedCommand;
-      this.sendDefault(device, decoded.command, status, decoded.sequence);
+        command: message.command,
+        status: message.status,
+      });
       return;
     }
-    const { message, sequence } = decoded;
-    session.lastRequestMs = nowMs;
-    session.stallReported = false;
+    // In the server's own direction: an echo, or another server's.
+    if (!request) return;
+    this.heard(session, nowMs);
+    if (session.pending === PENDING.page) session.pending = PENDING.none;
     switch (message.kind) {
-      case 'query-next-image-request':
-        this.handleQuery(device, session, message, sequence, nowMs);
+      case 'image-block-request':
+        this.handleBlock(device, session, message, sequence, nowMs);
         return;
       case 'image-page-request':
         this.handlePage(device, session, message, sequence, nowMs);
         return;
-      case 'upgrade-end-request':
-        this.handleEnd(device, session, message, sequence, nowMs);
+      case 'query-next-image-request': {
+        const { manufacturerCode, imageType, fileVersion, hardwareVersion } = message;
+        const facts = { manufacturerCode, imageType, fileVersion, hardwareVersion };
+        receiveQuery(this.out, device, session, facts, sequence, nowMs);
+        this.wakeAt(session.queryDueMs);
         return;
+      }
       case 'query-device-specific-file-request':
-        this.handleSpecificFile(device, session, message, sequence);
+        receiveSpecificFileQuery(this.out, device, session, message, sequence);
         return;
-      case 'default-response':
-        this.events.push({
-          kind: 'answered',
-          device,
-          command: message.command,
-          status: message.status,
-        });
+      case 'upgrade-end-request':
+        receiveUpgradeEnd(this.out, device, session, message, sequence, nowMs);
+        this.wakeAt(session.activateDueMs);
         return;
       default:
-        // A server's command from a client: the sender is confused, and an answer would confuse it more.
+        this.out.sendDefault(device, command, STATUS.unsupportedCommand, sequence);
         return;
     }
   }
 
-  private handleQuery(
-    device: number,
-    session: Session,
-    message: Extract<OtaMessage, { kind: 'query-next-image-request' }>,
-    sequence: number,
-    nowMs: number,
-  ): void {
-    const { manufacturerCode, imageType, fileVersion, hardwareVersion } = message;
-    session.query = { manufacturerCode, imageType, fileVersion, hardwareVersion };
-    session.querySequence = sequence;
-    const triple = session.assignment?.triple;
-    const matches =
-      triple && triple.manufacturerCode === manufacturerCode && triple.imageType === imageType;
-    if (!matches || session.aborting) {
-      this.endQuery(device, session, 'no-image');
-    } else if (triple.fileVersion === fileVersion) {
-      this.endQuery(device, session, 'running-already');
-    } else if (session.assignment!.authorised) {
-      this.answerQuery(device, session);
-    } else {
-      session.queryDueMs = nowMs + QUERY_ANSWER_MS;
-      this.wakeAt(session.queryDueMs);
-      this.events.push({ kind: 'query', device, facts: session.query, answer: 'deferred' });
+  private checkDeadlines(device: number, session: Session, nowMs: number): void {
+    if (session.pending !== PENDING.none) {
+      if (session.dueMs <= nowMs) this.enqueue(device, session);
+      else this.wakeAt(session.dueMs);
     }
-  }
-
-  private endQuery(device: number, session: Session, answer: 'no-image' | 'running-already'): void {
-    this.events.push({ kind: 'query', device, facts: session.query!, answer });
-    const status = STATUS.noImageAvailable;
-    this.send(device, { kind: 'query-next-image-response', status }, session.querySequence);
-    session.querySequence = -1;
-  }
-
-  private answerQuery(device: number, session: Session): void {
-    this.events.push({ kind: 'query', device, facts: session.query!, answer: 'offered' });
-    const offer = {
-      status: STATUS.success,
-      ...session.assignment!.triple,
-      imageBytes: session.imageBytes,
-    };
-    this.send(device, { kind: 'query-next-image-response', ...offer }, session.querySequence);
-    session.querySequence = -1;
-    session.queryDueMs = Number.POSITIVE_INFINITY;
-  }
-
-  /** No decision came in time: not now, ask again later. */
-  private refuseQuery(device: number, session: Session): void {
-    session.queryDueMs = Number.POSITIVE_INFINITY;
-    if (session.querySequence < 0) return;
-    const status = STATUS.notAuthorized;
-    this.send(device, { kind: 'query-next-image-response', status }, session.querySequence);
-    session.querySequence = -1;
-  }
-
-  private handleEnd(
-    device: number,
-    session: Session,
-    message: Extract<OtaMessage, { kind: 'upgrade-end-request' }>,
-    sequence: number,
-    nowMs: number,
-  ): void {
-    const { assignment } = session;
-    session.pending = PENDING.none;
-    if (message.status !== STATUS.success) {
-      session.started = false;
-      this.events.push({ kind: 'ended', device, status: message.status });
-      this.sendDefault(device, OTA_COMMAND.upgradeEndRequest, STATUS.success, sequence);
-      return;
+    if (session.queryDueMs <= nowMs) {
+      refuseQuery(this.out, device, session, STATUS.notAuthorized);
     }
-    const triple = { ...message } as ImageTriple;
-    if (!assignment?.authorised || !sameTriple(triple, assignment.triple)) {
-      this.events.push({ kind: 'foreign-request', device, triple });
-      this.sendUpgradeEnd(device, triple, UPGRADE_TIME_HOLD, sequence);
-      return;
+    if (session.activateDueMs <= nowMs) this.activate(device, { when: 'now' }, nowMs);
+    if (session.assignment && !session.stallReported) {
+      if (stallAtMs(session) <= nowMs) {
+        session.stallReported = true;
+        this.out.event({ kind: 'stalled', device, silentMs: nowMs - session.lastRequestMs });
+      } else {
+        this.wakeAt(stallAtMs(session));
+      }
     }
-    if (session.aborting) {
-      this.events.push({ kind: 'downloaded', device, answer: 'aborted' });
-      this.sendDefault(device, OTA_COMMAND.upgradeEndRequest, STATUS.abort, sequence);
-      return;
-    }
-    session.sentBytes = session.imageBytes;
-    const { activation } = assignment;
-    this.events.push({ kind: 'downloaded', device, answer: activation.when });
-    const waitS =
-      activation.when === 'at' ? Math.max(0, Math.round((activation.atMs - nowMs) / 1000)) : 0;
-    const held = activation.when === 'held' || waitS > UPGRADE_WAIT_S_MAX;
-    this.sendUpgradeEnd(device, triple, held ? UPGRADE_TIME_HOLD : waitS, sequence);
-    if (activation.when !== 'at' || !held) return;
-    session.activateDueMs = activation.atMs;
-    this.wakeAt(activation.atMs);
-  }
-
-  private handleSpecificFile(
-    device: number,
-    session: Session,
-    message: Extract<OtaMessage, { kind: 'query-device-specific-file-request' }>,
-    sequence: number,
-  ): void {
-    const { assignment } = session;
-    const kind = 'query-device-specific-file-response';
-    if (!assignment?.authorised || !sameTriple(message, assignment.triple)) {
-      this.send(device, { kind, status: STATUS.noImageAvailable }, sequence);
-      return;
-    }
-    const offer = { status: STATUS.success, ...assignment.triple, imageBytes: session.imageBytes };
-    this.send(device, { kind, ...offer }, sequence);
+    this.wakeAt(session.queryDueMs);
+    this.wakeAt(session.activateDueMs);
   }
 
   // ---- leaves ---------------------------------------------------------------------------------------
 
   private session(device: number): Session {
     const session = this.sessions[device];
-    assert(session !== undefined, `device ${device} was added`);
-    return session;
+    if (session === undefined) assert(false, `device ${device} was added`);
+    return session!;
   }
 
-  /** The hot path is open only where nothing but image and offset decide the answer. */
-  private refreshPlain(session: Session): void {
-    const { assignment } = session;
-    session.plain =
-      assignment?.authorised === true &&
-      assignment.blockPeriodMs === 0 &&
-      !session.aborting &&
-      session.parkedUntilMs === Number.NEGATIVE_INFINITY;
+  /** The old session; what it held back is not sent any more. */
+  private replace(device: number, session: Session): Session {
+    const old = this.session(device);
+    session.queued = old.queued;
+    this.sessions[device] = session;
+    return old;
   }
 
-  private checkStall(device: number, session: Session, nowMs: number): void {
-    const { assignment } = session;
-    if (!assignment || session.stallReported) return;
-    const silentMs = nowMs - session.lastRequestMs;
-    if (silentMs < assignment.stallMs) return;
-    session.stallReported = true;
-    this.events.push({ kind: 'stalled', device, silentMs });
+  private heard(session: Session, nowMs: number): void {
+    session.lastRequestMs = nowMs;
+    if (!session.stallReported) return;
+    session.stallReported = false;
+    this.wakeAt(stallAtMs(session));
   }
 
   private wakeAt(atMs: number): void {
@@ -707,46 +432,9 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
     this.sequence = (this.sequence + 1) & 0xff;
     return this.sequence;
   }
-
-  private sendWait(device: number, waitS: number, sequence: number): true {
-    const requestTime = Math.min(Math.max(1, waitS), UPGRADE_WAIT_S_MAX);
-    return this.send(
-      device,
-      { kind: 'image-block-wait', currentTime: 0, requestTime, minimumBlockPeriod: 0 },
-      sequence,
-    );
-  }
-
-  private sendUpgradeEnd(
-    device: number,
-    triple: ImageTriple,
-    upgradeTime: number,
-    sequence: number,
-  ): true {
-    const { manufacturerCode, imageType, fileVersion } = triple;
-    const names = { manufacturerCode, imageType, fileVersion };
-    return this.send(
-      device,
-      { kind: 'upgrade-end-response', ...names, currentTime: 0, upgradeTime },
-      sequence,
-    );
-  }
-
-  private sendDefault(device: number, command: number, status: number, sequence: number): true {
-    return this.send(device, { kind: 'default-response', command, status }, sequence);
-  }
-
-  /** True, so that a check can answer and say so in one line. */
-  private send(device: number, message: OtaMessage, sequence: number): true {
-    this.frames.push({ device, bytes: encodeOtaFrame(message, sequence) });
-    return true;
-  }
 }
 
-function sameTriple(a: ImageTriple, b: ImageTriple): boolean {
-  return (
-    a.manufacturerCode === b.manufacturerCode &&
-    a.imageType === b.imageType &&
-    a.fileVersion === b.fileVersion
-  );
+function stallAtMs(session: Session): number {
+  const stallMs = session.assignment?.stallMs ?? Number.POSITIVE_INFINITY;
+  return Math.max(session.lastRequestMs, session.quietUntilMs) + stallMs;
 }

@@ -70,16 +70,25 @@ export interface OtaProgress {
 
 export const PENDING = { none: 0, block: 1, page: 2 } as const;
 
-/** All numbers a block touches; small integers, and times that start as non-integers to stay unboxed. */
+const NO_IMAGE = new Uint8Array(0);
+
+/**
+ * One device's numbers. What a block touches are small integers, and times whose fields start
+ * infinite, so that the engine keeps them as doubles in place and a new time allocates nothing.
+ */
 export class Session {
   assignment: Assignment | undefined = undefined;
-  image: Uint8Array = new Uint8Array(0);
+  image: Uint8Array = NO_IMAGE;
   imageBytes = 0;
   /** Manufacturer and image type, and file version, as the 32-bit signed integers of the frame. */
   wireKind = 0;
   wireVersion = 0;
+  /** Nothing but image and offset decide the answer to a block request. */
   plain = false;
+  /** Blocks have left since the assignment: what the device holds is of its content. */
   started = false;
+  /** The device has reported the image complete. */
+  downloaded = false;
   aborting = false;
   blockBytesMax = BLOCK_BYTES_MAX;
   sentBytes = 0;
@@ -90,21 +99,52 @@ export class Session {
   repeatRun = 0;
   blocks = 0;
   repeats = 0;
+  /** A block held back, or a page: what is due at `dueMs`. */
   pending: number = PENDING.none;
   pendingOffset = 0;
   pendingBytes = 0;
   pendingSequence = 0;
+  /** Stands in the server's queue of devices that are due. */
+  queued = false;
   pageEnd = 0;
   pageSpacingMs = 0;
-  periodSent = false;
+  periodTeachings = 0;
   periodRefused = false;
   stallReported = false;
+  /** Of the query that waits for a decision; -1 where none does. */
   querySequence = -1;
   query: DeviceFacts | undefined = undefined;
-  lastRequestMs = Number.NaN;
-  lastBlockMs = Number.NaN;
+  lastRequestMs = Number.NEGATIVE_INFINITY;
+  lastBlockMs = Number.NEGATIVE_INFINITY;
+  /** Silence until then is as it should be: the device was told to wait, or a page ran. */
+  quietUntilMs = Number.NEGATIVE_INFINITY;
   dueMs = Number.POSITIVE_INFINITY;
+  pageUntilMs = Number.POSITIVE_INFINITY;
   parkedUntilMs = Number.NEGATIVE_INFINITY;
   queryDueMs = Number.POSITIVE_INFINITY;
   activateDueMs = Number.POSITIVE_INFINITY;
+
+  unpark(): void {
+    this.parkedUntilMs = Number.NEGATIVE_INFINITY;
+    this.refreshPlain();
+  }
+
+  /** Not plain for a device that keeps a block period: one taught earlier may have to be taken back. */
+  refreshPlain(): void {
+    const { assignment } = this;
+    this.plain =
+      assignment?.authorised === true &&
+      assignment.blockPeriodMs === 0 &&
+      assignment.paceBy === 'delay' &&
+      !this.aborting &&
+      this.parkedUntilMs === Number.NEGATIVE_INFINITY;
+  }
+}
+
+export function sameTriple(a: ImageTriple, b: ImageTriple): boolean {
+  return (
+    a.manufacturerCode === b.manufacturerCode &&
+    a.imageType === b.imageType &&
+    a.fileVersion === b.fileVersion
+  );
 }
