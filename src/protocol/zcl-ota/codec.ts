@@ -272,8 +272,11 @@ function readBlockRequest(reader: ByteReader): OtaMessage {
     fileOffset: reader.u32(),
     maximumDataBytes: reader.u8(),
   };
-  if (control & 1 && reader.remaining >= 8)
+  if (control & 1) {
+    // Less than the address that is announced: what is left has no known layout.
+    if (reader.remaining < 8) return message;
     message.requestNodeEui64 = eui64FromWire(reader.view(8));
+  }
   if (control & 2 && reader.remaining >= 2) message.minimumBlockPeriod = reader.u16();
   return message;
 }
