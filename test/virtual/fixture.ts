@@ -96,7 +96,7 @@ export function makeRig(shape: RigShape = {}): Rig & { remove: () => void } {
       {
         id: 'coordinator',
         adapter: 'zstack',
-        port: shape.port ?? 'tcp://127.0.0.1:0',
+        port: 'tcp://127.0.0.1:1',
         network: {
           panId: 0x1a62,
           extendedPanId: 'dddddddddddddd01',
@@ -119,11 +119,15 @@ export function makeRig(shape: RigShape = {}): Rig & { remove: () => void } {
     })),
   });
   const model = shape.model ?? makeModel();
+  // Port 0, any free one, is for tests only: a rig file has to name a port.
+  document.coordinators[0]!.port = shape.port ?? 'tcp://127.0.0.1:0';
   return {
     id: document.rig,
     description: document.description,
     path: join(folder, 'rig.yaml'),
     stateFolder: join(folder, 'state'),
+    centralProductsList: undefined,
+    trustAnchors: undefined,
     coordinators: document.coordinators,
     devices: document.devices.map((device) => ({
       id: device.id,
