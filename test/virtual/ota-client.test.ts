@@ -432,7 +432,7 @@ test('upgrade time: later, held, activated on command, cut to the longest wait',
   held.scheduler.run(2 * HOUR_MS);
   assert.is(held.device.client.counters.endRequests, reports + 2);
   assert.is(held.device.fileVersion, VERSION_OLD);
-  held.receive('19090b 0695');
+  held.receive('18090b 0600');
   held.receive(upgradeEnd(9, 0, 0));
   held.scheduler.run(1_000);
   assert.is(held.device.fileVersion, VERSION_NEW);
@@ -523,7 +523,34 @@ test('a restart of the rig resumes at the stored offset, and in a held image', (
   assert.is(held.reborn().device.fileVersion, VERSION_NEW);
 });
 
-test('the same offer after a broken download goes on, another one begins anew', () => {
+test('a download that was broken off goes on; a dropped one begins anew', () => {
+  const half = new Harness();
+  half.server = serve(IMAGE);
+  half.receive(NOTIFY);
+  while (half.device.client.counters.blocksReceived < 30) half.scheduler.run(1);
+  half.device.powerOff();
+  half.server = serve(IMAGE);
+  half.device.powerOn();
+  half.scheduler.run(60_000);
+  assert.is(half.device.activeSha256, DIGEST);
+  assert.is(half.device.client.counters.queries, 1);
+
+  const dropped = new Harness();
+  dropped.server = serve(IMAGE);
+  dropped.receive(NOTIFY);
+  while (dropped.device.client.counters.blocksReceived < 30) dropped.scheduler.run(1);
+  dropped.device.powerOff();
+  dropped.device.client.dropDownload();
+  const other = makeImage(VERSION_NEW, 4_000);
+  dropped.server = serve(other);
+  dropped.device.powerOn();
+  dropped.receive(NOTIFY);
+  dropped.scheduler.run(60_000);
+  const digest = createHash('sha256').update(other).digest('hex');
+  assert.is(dropped.device.activeSha256, digest);
+});
+
+test('a device that stalls stops asking, and stays in its download', () => {
   const harness = new Harness({ faults: { stallAtBlock: 20 } });
   harness.server = serve(IMAGE);
   harness.receive(NOTIFY);
