@@ -39,9 +39,9 @@ export function pageBlockBytes(session: Session): number {
 
 /** Goes on behind a block that has been sent; false where it was the page's last. */
 export function turnPage(session: Session, sentBytes: number, nowMs: number): boolean {
-  // The device asks for nothing while its page runs: that is no stall.
-  session.quietUntilMs = nowMs;
   session.pendingOffset += sentBytes;
   session.dueMs = nowMs + session.pageSpacingMs;
+  // The device asks for nothing while its page runs: that is no stall.
+  session.quietUntilMs = session.dueMs;
   return session.pendingOffset < session.pageEnd && session.dueMs <= session.pageUntilMs;
 }

@@ -1,0 +1,457 @@
+/** Queries, the end of a download, activation, and frames that are none of these. */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { ZclOtaServer } from '../../../src/protocol/zcl-ota/server.ts';
+import type { Activation } from '../../../src/protocol/zcl-ota/session.ts';
+import { assignmentOf, Fixture, IMAGE } from './fixture.ts';
+import {
+  block,
+  blockData,
+  defaultResponse,
+  end,
+  names,
+  offer,
+  page,
+  query,
+  refusal,
+  request,
+  response,
+  seeded,
+  specificFile,
+  TRIPLE,
+  u32,
+  upgradeEnd,
+} from './naive-frames.ts';
+
+const HOLD = 0xffffffff;
+const OLD = { ...TRIPLE, fileVersion: 0x01020303 };
+const HOUR_MS = 3_600_000;
+
+/** A device that has the image, down to its last byte. */
+function downloaded(activation: Activation): Fixture {
+  const fixture = Fixture.assigned({ activation });
+  fixture
+    .receive(block(1, TRIPLE, 0, 50))
+    .receive(block(2, TRIPLE, 990, 50))
+    .take();
+  fixture.says('started');
+  return fixture;
+}
+
+// ---- queries -----------------------------------------------------------------------------------------
+
+test('a query is offered the image, with and without a hardware version', () => {
+  const fixture = Fixture.assigned();
+  fixture.receive(query(7, OLD)).sends(offer(7, TRIPLE, IMAGE.length));
+  fixture.receive(query(8, OLD, 0x1211)).sends(offer(8, TRIPLE, IMAGE.length));
+  assert.equal(fixture.takeEvents(), [
+    { kind: 'query', device: 0, facts: { ...OLD, hardwareVersion: undefined }, answer: 'offered' },
+    { kind: 'query', device: 0, facts: { ...OLD, hardwareVersion: 0x1211 }, answer: 'offered' },
+  ]);
+});
+
+test('a query in mid-download is answered the same again, and the download goes on', () => {
+  const fixture = Fixture.assigned();
+  fixture.receive(block(1, TRIPLE, 0, 50)).take();
+  fixture.receive(query(2, OLD)).sends(offer(2, TRIPLE, IMAGE.length));
+  fixture.receive(block(3, TRIPLE, 50, 50));
+  fixture.sends(blockData(3, TRIPLE, 50, IMAGE.subarray(50, 100)));
+});
+
+test('a query of another kind, or that runs this version, is told there is nothing', () => {
+  const fixture = Fixture.assigned();
+  const answers = [
+    [{ ...OLD, manufacturerCode: 1 }, 'no-image'],
+    [{ ...OLD, imageType: 0xffff }, 'no-image'],
+    [TRIPLE, 'running-already'],
+  ] as const;
+  for (const [facts, answer] of answers) {
+    fixture.receive(query(7, facts)).sends(refusal(7, 0x98));
+    const [event] = fixture.takeEvents();
+    assert.is(event?.kind === 'query' && event.answer, answer);
+  }
+});
+
+test('a device that does not say what it runs is offered the image', () => {
+  const fixture = Fixture.assigned();
+  const unknown = { ...TRIPLE, fileVersion: 0xffffffff };
+  fixture.receive(query(7, unknown, 0xffff)).sends(offer(7, TRIPLE, IMAGE.length));
+});
+
+test('a query waits for the decision, and is answered when it falls', () => {
+  const fixture = Fixture.assigned({ authorised: false });
+  fixture.receive(query(7, OLD)).sends().says('query').pass(2_499).sends();
+  fixture.receive(query(8, OLD)).sends();
+  fixture.call((server) => server.authorise(0)).sends(offer(8, TRIPLE, IMAGE.length));
+  fixture.pass(100_000).sends();
+});
+
+test('a query whose decision does not come in time is told "not now"', () => {
+  const fixture = Fixture.assigned({ authorised: false });
+  fixture.receive(query(7, OLD)).pass(2_499).sends().pass(1).sends(refusal(7, 0x7e));
+  fixture
+    .call((server) => server.authorise(0))
+    .sends()
+    .pass(10_000)
+    .sends();
+});
+
+test('a waiting query is answered when its assignment is taken back, aborted or replaced', () => {
+  const waiting = () => Fixture.assigned({ authorised: false }).receive(query(7, OLD)).sends();
+  const released = waiting().call((server) => server.release(0));
+  released.sends(refusal(7, 0x98)).pass(10_000).sends();
+  waiting()
+    .call((server) => server.abort(0))
+    .sends(refusal(7, 0x98));
+  const replaced = waiting();
+  replaced.call((server, nowMs) => server.assign(0, assignmentOf(), nowMs));
+  replaced
+    .sends(offer(7, TRIPLE, IMAGE.length))
+    .pass(10_000)
+    .sends();
+  const other = waiting();
+  const triple = { ...TRIPLE, imageType: 1 };
+  other.call((server, nowMs) => server.assign(0, assignmentOf({ triple }), nowMs));
+  other.sends(refusal(7, 0x98));
+});
+
+test('an aborted device is offered nothing', () => {
+  const fixture = Fixture.assigned();
+  fixture.call((server) => server.abort(0));
+  fixture.receive(query(7, OLD)).sends(refusal(7, 0x98));
+  fixture.receive(specificFile(8, TRIPLE)).sends(refusal(8, 0x98, 9));
+});
+
+test('device specific files: offered by name or by any version, not now, or not at all', () => {
+  const triple = { manufacturerCode: 0x121d, imageType: 0xffc0, fileVersion: 5 };
+  const fixture = Fixture.assigned({ triple, authorised: false });
+  fixture
+    .receive(specificFile(1, triple))
+    .sends(refusal(1, 0x7e, 9))
+    .says('asks-unauthorised');
+  fixture.call((server) => server.authorise(0));
+  fixture.receive(specificFile(2, triple)).sends(offer(2, triple, IMAGE.length, 9));
+  fixture.receive(specificFile(3, { ...triple, fileVersion: 0xffffffff }));
+  fixture.sends(offer(3, triple, IMAGE.length, 9));
+  fixture.receive(specificFile(4, { ...triple, fileVersion: 6 })).sends(refusal(4, 0x98, 9));
+  fixture.receive(specificFile(5, { ...triple, imageType: 0xffc1 })).sends(refusal(5, 0x98, 9));
+});
+
+test('notify: four payloads, the names of the assigned image, a sequence of its own', () => {
+  const fixture = Fixture.assigned();
+  fixture.call((server) => {
+    for (const type of [0, 1, 2, 3] as const) server.notify(0, type);
+    server.notify(0, 0, 50);
+  });
+  fixture.sends(
+    response(1, 0, 0, 100),
+    response(2, 0, 1, 100, ...names(TRIPLE).slice(0, 2)),
+    response(3, 0, 2, 100, ...names(TRIPLE).slice(0, 4)),
+    response(4, 0, 3, 100, ...names(TRIPLE)),
+    response(5, 0, 0, 50),
+  );
+  const unassigned = new Fixture();
+  unassigned.server.addDevice();
+  unassigned.call((server) => server.notify(0, 1)).sends(response(1, 0, 1, 100, 0xff, 0xff));
+});
+
+// ---- the end of a download, and activation --------------------------------------------------------------
+
+test('upgrade end: now', () => {
+  const fixture = downloaded({ when: 'now' });
+  fixture.receive(end(3, 0, TRIPLE)).sends(upgradeEnd(3, TRIPLE, 0));
+  assert.equal(fixture.takeEvents(), [{ kind: 'downloaded', device: 0, answer: 'now' }]);
+  fixture.receive(end(4, 0, TRIPLE)).sends(upgradeEnd(4, TRIPLE, 0));
+});
+
+test('upgrade end: held, asked again by the hour, then commanded', () => {
+  const fixture = downloaded({ when: 'held' });
+  for (let hour = 0; hour < 3; hour++) {
+    fixture
+      .receive(end(3, 0, TRIPLE))
+      .sends(upgradeEnd(3, TRIPLE, HOLD))
+      .pass(HOUR_MS)
+      .sends();
+  }
+  fixture.call((server, nowMs) => server.activate(0, { when: 'now' }, nowMs));
+  fixture.sends(upgradeEnd(1, TRIPLE, 0));
+  fixture.receive(end(4, 0, TRIPLE)).sends(upgradeEnd(4, TRIPLE, 0));
+});
+
+test('upgrade end: at a time within the hour, counted down again at each question', () => {
+  const fixture = downloaded({ when: 'now' });
+  const atMs = fixture.nowMs + HOUR_MS;
+  fixture.call((server, nowMs) => server.activate(0, { when: 'at', atMs }, nowMs)).sends();
+  fixture.receive(end(3, 0, TRIPLE)).sends(upgradeEnd(3, TRIPLE, 3600));
+  fixture
+    .pass(600_000)
+    .receive(end(4, 0, TRIPLE))
+    .sends(upgradeEnd(4, TRIPLE, 3000));
+  fixture.pass(2 * HOUR_MS).sends();
+});
+
+test('upgrade end: at a time beyond the hour is held, and commanded when it comes', () => {
+  const fixture = downloaded({ when: 'held' });
+  const atMs = fixture.nowMs + 5 * HOUR_MS;
+  fixture.call((server, nowMs) => server.activate(0, { when: 'at', atMs }, nowMs)).sends();
+  fixture.receive(end(3, 0, TRIPLE)).sends(upgradeEnd(3, TRIPLE, HOLD));
+  fixture
+    .pass(5 * HOUR_MS - 1)
+    .sends()
+    .pass(1)
+    .sends(upgradeEnd(2, TRIPLE, 0));
+  fixture.pass(5 * HOUR_MS).sends();
+});
+
+test('upgrade end: beyond the hour, asked within it: one count-down and no second command', () => {
+  const fixture = downloaded({ when: 'held' });
+  const atMs = fixture.nowMs + 1.5 * HOUR_MS;
+  fixture.call((server, nowMs) => server.activate(0, { when: 'at', atMs }, nowMs));
+  fixture.receive(end(3, 0, TRIPLE)).sends(upgradeEnd(3, TRIPLE, HOLD));
+  fixture
+    .pass(HOUR_MS)
+    .receive(end(4, 0, TRIPLE))
+    .sends(upgradeEnd(4, TRIPLE, 1800));
+  fixture.pass(2 * HOUR_MS).sends();
+});
+
+test('upgrade end: at a time in the past is now', () => {
+  const fixture = downloaded({ when: 'at', atMs: 0 });
+  fixture.receive(end(3, 0, TRIPLE)).sends(upgradeEnd(3, TRIPLE, 0));
+});
+
+test('held again: a scheduled command is taken back', () => {
+  const fixture = downloaded({ when: 'held' });
+  const atMs = fixture.nowMs + 2 * HOUR_MS;
+  fixture.call((server, nowMs) => server.activate(0, { when: 'at', atMs }, nowMs));
+  fixture.receive(end(3, 0, TRIPLE)).take();
+  fixture.call((server, nowMs) => server.activate(0, { when: 'held' }, nowMs)).sends();
+  fixture.pass(3 * HOUR_MS).sends();
+});
+
+test('an abort takes a scheduled command back, and refuses the end', () => {
+  const fixture = downloaded({ when: 'held' });
+  const atMs = fixture.nowMs + 2 * HOUR_MS;
+  fixture.call((server, nowMs) => server.activate(0, { when: 'at', atMs }, nowMs));
+  fixture
+    .receive(end(3, 0, TRIPLE))
+    .sends(upgradeEnd(3, TRIPLE, HOLD))
+    .says('downloaded');
+  fixture
+    .call((server) => server.abort(0))
+    .pass(3 * HOUR_MS)
+    .sends();
+  fixture.takeEvents();
+  fixture.receive(end(4, 0, TRIPLE)).sends(defaultResponse(4, 6, 0x95));
+  assert.equal(fixture.takeEvents(), [{ kind: 'downloaded', device: 0, answer: 'aborted' }]);
+  assert.throws(() => fixture.server.activate(0, { when: 'now' }, 0), /aborted/);
+});
+
+test('a command to activate in mid-download waits for the end of it', () => {
+  const fixture = Fixture.assigned({ activation: { when: 'held' } });
+  fixture.receive(block(1, TRIPLE, 0, 50)).take();
+  fixture.call((server, nowMs) => server.activate(0, { when: 'now' }, nowMs)).sends();
+  fixture.receive(end(2, 0, TRIPLE)).sends(upgradeEnd(2, TRIPLE, 0));
+});
+
+test('an image held since before this gateway began is commanded unasked', () => {
+  const fixture = Fixture.assigned({ activation: { when: 'held' }, resumable: true });
+  fixture.receive(end(2, 0, TRIPLE)).sends(upgradeEnd(2, TRIPLE, HOLD));
+  const silent = Fixture.assigned({ activation: { when: 'held' }, resumable: true });
+  silent.call((server, nowMs) => server.activate(0, { when: 'now' }, nowMs));
+  silent.sends(upgradeEnd(1, TRIPLE, 0));
+});
+
+test('nothing is commanded before the assignment is authorised', () => {
+  const fixture = Fixture.assigned({ authorised: false, resumable: true });
+  fixture.call((server, nowMs) => server.activate(0, { when: 'now' }, nowMs)).sends();
+  fixture
+    .receive(end(2, 0, TRIPLE))
+    .sends(upgradeEnd(2, TRIPLE, HOLD))
+    .says('foreign-request');
+});
+
+test('a complete image this gateway cannot vouch for is refused, not activated', () => {
+  const fixture = Fixture.assigned({ activation: { when: 'now' } });
+  fixture.receive(end(2, 0, TRIPLE)).sends(defaultResponse(2, 6, 0x95));
+  const offset = IMAGE.length;
+  assert.equal(fixture.takeEvents(), [{ kind: 'partial-dropped', device: 0, offset }]);
+});
+
+test('an end of a foreign image, or unassigned, is told to hold', () => {
+  const foreign = { ...TRIPLE, fileVersion: 9 };
+  const wild = { manufacturerCode: 0xffff, imageType: 0xffff, fileVersion: 0xffffffff };
+  const fixture = downloaded({ when: 'now' });
+  fixture
+    .receive(end(2, 0, foreign))
+    .sends(upgradeEnd(2, foreign, HOLD))
+    .says('foreign-request');
+  fixture
+    .receive(end(3, 0, wild))
+    .sends(upgradeEnd(3, wild, HOLD))
+    .says('foreign-request');
+  fixture.call((server) => server.release(0));
+  fixture
+    .receive(end(4, 0, TRIPLE))
+    .sends(upgradeEnd(4, TRIPLE, HOLD))
+    .says('foreign-request');
+});
+
+test('an end with a failure is noted and the next download begins with nothing', () => {
+  for (const status of [0x95, 0x96, 0x99, 0x01]) {
+    for (const triple of [TRIPLE, undefined]) {
+      const fixture = downloaded({ when: 'now' });
+      fixture.receive(end(2, status, triple)).sends(defaultResponse(2, 6, 0));
+      assert.equal(fixture.takeEvents(), [{ kind: 'ended', device: 0, status }]);
+      assert.is(fixture.progress().sentBytes, 0);
+      fixture.receive(end(3, 0, TRIPLE)).sends(defaultResponse(3, 6, 0x95));
+    }
+  }
+});
+
+test('a failure of a foreign image is not a failure of ours', () => {
+  const fixture = downloaded({ when: 'now' });
+  const foreign = { ...TRIPLE, fileVersion: 9 };
+  fixture
+    .receive(end(2, 0x96, foreign))
+    .sends(defaultResponse(2, 6, 0))
+    .says('foreign-request');
+  fixture.receive(end(3, 0, TRIPLE)).sends(upgradeEnd(3, TRIPLE, 0));
+});
+
+// ---- everything else --------------------------------------------------------------------------------------
+
+test('release: nothing is offered, blocks are refused, ends are held', () => {
+  const fixture = downloaded({ when: 'now' });
+  fixture.call((server) => server.release(0));
+  fixture.receive(query(1, OLD)).sends(refusal(1, 0x98));
+  fixture.receive(block(2, TRIPLE, 0, 50)).sends(defaultResponse(2, 3, 0x98));
+  fixture.receive(end(3, 0, TRIPLE)).sends(upgradeEnd(3, TRIPLE, HOLD));
+  assert.is(fixture.server.progress(0, fixture.progress()), false);
+});
+
+test("a device's default response is an event", () => {
+  const fixture = Fixture.assigned();
+  fixture.receive(Uint8Array.of(0x10, 7, 0x0b, 7, 1)).sends();
+  assert.equal(fixture.takeEvents(), [{ kind: 'answered', device: 0, command: 7, status: 1 }]);
+});
+
+test('unknown commands and commands of a server are not supported; other frames are let be', () => {
+  const fixture = Fixture.assigned();
+  fixture.receive(request(7, 0x0a, 1, 2)).sends(defaultResponse(7, 0x0a, 0x81));
+  fixture.receive(request(7, 0xff)).sends(defaultResponse(7, 0xff, 0x81));
+  fixture.receive(request(7, 0x00, 0, 100)).sends(defaultResponse(7, 0, 0x81));
+  fixture.receive(request(7, 0x05, 0x95)).sends(defaultResponse(7, 5, 0x81));
+  // Read attributes, a reserved frame type, our own answers coming back, a query in the wrong direction.
+  fixture.receive(Uint8Array.of(0x00, 7, 0x00, 2, 0)).sends();
+  fixture.receive(Uint8Array.of(0x02, 7, 0x03)).sends();
+  fixture.receive(offer(7, TRIPLE, 5)).sends();
+  fixture.receive(response(7, 0x0a)).sends();
+  fixture.receive(response(7, 0x01, 0, ...names(OLD))).sends();
+  fixture
+    .receive(response(7, 0x03, 0, ...names(TRIPLE), ...u32(0), 50))
+    .sends()
+    .says();
+});
+
+test("a manufacturer's own commands are not taken for the cluster's", () => {
+  const fixture = Fixture.assigned();
+  for (const plain of [
+    query(7, OLD),
+    block(7, TRIPLE, 0, 50),
+    end(7, 0, TRIPLE),
+    request(7, 0x40),
+  ]) {
+    const frame = Uint8Array.of(plain[0]! | 4, 0x1d, 0x12, ...plain.subarray(1));
+    for (let length = 5; length <= frame.length; length++) {
+      fixture.receive(frame.subarray(0, length));
+      fixture.sends(Uint8Array.of(0x1c, 0x1d, 0x12, 7, 0x0b, plain[2]!, 0x81)).says();
+    }
+  }
+});
+
+test('every truncation of every request is answered, from the third byte on', () => {
+  for (const frame of [
+    query(7, OLD, 0x1211),
+    end(7, 0, TRIPLE),
+    end(7, 0x96, TRIPLE),
+    specificFile(7, TRIPLE),
+    page(7, TRIPLE, 0, 50, 50, 10),
+  ]) {
+    for (let length = 0; length <= frame.length; length++) {
+      const fixture = Fixture.assigned();
+      fixture.receive(frame.slice(0, length));
+      const sent = fixture.take();
+      assert.is(sent.length, length < 3 ? 0 : 1);
+      if (length < 3) continue;
+      assert.is(sent[0]!.bytes[1], 7);
+      const malformed = sent[0]!.bytes[0] === 0x18 && sent[0]!.bytes[4] === 0x80;
+      const lenient = frame[2] === 1 && length >= 12;
+      const failed = frame[2] === 6 && frame[3] !== 0 && length >= 4;
+      assert.is(malformed, length < frame.length && !lenient && !failed);
+    }
+  }
+});
+
+test('random bytes never throw, and never get data of an unauthorised image', () => {
+  const seed = 0xf022;
+  console.log(`SEED ${seed}`);
+  const random = seeded(seed);
+  const templates = [
+    query(1, OLD, 1),
+    block(1, TRIPLE, 0, 50, 3, 1, 2, 3),
+    page(1, TRIPLE, 0, 50, 100, 10),
+    end(1, 0, TRIPLE),
+    specificFile(1, TRIPLE),
+  ];
+  const fixture = Fixture.assigned({ authorised: false, resumable: true });
+  for (let round = 0; round < 20_000; round++) {
+    const frame = templates[random(templates.length)]!.slice(0, random(30));
+    for (let turns = random(4); turns > 0; turns--) frame[random(frame.length)] = random(256);
+    fixture.receive(frame).pass(random(200));
+    for (const { bytes } of fixture.take()) {
+      assert.not.ok(bytes[0] === 0x19 && bytes[2] === 5 && bytes[3] === 0, 'data left');
+      assert.not.ok(bytes[2] === 2 && bytes[3] === 0, 'an offer left');
+    }
+    fixture.takeEvents();
+  }
+});
+
+test('device numbers that were never added are a programming error in every call', () => {
+  for (const device of [-1, 1, 0.5, Number.NaN]) {
+    const { server } = Fixture.assigned();
+    const calls: ((server: ZclOtaServer) => void)[] = [
+      () => server.assign(device, assignmentOf(), 0),
+      () => server.release(device),
+      () => server.authorise(device),
+      () => server.setResumable(device),
+      () => server.setPace(device, 0),
+      () => server.park(device, 0, 0),
+      () => server.unpark(device),
+      () => server.abort(device),
+      () => server.notify(device, 0),
+      () => server.activate(device, { when: 'now' }, 0),
+      () => server.progress(device, {} as never),
+      () => server.handleFrame(device, block(1, TRIPLE, 0, 50), 0),
+    ];
+    for (const call of calls) assert.throws(() => call(server), /was added/);
+    assert.is(server.addDevice(), 1);
+  }
+  const { server } = new Fixture(new ZclOtaServer());
+  assert.is(server.addDevice(), 0);
+  assert.throws(() => server.authorise(0), /without an image/);
+  assert.throws(() => server.activate(0, { when: 'now' }, 0), /without an image/);
+  assert.throws(() => server.assign(0, assignmentOf({ image: new Uint8Array(0) }), 0), /bytes/);
+  assert.throws(() => server.assign(0, assignmentOf({ blockBytesMax: 256 }), 0), /bytes/);
+});
+
+test('an idle server asks for no wake-up', () => {
+  const fixture = new Fixture();
+  for (let i = 0; i < 5; i++) fixture.server.addDevice();
+  fixture.server.handleTimeout(fixture.nowMs);
+  assert.is(fixture.server.pollTimeout(), Number.POSITIVE_INFINITY);
+  assert.is(fixture.server.pollTransmit(fixture.nowMs), undefined);
+  assert.is(fixture.server.pollEvent(), undefined);
+});
+
+test.run();
