@@ -60,12 +60,17 @@ export interface Problem {
   next?: string;
 }
 
+/** Lines of a message; a file with more problems is the wrong file. */
+const TOLD_MAX = 100;
+
 export class ConfigError extends UpliftError {
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly [Problem, ...Problem[]]) {
     const [first] = problems;
-    super(first.code, problems.map(describeProblem).join('\n'), { exit: EXIT.usage });
+    const lines = problems.slice(0, TOLD_MAX).map(describeProblem);
+    if (problems.length > TOLD_MAX) lines.push(`and ${problems.length - TOLD_MAX} more`);
+    super(first.code, lines.join('\n'), { exit: EXIT.usage });
     this.problems = problems;
   }
 }

@@ -37,7 +37,7 @@ export function loadRig(path: string): Rig {
     const next = 'name a rig file, such as those in hw-config/rigs';
     throw wholeFile('file-other-kind', source.file, 'a rig file', 'a device model file', next);
   }
-  const document = validate(rigSchema, source, rigJsonSchema());
+  const document = validate(rigSchema, source, rigJsonSchema);
   return new RigBuilder(absolute, source, document).build();
 }
 
@@ -50,7 +50,7 @@ export function loadPpmidModel(path: string): PpmidModel {
     const next = 'name a model file, such as those in hw-config/ppmids';
     throw wholeFile('file-other-kind', source.file, 'a device model file', 'a rig file', next);
   }
-  return validate(ppmidModelSchema, source, modelJsonSchema());
+  return validate(ppmidModelSchema, source, modelJsonSchema);
 }
 
 /** Files with rigs that come with Uplift or lie in the working folder; for help texts too. */
@@ -69,10 +69,10 @@ interface Schema<T> {
   ): { success: true; data: T } | { success: false; error: { issues: readonly SchemaIssue[] } };
 }
 
-function validate<T>(schema: Schema<T>, source: YamlSource, jsonSchema: JsonSchema): T {
+function validate<T>(schema: Schema<T>, source: YamlSource, jsonSchema: () => JsonSchema): T {
   const parsed = schema.safeParse(source.value(), { error: expectedWords });
   if (parsed.success) return parsed.data;
-  throwAny(explain(parsed.error.issues, source, jsonSchema));
+  throwAny(explain(parsed.error.issues, source, jsonSchema()));
   throw new Error('a schema refused a file without an issue');
 }
 
@@ -269,7 +269,7 @@ function rigDevice(
     id: own.id,
     eui64: own.eui64,
     coordinator: document.coordinator,
-    installCode: document.installCode,
+    installCode: installCodeFor(own.eui64, document.installCode),
     model: own.model,
     virtual: virtual && {
       // Without the file there is a problem, and no rig.
@@ -278,6 +278,13 @@ function rigDevice(
       faults: virtual.faults,
     },
   };
+}
+
+/** The bare digits say nothing of whose they are; the other forms do. */
+function installCodeFor(eui64: string, written: string | undefined): string | undefined {
+  return written !== undefined && /^[0-9a-fA-F]+$/.test(written) && written.length <= 36
+    ? `${eui64}|${written}`
+    : written;
 }
 
 /** One text for one port, however it is written. */

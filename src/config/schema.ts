@@ -20,7 +20,7 @@ const code = (bits: 8 | 16 | 32, { min = 0, max = 2 ** bits - 1 } = {}) => {
   const digits = bits / 4;
   const error = `a number from ${hex(min, digits)} to ${hex(max, digits)}, written like 0x121D`;
   return z
-    .union([z.number(), z.string().regex(/^0x[0-9a-fA-F]{1,8}$/)], error)
+    .union([z.number(), matching(/^0x[0-9a-fA-F]{1,8}$/, error)], error)
     .transform(Number)
     .pipe(z.int(error).min(min, error).max(max, error));
 };
@@ -241,12 +241,19 @@ const coordinator = z.strictObject({
     .describe('Present: `uplift rig up` runs this coordinator and its devices.'),
 });
 
+/** With its checksum: 8, 10, 14 or 18 bytes; or the forms of QR codes that zigbee-herdsman knows. */
+const INSTALL_CODE =
+  /^([0-9a-fA-F]{16}|[0-9a-fA-F]{20}|[0-9a-fA-F]{28}|[0-9a-fA-F]{36}|.{91}|.{95}|.{1,120}[|$ ].{1,120})$/;
+
 const zigbeeDevice = z.strictObject({
   id,
   model: path.describe('A model file, relative to this file.'),
   coordinator: id.describe('The id of a coordinator of this file.'),
   eui64,
-  installCode: text(1, 128)
+  installCode: matching(
+    INSTALL_CODE,
+    'an install code in quotes: 16, 20, 28 or 36 digits, or its QR text',
+  )
     .optional()
     .describe('The install code printed on the device, where its joining wants one.'),
   virtual: z
@@ -294,6 +301,7 @@ export interface RigDevice {
   id: string;
   eui64: string;
   coordinator: string;
+  /** With its EUI-64, in a form that zigbee-herdsman takes. */
   installCode: string | undefined;
   model: PpmidModel;
   virtual: { firmwarePath: string; otaClient: OtaClientConfig; faults: PpmidFaults } | undefined;

@@ -6,18 +6,19 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import {
+  type Alias,
   type Document,
   isAlias,
-  isCollection,
   isMap,
-  isPair,
   isScalar,
   isSeq,
   LineCounter,
   type Node,
+  type Pair,
   parseDocument,
   visit,
   type YAMLError,
+  type YAMLMap,
 } from 'yaml';
 import { type ConfigCode, ConfigError, type Problem } from './codes.ts';
 
@@ -52,6 +53,8 @@ export function readYaml(path: string, shownAs: string): YamlSource {
     lineCounter: lines,
     prettyErrors: false,
     logLevel: 'error',
+    // The package's own check compares every key with every other; keyProblems() does not.
+    uniqueKeys: false,
   });
   const source = new YamlSource(shownAs, text, document, lines);
   throwAny(source.syntaxProblems());
@@ -72,6 +75,7 @@ export class YamlSource {
   private readonly text: string;
   private readonly document: Document.Parsed;
   private readonly lines: LineCounter;
+  private readonly pairsOf = new WeakMap<YAMLMap, Map<string, Pair>>();
 
   constructor(file: string, text: string, document: Document.Parsed, lines: LineCounter) {
     this.file = file;
@@ -104,12 +108,8 @@ export class YamlSource {
   placeOfKey(path: KeyPath): Place {
     const parent = this.node(path.slice(0, -1));
     const name = String(path.at(-1));
-    const pair = isMap(parent)
-      ? parent.items.find(({ key }) => isScalar(key) && String(key.value) === name)
-      : undefined;
-    return isScalar(pair?.key) && pair.key.range
-      ? this.placeAt(pair.key.range[0])
-      : this.placeOfValue(path);
+    const key = isMap(parent) ? this.pairs(parent).get(name)?.key : undefined;
+    return isScalar(key) && key.range ? this.placeAt(key.range[0]) : this.placeOfValue(path);
   }
 
   has(path: KeyPath): boolean {
@@ -138,37 +138,74 @@ export class YamlSource {
     return [...this.document.errors, ...warnings].map((error) => this.syntaxProblem(error));
   }
 
-  /** What YAML allows and a configuration does not: keys that are no text, aliases of nothing. */
+  /** What the parser lets pass: keys twice or of no text, aliases of nothing or too many of them. */
   keyProblems(): Problem[] {
     const problems: Problem[] = [];
-    let aliases = 0;
-    const add = (code: ConfigCode, node: Node, expected: string, found: string) => {
-      const place = this.placeAt(node.range?.[0] ?? 0);
-      problems.push({ code, file: this.file, ...place, key: '', expected, found });
+    const aliases: Alias[] = [];
+    const add = (
+      code: ConfigCode,
+      node: Node | null,
+      expected: string,
+      found: string,
+      next?: string,
+    ) => {
+      const place = this.placeAt(node?.range?.[0] ?? 0);
+      const problem = { code, file: this.file, ...place, key: '', expected, found };
+      problems.push(next === undefined ? problem : { ...problem, next });
     };
-    visit(this.document, (key, node) => {
-      if (isPair(node) && (isAlias(node.key) || isCollection(node.key)))
-        add('yaml-key-not-text', node.key, 'a key of plain text', 'an alias, list or mapping');
-      if (!isAlias(node)) return;
-      // Resolving walks the document: an alias for every byte would take for ever.
-      if (++aliases > ALIASES_MAX) {
-        add('yaml-alias-limit', node, `at most ${ALIASES_MAX} aliases`, 'more from here on');
-        return visit.BREAK;
-      }
-      if (key !== 'key' && node.resolve(this.document) === undefined)
-        add('yaml-alias-unknown', node, 'the name of an anchor set before', `*${node.source}`);
-      return;
+    visit(this.document, {
+      Alias: (_, alias) => {
+        aliases.push(alias);
+      },
+      Map: (_, map) => {
+        const names = new Set<string>();
+        for (const { key } of map.items) {
+          if (!isScalar(key)) {
+            const found = 'an alias, list or mapping';
+            add('yaml-key-not-text', key as Node | null, 'a key of plain text', found);
+            continue;
+          }
+          const name = String(key.value);
+          const found = `${shown(name)} a second time`;
+          const next = 'remove one of the two';
+          if (names.has(name)) {
+            add('yaml-duplicate-key', key, 'each key once in a mapping', found, next);
+          }
+          names.add(name);
+        }
+      },
     });
+    // Resolving walks the document: an alias for every byte would take for ever.
+    const excess = aliases[ALIASES_MAX];
+    if (excess) {
+      add('yaml-alias-limit', excess, `at most ${ALIASES_MAX} aliases`, 'more from here on');
+      return problems;
+    }
+    for (const alias of aliases) {
+      if (alias.resolve(this.document) !== undefined) continue;
+      add('yaml-alias-unknown', alias, 'the name of an anchor set before', `*${alias.source}`);
+    }
     return problems;
   }
 
   private node(path: KeyPath): Node | undefined {
     let node = this.resolved(this.document.contents);
     for (const step of path) {
-      if (!isCollection(node)) return undefined;
-      node = this.resolved(node.get(step, true));
+      if (isMap(node)) node = this.resolved(this.pairs(node).get(String(step))?.value);
+      else if (isSeq(node)) node = this.resolved(node.items[Number(step)]);
+      else return undefined;
     }
     return node;
+  }
+
+  /** By name: a mapping looks its keys up one by one. */
+  private pairs(map: YAMLMap): Map<string, Pair> {
+    const known = this.pairsOf.get(map);
+    if (known) return known;
+    const pairs = new Map<string, Pair>();
+    for (const pair of map.items) if (isScalar(pair.key)) pairs.set(String(pair.key.value), pair);
+    this.pairsOf.set(map, pairs);
+    return pairs;
   }
 
   private resolved(node: unknown): Node | undefined {
@@ -187,14 +224,6 @@ export class YamlSource {
     switch (error.code) {
       case 'TAB_AS_INDENT':
         return { ...problem, code: 'yaml-tab', expected: 'blanks', found: `a tab before ${line}` };
-      case 'DUPLICATE_KEY':
-        return {
-          ...problem,
-          code: 'yaml-duplicate-key',
-          expected: 'each key once in a mapping',
-          found: `it a second time: ${line}`,
-          next: 'remove one of the two',
-        };
       case 'MULTIPLE_DOCS':
         return {
           ...problem,
