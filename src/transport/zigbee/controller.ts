@@ -59,17 +59,19 @@ export class ZigbeeController {
   private closed = false;
   readonly opened: OpenResult;
 
-  private constructor(controller: Controller, opened: OpenResult, events: ControllerEvents) {
+  private constructor(
+    controller: Controller,
+    opened: OpenResult,
+    events: ControllerEvents,
+    useLane: boolean,
+  ) {
     this.controller = controller;
     this.opened = opened;
     this.events = events;
     this.adapter = controller['adapter'];
     this.template = answerTemplate();
     this.takeOtaFrames();
-    this.lane = ZstackLane.attach(this.adapter, {
-      frame: (frame) => this.takeLaneFrame(frame),
-      reset: () => this.lose('the coordinator restarted by itself'),
-    });
+    this.lane = useLane ? this.attachLane() : undefined;
     controller.on('adapterDisconnected', () => this.lose('the coordinator closed the link'));
     controller.on('deviceAnnounce', ({ device }) => events.announced(eui64Of(device)));
     controller.on('deviceInterview', ({ device, status }) => {
@@ -114,7 +116,7 @@ export class ZigbeeController {
         channel: parameters.channel,
         panId: parameters.panID,
       };
-      return new ZigbeeController(controller, opened, events);
+      return new ZigbeeController(controller, opened, events, options.lane !== false);
     } catch (error) {
       await stopQuietly(controller);
       throw error;
@@ -247,6 +249,13 @@ export class ZigbeeController {
       }
       // An unknown address too: the Controller finds out whose it is, and the device asks again.
       for (const listener of others) (listener as (payload: unknown) => void)(payload);
+    });
+  }
+
+  private attachLane(): ZstackLane | undefined {
+    return ZstackLane.attach(this.adapter, {
+      frame: (frame) => this.takeLaneFrame(frame),
+      reset: () => this.lose('the coordinator restarted by itself'),
     });
   }
 

@@ -23,6 +23,8 @@ export interface CoordinatorOptions {
   /** Where the driver keeps its database and backup. */
   stateFolder: string;
   inFlightMax: number | undefined;
+  /** False takes the driver's public way only, without the short lane through it. */
+  lane?: boolean;
 }
 
 export interface AssignRequest {
