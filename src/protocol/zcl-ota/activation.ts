@@ -41,7 +41,7 @@ export function receiveUpgradeEnd(
     if (ours) forgetDownload(session);
     return;
   }
-  if (!ours || !assignment.authorised) {
+  if (!ours) {
     out.event({ kind: 'foreign-request', device, triple: triple! });
     out.sendUpgradeEnd(device, triple!, UPGRADE_TIME_HOLD, sequence);
     return;
@@ -51,18 +51,35 @@ export function receiveUpgradeEnd(
     out.sendDefault(device, OTA_COMMAND.upgradeEndRequest, STATUS.abort, sequence);
     return;
   }
-  if (!session.started && !assignment.resumable) {
+  if (!assignment.authorised) {
+    session.reportWaits = true;
+    out.event({ kind: 'asks-unauthorised', device, offset: session.imageBytes });
+    out.sendUpgradeEnd(device, triple!, UPGRADE_TIME_HOLD, sequence);
+    return;
+  }
+  if (!vouchedFor(session)) {
     out.event({ kind: 'partial-dropped', device, offset: session.imageBytes });
     out.sendDefault(device, OTA_COMMAND.upgradeEndRequest, STATUS.abort, sequence);
     return;
   }
-  session.downloaded = true;
-  session.sentBytes = session.imageBytes;
-  const { activation } = assignment;
-  out.event({ kind: 'downloaded', device, answer: activation.when });
-  const waitS = upgradeWaitS(activation, nowMs);
-  session.activateDueMs = commandDueMs(activation, waitS);
-  out.sendUpgradeEnd(device, triple!, waitS, sequence);
+  acceptReport(out, device, session, sequence, nowMs);
+}
+
+/**
+ * The decision has fallen for a device that reported the image complete and was told to hold: it would
+ * ask again in an hour only. What cannot be vouched for is left to that question, as only an answer
+ * can refuse it.
+ */
+export function settleReport(
+  out: Outbox,
+  device: number,
+  session: Session,
+  sequence: number,
+  nowMs: number,
+): void {
+  if (!session.reportWaits || session.aborting) return;
+  session.reportWaits = false;
+  if (vouchedFor(session)) acceptReport(out, device, session, sequence, nowMs);
 }
 
 /**
@@ -86,10 +103,31 @@ export function commandActivation(
   out.sendUpgradeEnd(device, assignment.triple, waitS, sequence);
 }
 
+function vouchedFor(session: Session): boolean {
+  return session.started || session.assignment!.resumable;
+}
+
+function acceptReport(
+  out: Outbox,
+  device: number,
+  session: Session,
+  sequence: number,
+  nowMs: number,
+): void {
+  const { activation, triple } = session.assignment!;
+  session.downloaded = true;
+  session.sentBytes = session.imageBytes;
+  out.event({ kind: 'downloaded', device, answer: activation.when });
+  const waitS = upgradeWaitS(activation, nowMs);
+  session.activateDueMs = commandDueMs(activation, waitS);
+  out.sendUpgradeEnd(device, triple, waitS, sequence);
+}
+
 /** The next download begins with nothing. */
 function forgetDownload(session: Session): void {
   session.started = false;
   session.downloaded = false;
+  session.reportWaits = false;
   session.sentBytes = 0;
   session.activateDueMs = Number.POSITIVE_INFINITY;
 }

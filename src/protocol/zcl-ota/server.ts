@@ -19,7 +19,7 @@
  */
 import { assert } from '../../errors.ts';
 import type { Machine } from '../machine.ts';
-import { commandActivation, receiveUpgradeEnd } from './activation.ts';
+import { commandActivation, receiveUpgradeEnd, settleReport } from './activation.ts';
 import { BlockResponse } from './block-response.ts';
 import { blockBytes, countRequest } from './block-size.ts';
 import { decodeOtaFrame, OTA_COMMAND, type OtaFrame, STATUS } from './codec.ts';
@@ -101,13 +101,19 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
     refuseQuery(this.out, device, waiting, STATUS.noImageAvailable);
   }
 
-  /** Admission has seen the device and agrees: a waiting query is answered now. */
-  authorise(device: number): void {
+  /**
+   * Admission has seen the device and agrees: a waiting query is answered now, and a device that reported
+   * the image complete is told when to activate. Where the time is not given, it is that of its report.
+   */
+  authorise(device: number, nowMs?: number): void {
     const session = this.session(device);
     assert(session.assignment !== undefined, 'a device without an image cannot be authorised');
     session.assignment.authorised = true;
     session.refreshPlain();
     if (session.querySequence >= 0) answerQuery(this.out, device, session);
+    const atMs = nowMs ?? session.lastRequestMs;
+    if (session.reportWaits) settleReport(this.out, device, session, this.nextSequence(), atMs);
+    this.wakeAt(session.activateDueMs);
   }
 
   /** Says that the bytes this device holds already are of the assigned content. */

@@ -38,7 +38,7 @@ export type OtaServerEvent =
       facts: DeviceFacts;
       answer: 'offered' | 'deferred' | 'no-image' | 'running-already';
     }
-  /** The device asks for blocks of an assignment that is not authorised yet. */
+  /** The device asks for data of an assignment that is not authorised yet, or reports all of it. */
   | { kind: 'asks-unauthorised'; device: number; offset: number }
   | { kind: 'started'; device: number; offset: number }
   /** It went on with content this gateway cannot vouch for and was told to drop it. */
@@ -89,6 +89,8 @@ export class Session {
   started = false;
   /** The device has reported the image complete. */
   downloaded = false;
+  /** It has, before the decision, and was told to hold. */
+  reportWaits = false;
   aborting = false;
   blockBytesMax = BLOCK_BYTES_MAX;
   sentBytes = 0;

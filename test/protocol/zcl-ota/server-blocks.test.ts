@@ -94,7 +94,7 @@ test('image types from 0xFFC0 and versions with the highest bit are served', () 
 
 test('random requests on the hot path are answered byte for byte as the codec writes it', () => {
   const seed = 0x0f70;
-  console.log(`SEED ${seed}`);
+  console.log(`\nSEED ${seed}`);
   const random = seeded(seed);
   for (let round = 0; round < 300; round++) {
     const triple = {

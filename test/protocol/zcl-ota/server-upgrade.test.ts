@@ -265,10 +265,44 @@ test('an image held since before this gateway began is commanded unasked', () =>
 test('nothing is commanded before the assignment is authorised', () => {
   const fixture = Fixture.assigned({ authorised: false, resumable: true });
   fixture.call((server, nowMs) => server.activate(0, { when: 'now' }, nowMs)).sends();
-  fixture
+  fixture.receive(end(2, 0, TRIPLE)).sends(upgradeEnd(2, TRIPLE, HOLD));
+  const offset = IMAGE.length;
+  assert.equal(fixture.takeEvents(), [{ kind: 'asks-unauthorised', device: 0, offset }]);
+});
+
+test('an image reported before the decision is held, and commanded when the decision falls', () => {
+  const atMs = 1_900_000_000_000 + 600_000;
+  const expected: [Activation, number][] = [
+    [{ when: 'now' }, 0],
+    [{ when: 'held' }, HOLD],
+    [{ when: 'at', atMs }, 590],
+  ];
+  for (const [activation, waitS] of expected) {
+    const fixture = Fixture.assigned({ authorised: false, resumable: true, activation });
+    fixture
+      .receive(end(2, 0, TRIPLE))
+      .sends(upgradeEnd(2, TRIPLE, HOLD))
+      .takeEvents();
+    fixture.pass(10_000).call((server, nowMs) => server.authorise(0, nowMs));
+    fixture.sends(upgradeEnd(1, TRIPLE, waitS)).says('downloaded');
+    fixture
+      .call((server, nowMs) => server.authorise(0, nowMs))
+      .sends()
+      .says();
+  }
+  const unknown = Fixture.assigned({ authorised: false });
+  unknown
     .receive(end(2, 0, TRIPLE))
     .sends(upgradeEnd(2, TRIPLE, HOLD))
-    .says('foreign-request');
+    .takeEvents();
+  unknown
+    .call((server, nowMs) => server.authorise(0, nowMs))
+    .sends()
+    .says();
+  unknown
+    .receive(end(3, 0, TRIPLE))
+    .sends(defaultResponse(3, 6, 0x95))
+    .says('partial-dropped');
 });
 
 test('a complete image this gateway cannot vouch for is refused, not activated', () => {
@@ -395,7 +429,7 @@ test('every truncation of every request is answered, from the third byte on', ()
 
 test('random bytes never throw, and never get data of an unauthorised image', () => {
   const seed = 0xf022;
-  console.log(`SEED ${seed}`);
+  console.log(`\nSEED ${seed}`);
   const random = seeded(seed);
   const templates = [
     query(1, OLD, 1),
