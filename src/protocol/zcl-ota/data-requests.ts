@@ -28,23 +28,25 @@ export function receiveBlockRequest(
   nowMs: number,
 ): number {
   const command = OTA_COMMAND.imageBlockRequest;
+  const { fileOffset, maximumDataBytes, minimumBlockPeriod } = message;
+  const heldBack = session.pending === PENDING.block && session.pendingOffset === fileOffset;
   session.pending = PENDING.none;
   if (refuseData(out, device, session, message, command, sequence, nowMs)) return 0;
-  const { fileOffset, maximumDataBytes, minimumBlockPeriod } = message;
-  countRequest(session, fileOffset);
   const period = periodToTeach(session, minimumBlockPeriod, nowMs);
   if (period !== undefined) {
     session.lastBlockMs = nowMs;
     out.sendWait(device, 1, period, sequence);
     return 0;
   }
-  const bytes = blockBytes(session, fileOffset, maximumDataBytes);
   const dueMs = releaseAtMs(session, minimumBlockPeriod);
-  if (dueMs <= nowMs) return bytes;
   if (dueMs - nowMs > DELAY_MS_MAX) {
     tellToWait(out, device, session, dueMs - nowMs, sequence, nowMs);
     return 0;
   }
+  // Asked again for what has not left yet: no sign of a block that got lost.
+  if (!heldBack) countRequest(session, fileOffset);
+  const bytes = blockBytes(session, fileOffset, maximumDataBytes);
+  if (dueMs <= nowMs) return bytes;
   session.pending = PENDING.block;
   session.pendingOffset = fileOffset;
   session.pendingBytes = bytes;
@@ -69,12 +71,12 @@ export function receivePageRequest(
     out.sendDefault(device, command, STATUS.malformedCommand, sequence);
     return;
   }
-  countRequest(session, message.fileOffset);
   const dueMs = Math.max(releaseAtMs(session, undefined), nowMs);
   if (dueMs - nowMs > DELAY_MS_MAX) {
     tellToWait(out, device, session, dueMs - nowMs, sequence, nowMs);
     return;
   }
+  countRequest(session, message.fileOffset);
   startPage(session, message, sequence, dueMs);
 }
 
@@ -109,10 +111,7 @@ function refuseData(
     return out.sendDefault(device, command, STATUS.noImageAvailable, sequence);
   }
   const refusal = { kind: 'image-block-refusal', status: STATUS.abort } as const;
-  if (session.aborting) {
-    session.started = false;
-    return out.send(device, refusal, sequence);
-  }
+  if (session.aborting) return out.send(device, refusal, sequence);
   if (session.parkedUntilMs > nowMs) {
     return tellToWait(out, device, session, session.parkedUntilMs - nowMs, sequence, nowMs);
   }

@@ -21,7 +21,6 @@ export function receiveQuery(
 ): void {
   session.query = facts;
   session.querySequence = sequence;
-  session.queryDueMs = Number.POSITIVE_INFINITY;
   const triple = session.assignment?.triple;
   const matches =
     triple?.manufacturerCode === facts.manufacturerCode && triple.imageType === facts.imageType;

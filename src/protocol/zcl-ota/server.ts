@@ -60,7 +60,7 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
   private readonly transmit: OtaTransmit = { device: -1, bytes: new Uint8Array(0) };
   private blockReady = false;
   private readonly out = new Outbox();
-  /** Devices whose delayed block or page block is due now, each once; drained by pollTransmit. */
+  /** Devices whose delayed block or page block is due now; drained by pollTransmit. */
   private readonly due = new Fifo<number>();
   private nextDueMs = Number.POSITIVE_INFINITY;
   private sequence = 0;
@@ -127,7 +127,6 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
     const session = this.session(device);
     if (!session.assignment) return;
     session.assignment.blockPeriodMs = blockPeriodMs;
-    session.periodTeachings = 0;
     session.refreshPlain();
   }
 
@@ -288,9 +287,8 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
 
   // ---- blocks: held back, and of pages --------------------------------------------------------------
 
-  /** Writes the block that is due for a device; false where it has been overtaken. */
+  /** Writes the block that is due for a device; false where it has been overtaken, or was sent already. */
   private produceDue(device: number, session: Session, nowMs: number): boolean {
-    session.queued = false;
     if (session.pending === PENDING.none) return false;
     if (session.dueMs > nowMs) {
       this.wakeAt(session.dueMs);
@@ -326,14 +324,8 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
   ): void {
     receivePageRequest(this.out, device, session, message, sequence, nowMs);
     if (session.pending === PENDING.none) return;
-    if (session.dueMs <= nowMs) this.enqueue(device, session);
+    if (session.dueMs <= nowMs) this.due.push(device);
     else this.wakeAt(session.dueMs);
-  }
-
-  private enqueue(device: number, session: Session): void {
-    if (session.queued) return;
-    session.queued = true;
-    this.due.push(device);
   }
 
   // ---- everything but blocks -------------------------------------------------------------------------
@@ -388,7 +380,7 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
 
   private checkDeadlines(device: number, session: Session, nowMs: number): void {
     if (session.pending !== PENDING.none) {
-      if (session.dueMs <= nowMs) this.enqueue(device, session);
+      if (session.dueMs <= nowMs) this.due.push(device);
       else this.wakeAt(session.dueMs);
     }
     if (session.queryDueMs <= nowMs) {
@@ -418,7 +410,6 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
   /** The old session; what it held back is not sent any more. */
   private replace(device: number, session: Session): Session {
     const old = this.session(device);
-    session.queued = old.queued;
     this.sessions[device] = session;
     return old;
   }

@@ -106,8 +106,6 @@ export class Session {
   pendingOffset = 0;
   pendingBytes = 0;
   pendingSequence = 0;
-  /** Stands in the server's queue of devices that are due. */
-  queued = false;
   pageEnd = 0;
   pageSpacingMs = 0;
   periodTeachings = 0;

@@ -134,6 +134,43 @@ test('block period: a client that does not take it gets its blocks, held back', 
     .sends(data(5, 50, 50));
 });
 
+test('block period: a client that has ours from before is left to itself', () => {
+  const fixture = Fixture.assigned({ blockPeriodMs: 200, paceBy: 'block-period' });
+  fixture.receive(block(1, TRIPLE, 0, 50, 2, ...u16(200))).sends(data(1, 0, 50));
+  fixture
+    .pass(200)
+    .receive(block(2, TRIPLE, 50, 50, 2, ...u16(200)))
+    .sends(data(2, 50, 50));
+});
+
+test('block period: taught anew at every change of pace, and never over its field', () => {
+  const fixture = Fixture.assigned({ blockPeriodMs: 100, paceBy: 'block-period' });
+  let stated = 0;
+  [200, 300, 400, 500, 600, 70_000].forEach((period, i) => {
+    const ask = () => block(1, TRIPLE, 50 * i, 50, 2, ...u16(stated));
+    fixture.call((server) => server.setPace(0, period));
+    const taught = Math.min(period, 0xfffe);
+    fixture.receive(ask()).sends(wait(1, 1, taught));
+    stated = taught;
+    fixture
+      .pass(1_000)
+      .receive(ask())
+      .sends(data(1, 50 * i, 50));
+  });
+});
+
+test('asking again while an answer is held back, or after a wait, makes no block smaller', () => {
+  const fixture = Fixture.assigned({ blockPeriodMs: 2_000 });
+  fixture.receive(block(1, TRIPLE, 0, 50)).take();
+  for (let i = 0; i < 15; i++) fixture.pass(100).receive(block(2, TRIPLE, 500, 50));
+  fixture.pass(2_000).sends(data(2, 500, 50));
+  const waiting = Fixture.assigned({ blockPeriodMs: 20_000 });
+  waiting.receive(block(1, TRIPLE, 0, 50)).take();
+  for (let i = 0; i < 15; i++) waiting.pass(100).receive(block(2, TRIPLE, 0, 50));
+  assert.is(waiting.progress().blockBytes, 64);
+  assert.is(waiting.progress().repeats, 0);
+});
+
 test('block period: a client without the field is held back', () => {
   const fixture = Fixture.assigned({ blockPeriodMs: 200, paceBy: 'block-period' });
   fixture.receive(block(1, TRIPLE, 0, 50, 2)).sends(data(1, 0, 50));
@@ -211,6 +248,40 @@ test('pages of one block do not escape the pace', () => {
     .sends();
 });
 
+test('the blocks of a page prove their size; a page of one block, asked for again, does not', () => {
+  const fixture = Fixture.assigned();
+  fixture
+    .receive(page(1, TRIPLE, 0, 50, 150, 10))
+    .pass(100)
+    .take();
+  for (let i = 0; i < 6; i++) fixture.receive(block(2, TRIPLE, 150, 50));
+  assert.is(fixture.progress().blockBytes, 64);
+  const repeated = Fixture.assigned();
+  for (let i = 0; i < 4; i++) repeated.receive(page(1, TRIPLE, 0, 63, 63, 10)).pass(100);
+  assert.equal(
+    repeated.take().map(({ bytes }) => bytes[16]),
+    [63, 63, 63, 50, 13],
+  );
+});
+
+test('a block held back is overtaken by any newer request for data, and by the end', () => {
+  const newer = [
+    block(3, TRIPLE, 5_000, 50),
+    page(3, TRIPLE, 5_000, 50, 50, 10),
+    page(3, TRIPLE, 0, 50, 0, 10),
+    Uint8Array.of(0x01, 3, 0x06, 0x95),
+  ];
+  for (const frame of newer) {
+    const fixture = Fixture.assigned({ blockPeriodMs: 300 });
+    fixture
+      .receive(block(1, TRIPLE, 0, 50))
+      .receive(block(2, TRIPLE, 50, 50))
+      .take();
+    fixture.receive(frame).pass(10_000);
+    assert.is(fixture.take().length, 1, encodeHex(frame));
+  }
+});
+
 test('a page is overtaken by any newer request: page, block, query, end', () => {
   const newer: [Uint8Array, number][] = [
     [page(2, TRIPLE, 500, 50, 50, 10), 1],
@@ -274,6 +345,20 @@ test('pages of many devices run side by side, each at its spacing', () => {
       own.map((_, i) => encodeHex(data(device, 50 * i, 50))),
     );
   }
+});
+
+test('a driver that drains with an older time sends the block when it is due', () => {
+  const fixture = Fixture.assigned({ blockPeriodMs: 300 });
+  fixture
+    .receive(block(1, TRIPLE, 0, 50))
+    .receive(block(2, TRIPLE, 50, 50))
+    .take();
+  fixture.server.handleTimeout(fixture.nowMs + 300);
+  fixture
+    .drain()
+    .sends()
+    .pass(300)
+    .sends(data(2, 50, 50));
 });
 
 test.run();
