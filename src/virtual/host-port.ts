@@ -124,7 +124,7 @@ class TcpPort implements HostPort {
 
   private attach(socket: Socket): void {
     this.socket = socket;
-    socket.on('data', (chunk: Buffer) => this.handlers.received(chunk));
+    socket.on('data', (chunk: Buffer) => this.handlers.received(plain(chunk)));
     socket.on('close', () => {
       if (this.socket !== socket) return;
       this.socket = undefined;
@@ -154,6 +154,11 @@ function cannotListen(path: string, error: NodeJS.ErrnoException): UpliftError {
     exit: EXIT.notReachable,
     cause: error,
   });
+}
+
+/** A Buffer's `slice` shares memory, an array's copies: inside, only arrays. */
+function plain(chunk: Buffer): Uint8Array {
+  return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
 }
 
 interface PtyLibrary {
@@ -196,7 +201,7 @@ class PseudoTerminal implements HostPort {
     this.slave.setRawMode(true);
     const stream = new ReadStream(master);
     stream.on('error', () => stream.destroy());
-    stream.on('data', (chunk: Buffer) => this.handlers.received(chunk));
+    stream.on('data', (chunk: Buffer) => this.handlers.received(plain(chunk)));
     this.master = stream;
     makeLink(this.path, pty);
     this.handlers.connected();

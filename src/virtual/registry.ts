@@ -87,6 +87,7 @@ export class NodeRegistry {
     if (node.association) this.byAddress.delete(node.association.networkAddress);
     node.association = undefined;
     node.networkLeft();
+    this.joinNext();
   }
 
   /** One device joins at a time, as beacons and keys allow; the next follows. */
