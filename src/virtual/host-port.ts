@@ -195,6 +195,7 @@ class PseudoTerminal implements HostPort {
 
   async restore(): Promise<void> {
     if (this.master !== undefined) return;
+    assertLinkIsOurs(this.path);
     const { master, slave, pty } = loadPtyLibrary().open(80, 24);
     // The slave stays open here and raw: no echo, and no hang-up when a host closes its end.
     this.slave = new ReadStream(slave);
@@ -224,7 +225,7 @@ function loadPtyLibrary(): PtyLibrary {
 }
 
 /** Only a link that an earlier rig left behind is replaced, never a real device or file. */
-function makeLink(path: string, target: string): void {
+function assertLinkIsOurs(path: string): void {
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (
     there !== undefined &&
@@ -235,6 +236,9 @@ function makeLink(path: string, target: string): void {
       exit: EXIT.notReachable,
     });
   }
+}
+
+function makeLink(path: string, target: string): void {
   mkdirSync(dirname(path), { recursive: true });
   removeLink(path);
   symlinkSync(target, path);
