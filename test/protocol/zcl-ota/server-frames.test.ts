@@ -87,6 +87,15 @@ test("a manufacturer's own commands are not taken for the cluster's", () => {
   }
 });
 
+test("a manufacturer's command that looks like a block request is none", () => {
+  const fixture = Fixture.assigned();
+  const lookalike = Uint8Array.of(0x05, 9, 3, 0, ...names(TRIPLE), ...u32(0), 50);
+  fixture
+    .receive(lookalike)
+    .sends(Uint8Array.of(0x1c, 9, 3, 0, 0x0b, 0x1d, 0x81))
+    .says();
+});
+
 test('every truncation of every request is answered, from the third byte on', () => {
   for (const frame of [
     query(7, OLD, 0x1211),

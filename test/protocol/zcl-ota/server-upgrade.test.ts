@@ -371,4 +371,22 @@ test('a failure of a foreign image is not a failure of ours', () => {
   fixture.receive(end(3, 0, TRIPLE)).sends(upgradeEnd(3, TRIPLE, 0));
 });
 
+test('each deadline wakes the server by itself', () => {
+  const alone = { stallMs: Number.POSITIVE_INFINITY, authorised: false, resumable: true };
+  const query7e = Fixture.assigned({ ...alone }).receive(query(7, OLD));
+  query7e.call((server, nowMs) => server.assign(0, assignmentOf(alone), nowMs));
+  query7e.sends().pass(2_500).sends(refusal(7, 0x7e));
+  const amongOthers = Fixture.assigned({ ...alone, stallMs: 1_000 }).receive(query(7, OLD));
+  amongOthers.pass(2_499).sends().pass(1).sends(refusal(7, 0x7e));
+
+  const commanded = Fixture.assigned({ ...alone, authorised: true });
+  const activation = { when: 'at', atMs: commanded.nowMs + 5 * HOUR_MS } as const;
+  commanded.call((server, nowMs) => server.activate(0, activation, nowMs)).sends();
+  commanded.pass(5 * HOUR_MS).sends(upgradeEnd(2, TRIPLE, 0));
+  const decided = Fixture.assigned({ ...alone, activation });
+  decided.receive(end(3, 0, TRIPLE)).sends(upgradeEnd(3, TRIPLE, HOLD));
+  decided.call((server, nowMs) => server.authorise(0, nowMs)).sends(upgradeEnd(1, TRIPLE, HOLD));
+  decided.pass(5 * HOUR_MS).sends(upgradeEnd(2, TRIPLE, 0));
+});
+
 test.run();
