@@ -124,7 +124,7 @@ function leastGrowth(collect: () => void, contender: Contender, calls: number): 
 }
 
 /** The garbage collector, with or without `--expose-gc`. */
-function collector(): () => void {
+export function collector(): () => void {
   if (globalThis.gc) return () => globalThis.gc!();
   setFlagsFromString('--expose-gc');
   return runInNewContext('gc') as () => void;

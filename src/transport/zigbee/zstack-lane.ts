@@ -69,7 +69,9 @@ export class ZstackLane {
   private readonly events: LaneEvents;
   private readonly driverOnFrame: Driver['znp']['onFrame'];
   private readonly confirms: (Waiting | undefined)[] = new Array(256).fill(undefined);
-  private status: Waiting | undefined;
+  /** In the order sent: the driver's mutex may let a second request through before the first's answer. */
+  private readonly statuses: Waiting[] = [];
+  private detached = false;
   private readonly sweep: NodeJS.Timeout;
 
   private constructor(driver: Driver, events: LaneEvents) {
@@ -89,6 +91,7 @@ export class ZstackLane {
 
   /** Gives the driver its handler back; what is under way fails. */
   detach(): void {
+    this.detached = true;
     clearInterval(this.sweep);
     this.driver.znp.onFrame = this.driverOnFrame;
     this.expire(Number.POSITIVE_INFINITY);
@@ -119,8 +122,10 @@ export class ZstackLane {
 
   private request(frame: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.status = { resolve, reject, deadlineMs: Date.now() + SRSP_TIMEOUT_MS };
+      // Its answer would go to the driver, and the driver's mutex would wait for it for ever.
+      if (this.detached) throw new Error('the link is being closed');
       this.driver.znp.transport.write(frame);
+      this.statuses.push({ resolve, reject, deadlineMs: Date.now() + SRSP_TIMEOUT_MS });
     });
   }
 
@@ -169,9 +174,8 @@ export class ZstackLane {
   }
 
   private takeStatus(buffer: Buffer, checksumAt: number): boolean {
-    const waiting = this.status;
-    if (waiting === undefined || !isIntact(buffer, checksumAt)) return false;
-    this.status = undefined;
+    if (this.statuses.length === 0 || !isIntact(buffer, checksumAt)) return false;
+    const waiting = this.statuses.shift()!;
     const status = buffer[4]!;
     if (status === 0) waiting.resolve();
     else
@@ -188,9 +192,9 @@ export class ZstackLane {
       this.confirms[transaction] = undefined;
       waiting.reject(new Error('no confirm from the coordinator'));
     }
-    if (this.status === undefined || this.status.deadlineMs > nowMs) return;
-    this.status.reject(new Error('no answer from the coordinator'));
-    this.status = undefined;
+    while (this.statuses.length > 0 && this.statuses[0]!.deadlineMs <= nowMs) {
+      this.statuses.shift()!.reject(new Error('no answer from the coordinator'));
+    }
   }
 }
 

@@ -1,0 +1,99 @@
+/**
+ * Many PPMIDs at once through one coordinator: all done, at what rate, and what each costs in memory.
+ *
+ * The memory of the worker process is its heap with all downloads done less its heap with all devices
+ * joined, so the driver's own is taken off; that of the gateway is its heap with all outcomes less its heap
+ * before. Both after a collection, divided by the number of devices; the one copy of the image is not on the heap.
+ */
+import { fork } from 'node:child_process';
+import { join } from 'node:path';
+import { flash } from '../../src/gateway/flash.ts';
+import { loadCentralProductsList, loadImage } from '../../src/gateway/image-library.ts';
+import { SESSION_LIMITS } from '../../src/upgrade/session.ts';
+import { FIRMWARE, TestRig } from '../support/rigs.ts';
+import { collector, FULL, printDigest } from './bench.ts';
+
+const DEVICES = FULL ? 200 : 4;
+const CLIENT = { answerTimeoutMs: 3_000, retryPauseMs: 100, rebootMs: 10, failuresMax: 50 };
+
+await worker();
+await gateway();
+
+async function worker(): Promise<void> {
+  await withRig(async (rig, coordinator) => {
+    const imageBytes = loadImage(FIRMWARE.new, { profile: 'gb-ppmid' }).image!.bytes.length;
+    const script = join(import.meta.dirname, 'processes/gateway.ts');
+    const child = fork(script, ['ours', rig.path, FIRMWARE.new], {
+      execArgv: ['--expose-gc', '--stack-trace-limit=0'],
+    });
+    const { cpuMs, wallMs, heapBytes } = (await once(child)) as Record<string, number>;
+    coordinator.send('report');
+    const { digests, blocks } = (await once(coordinator)) as { digests: string[]; blocks: number };
+    const same = new Set(digests).size === 1 && digests.length === DEVICES;
+    if (!same) throw new Error('not every device holds the image');
+    console.log(`${DEVICES} PPMIDs, ${imageBytes} bytes each, through one worker process`);
+    console.log(
+      `  ${((blocks / wallMs!) * 1000).toFixed(0)} blocks/s, ${((cpuMs! * 1000) / blocks).toFixed(1)} us of CPU a block`,
+    );
+    console.log(
+      `  ${(heapBytes! / DEVICES).toFixed(0)} bytes of heap a device beside the driver's own`,
+    );
+    printDigest('many-ppmids', Number.parseInt(digests[0]!.slice(0, 8), 16));
+  });
+}
+
+async function gateway(): Promise<void> {
+  await withRig(async (rig) => {
+    const image = loadImage(FIRMWARE.new, { profile: 'gb-ppmid' });
+    const list = loadCentralProductsList(FIRMWARE.list);
+    const collect = collector();
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    const startedMs = performance.now();
+    const outcomes = await flash(
+      {
+        rig: rig.rig,
+        devices: rig.rig.devices,
+        imageFor: () => image,
+        list,
+        policy: {},
+        activation: { when: 'now' },
+        limits: SESSION_LIMITS,
+      },
+      () => {},
+      new AbortController().signal,
+    );
+    const wallMs = performance.now() - startedMs;
+    collect();
+    const growth = process.memoryUsage().heapUsed - before;
+    const done = outcomes.filter(({ state }) => state === 'done').length;
+    if (done !== DEVICES) throw new Error(`${done} of ${DEVICES} done`);
+    console.log(
+      `  ${done} of ${DEVICES} done in ${(wallMs / 1000).toFixed(1)} s, joined to read back`,
+    );
+    console.log(
+      `  ${(growth / DEVICES).toFixed(0)} bytes of heap a device in the gateway, its outcome and decision kept`,
+    );
+  });
+}
+
+async function withRig(
+  body: (rig: TestRig, coordinator: ReturnType<typeof fork>) => Promise<void>,
+): Promise<void> {
+  const rig = await TestRig.make({ devices: DEVICES, otaClient: CLIENT, joinTimeoutMs: 200_000 });
+  const coordinator = fork(join(import.meta.dirname, 'processes/coordinator.ts'), [rig.path]);
+  try {
+    await once(coordinator);
+    await body(rig, coordinator);
+  } finally {
+    coordinator.kill();
+    await rig.remove();
+  }
+}
+
+function once(child: ReturnType<typeof fork>): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    child.once('message', resolve);
+    child.once('exit', (code) => reject(new Error(`a process of the bench ended (${code})`)));
+  });
+}
