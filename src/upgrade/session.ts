@@ -3,107 +3,48 @@
  *
  * It is told what happened and the time, and says what to do and what to report; it does nothing itself.
  * Invariants: the OTA server is authorised only after an unconditional admission on what the device itself
- * said; every state that is not final has a deadline; success is a version read back, never assumed.
+ * said; one command to activate leaves for each that was given; every state that is not final has a
+ * deadline that no device can push away; success is a version read back, never assumed.
  * Distribution and activation are two stages: a held image waits in `awaiting-activation`.
  */
-import { type Decision, decideAdmission } from '../admission/decide.ts';
-import type {
-  AdmissionFacts,
-  AdmissionPolicy,
-  DeviceFacts,
-  ImageFacts,
-} from '../admission/facts.ts';
+import { decideAdmission } from '../admission/decide.ts';
+import type { AdmissionFacts, DeviceFacts } from '../admission/facts.ts';
 import { assert } from '../errors.ts';
-import type { CentralProductsList } from '../products/central-products-list.ts';
 import type { Machine } from '../protocol/machine.ts';
-import { STATUS, statusName } from '../protocol/zcl-ota/codec.ts';
+import { WAIT_S_MAX } from '../protocol/zcl-ota/activation.ts';
+import { ANY_U16, STATUS, statusName } from '../protocol/zcl-ota/codec.ts';
 import { type DeviceReading, UPGRADE_STATUS } from '../protocol/zcl-ota/device-reading.ts';
 import type { Activation } from '../protocol/zcl-ota/session.ts';
+import { Confirmation } from './confirmation.ts';
+import type {
+  SessionCommand,
+  SessionEvent,
+  SessionInput,
+  SessionRequest,
+} from './session-messages.ts';
 import { FAILURES, type FailureCode, isFinal, type SessionState } from './states.ts';
 
-export interface SessionLimits {
-  /** Until the device asks for the image. */
-  contactMs: number;
-  /** Silence in a download before the device is woken, and how often that may be needed in a row. */
-  stallMs: number;
-  stallsMax: number;
-  /** Downloads begun anew after the device gave one up. */
-  attemptsMax: number;
-  /** From the command to activate to the new version read back. */
-  confirmMs: number;
-  /** A link that stays away so long ends the session. */
-  linkDownMs: number;
-}
-
-export const SESSION_LIMITS: SessionLimits = {
-  contactMs: 90_000,
-  stallMs: 20_000,
-  stallsMax: 6,
-  attemptsMax: 5,
-  confirmMs: 180_000,
-  linkDownMs: 120_000,
-};
-
-export interface SessionRequest {
-  /** What is known of the device before it is asked: its model file. */
-  device: DeviceFacts;
-  image: ImageFacts;
-  list: CentralProductsList | undefined;
-  policy: AdmissionPolicy;
-  activation: Activation;
-  /** This very content was being distributed to this device before. */
-  resumable: boolean;
-  limits: SessionLimits;
-}
-
-export type SessionInput =
-  | { kind: 'reading'; reading: DeviceReading }
-  | { kind: 'reading-failed'; reason: string }
-  | { kind: 'assign-failed'; error: Error }
-  | {
-      kind: 'query';
-      facts: {
-        manufacturerCode: number;
-        imageType: number;
-        fileVersion: number;
-        hardwareVersion: number | undefined;
-      };
-      answer: 'offered' | 'deferred' | 'no-image' | 'running-already';
-    }
-  | { kind: 'asks-unauthorised'; offset: number }
-  | { kind: 'started'; offset: number }
-  | { kind: 'partial-dropped'; offset: number }
-  | { kind: 'progress'; sentBytes: number }
-  | { kind: 'downloaded'; answer: 'now' | 'held' | 'at' | 'aborted' }
-  | { kind: 'ended'; status: number }
-  | { kind: 'stalled'; silentMs: number }
-  | { kind: 'announced' }
-  | { kind: 'link-down'; reason: string }
-  | { kind: 'link-up' };
-
-export type SessionCommand =
-  /** Give the image to the OTA server; remember first that this content goes to this device. */
-  | { kind: 'assign'; resumable: boolean; activation: Activation }
-  | { kind: 'read' }
-  | { kind: 'notify' }
-  | { kind: 'authorise' }
-  | { kind: 'activate'; activation: Activation }
-  | { kind: 'release' };
-
-export type SessionEvent =
-  | { kind: 'state'; state: SessionState; code?: FailureCode; detail?: string }
-  | { kind: 'decision'; decision: Decision }
-  | { kind: 'note'; text: string };
+export {
+  SESSION_LIMITS,
+  type SessionCommand,
+  type SessionEvent,
+  type SessionInput,
+  type SessionLimits,
+  type SessionRequest,
+} from './session-messages.ts';
 
 const NOTIFY_MS_MIN = 2_000;
 const NOTIFY_MS_MAX = 20_000;
 /** First look after the command to activate, and the pace of the looks after it. */
 const CONFIRM_FIRST_MS = 2_500;
 const CONFIRM_PERIOD_MS = 3_000;
-/** A device that announced itself is given so long before its old version counts as the outcome. */
-const REVERT_SETTLE_MS = 6_000;
+/** An announcement shortly before the time to activate belongs to it: devices round to seconds. */
+const EARLY_ACTIVATION_MS = 5_000;
 const ANNOUNCE_SETTLE_MS = 150;
-/** Clients take a later activation only within the hour; see the OTA server. */
+/** A later activation is commanded by the OTA server in time; a nearer one the device counts down itself. */
+const COUNT_DOWN_MS_MAX = WAIT_S_MAX * 1000;
+/** A download that moves may take its time; one that never ends is ended. */
+const TRANSFER_MS_MAX = 7 * 24 * 3_600_000;
 const NEVER_MS = Number.POSITIVE_INFINITY;
 
 export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
@@ -111,42 +52,58 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   code: FailureCode | undefined;
   private readonly request: SessionRequest;
   private readonly targetVersion: number;
+  private readonly confirmation: Confirmation;
   private device: DeviceFacts;
+  private activation: Activation;
   private authorised = false;
-  private resumable: boolean;
+  /** The device asked for the image, whatever came of it. */
+  private asked = false;
+  /** Blocks of it have left since the start. */
+  private served = false;
   private readonly commands: SessionCommand[] = [];
   private readonly events: SessionEvent[] = [];
   private deadlineMs = NEVER_MS;
   private wakeMs = NEVER_MS;
   private notifyMs = NOTIFY_MS_MIN;
+  private notifiedMs = Number.NEGATIVE_INFINITY;
+  private transferEndMs = NEVER_MS;
   private sentBytes = 0;
+  private lastRequestMs = 0;
+  private heardMs = 0;
   private stalls = 0;
   private attempts = 0;
+  private drops = 0;
   private reading = false;
-  private announcedMs = NEVER_MS;
-  private lastReading: string | undefined;
   private linkDownMs = NEVER_MS;
+  private forgivenMs = 0;
+  /** The link was down when the command to activate was due. */
+  private owesActivation = false;
+  /** The OTA server commands the activation when its time has come. */
+  private serverCommands = false;
 
   constructor(request: SessionRequest) {
     this.request = request;
     this.device = { ...request.device };
-    this.resumable = request.resumable;
+    this.activation = request.activation;
     this.targetVersion = request.image.header.fileVersion;
+    this.confirmation = new Confirmation(this.targetVersion);
   }
 
   /** Decides on what the model file says, and if that may be, turns to the device. */
   start(nowMs: number): void {
     assert(this.state === 'planned', 'a session starts once');
     if (!this.decide(nowMs)) return;
-    const { activation, limits } = this.request;
+    const { activation, resumable, limits } = this.request;
     this.enter('staged', nowMs + limits.contactMs);
-    this.commands.push({ kind: 'assign', resumable: this.resumable, activation });
+    this.commands.push({ kind: 'assign', resumable, activation });
     this.read();
     this.wakeMs = nowMs + NOTIFY_MS_MIN;
   }
 
   handle(input: SessionInput, nowMs: number): void {
     if (isFinal(this.state)) return;
+    // Of a device that nobody has turned to yet only the link's state matters.
+    if (this.state === 'planned' && !input.kind.startsWith('link-')) return;
     switch (input.kind) {
       case 'reading':
         this.reading = false;
@@ -154,7 +111,7 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
         return;
       case 'reading-failed':
         this.reading = false;
-        if (this.state === 'staged') this.notify(nowMs);
+        if (this.state === 'staged') this.invite(nowMs);
         return;
       case 'assign-failed':
         this.fail('image-not-served', input.error.message);
@@ -163,18 +120,17 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
         this.handleQuery(input, nowMs);
         return;
       case 'asks-unauthorised':
-        if (!this.reading) this.read();
+        this.asked = true;
+        this.read();
         return;
       case 'started':
-        this.note(input.offset > 0 ? `goes on at byte ${input.offset}` : 'begins to download');
-        this.distribute(nowMs);
+        this.handleStarted(input.offset, nowMs);
         return;
       case 'partial-dropped':
-        this.note(`was told to drop ${input.offset} bytes of a download this gateway did not send`);
-        this.wakeMs = nowMs + NOTIFY_MS_MIN;
+        this.handlePartialDropped(input.offset, nowMs);
         return;
       case 'progress':
-        this.handleProgress(input.sentBytes, nowMs);
+        this.handleProgress(input, nowMs);
         return;
       case 'downloaded':
         this.handleDownloaded(input.answer, nowMs);
@@ -189,7 +145,7 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
         this.handleAnnounced(nowMs);
         return;
       case 'link-down':
-        this.linkDownMs = nowMs;
+        if (this.linkDownMs === NEVER_MS) this.linkDownMs = nowMs;
         this.note(`link down: ${input.reason}`);
         return;
       case 'link-up':
@@ -200,20 +156,26 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
 
   /** The image is on the device and waits for a command, as was asked. */
   holds(): boolean {
-    return this.state === 'awaiting-activation' && this.request.activation.when === 'held';
+    return this.state === 'awaiting-activation' && this.activation.when === 'held';
   }
 
   /** Commands activation of an image that is held. */
   activate(activation: Activation, nowMs: number): void {
     assert(this.state === 'awaiting-activation', 'only a held image is activated by command');
+    this.activation = activation;
+    this.deadlineMs = this.activationDeadlineMs(nowMs);
+    if (this.linkDownMs !== NEVER_MS) {
+      this.owesActivation = true;
+      return;
+    }
     this.commands.push({ kind: 'activate', activation });
-    this.awaitActivation(activation, nowMs);
+    this.awaitActivation(nowMs);
   }
 
   handleTimeout(nowMs: number): void {
     if (isFinal(this.state)) return;
     if (this.linkDownMs !== NEVER_MS) {
-      if (nowMs >= this.linkDownMs + this.request.limits.linkDownMs) this.fail('link-lost');
+      if (nowMs >= this.linkDownMs + this.request.limits.linkDownMs) this.loseLink();
       return;
     }
     if (nowMs >= this.deadlineMs) {
@@ -224,12 +186,14 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
     this.wakeMs = NEVER_MS;
     switch (this.state) {
       case 'staged':
+        this.invite(nowMs);
+        return;
       case 'distributing':
-        this.notify(nowMs);
+        this.rouse(nowMs);
         return;
       case 'awaiting-activation':
-        this.enter('activating', nowMs + this.request.limits.confirmMs);
-        this.wakeMs = nowMs + CONFIRM_FIRST_MS;
+        this.confirmation.forgetBefore(nowMs - EARLY_ACTIVATION_MS);
+        this.confirmWithin(this.request.limits.confirmMs, nowMs);
         return;
       case 'activating':
       case 'confirming':
@@ -258,11 +222,11 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   // ---- inputs ---------------------------------------------------------------------------------------
 
   private handleReading(reading: DeviceReading, nowMs: number): void {
-    if (this.state === 'activating' || this.state === 'confirming') {
+    if (this.confirms()) {
       this.judge(reading.currentFileVersion, reading.softwareBuild, nowMs);
       return;
     }
-    if (this.state !== 'staged' && this.state !== 'distributing') return;
+    if (!this.distributes()) return;
     if (reading.currentFileVersion !== undefined)
       this.device.currentFileVersion = reading.currentFileVersion;
     if (this.runsAlready(this.device.currentFileVersion)) {
@@ -270,52 +234,80 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
       return;
     }
     if (!this.decide(nowMs)) return;
-    if (this.holdsImage(reading)) {
-      this.takeOverHeldImage(nowMs);
-      return;
-    }
-    if (this.state === 'staged') this.notify(nowMs);
+    if (this.holdsImage(reading)) this.takeOverHeldImage(reading, nowMs);
+    else if (this.state === 'staged') this.invite(nowMs);
   }
 
   private handleQuery(input: Extract<SessionInput, { kind: 'query' }>, nowMs: number): void {
     const { manufacturerCode, imageType, fileVersion, hardwareVersion } = input.facts;
-    if (this.state === 'activating' || this.state === 'confirming') {
+    this.asked = true;
+    // Devices with several images ask for each in turn.
+    if (input.answer === 'no-image' && this.state !== 'staged') return;
+    if (this.confirms()) {
       this.judge(fileVersion, undefined, nowMs);
       return;
     }
+    const unstated = hardwareVersion === undefined || hardwareVersion === ANY_U16;
     this.device = {
       ...this.device,
       manufacturerCode,
       imageType,
       currentFileVersion: fileVersion,
-      hardwareVersion: hardwareVersion ?? this.device.hardwareVersion,
+      hardwareVersion: unstated ? this.device.hardwareVersion : hardwareVersion,
     };
     if (this.runsAlready(fileVersion)) {
       this.finish('done', undefined, 'already ran this version when it asked');
       return;
     }
-    if (!this.decide(nowMs)) return;
+    if (!this.distributes() || !this.decide(nowMs)) return;
     if (!this.authorised) this.fail('facts-missing');
   }
 
-  private handleProgress(sentBytes: number, nowMs: number): void {
-    if (sentBytes <= this.sentBytes) return;
-    this.sentBytes = sentBytes;
-    this.stalls = 0;
-    if (this.state === 'distributing') this.wakeMs = NEVER_MS;
-    if (this.state === 'staged') this.distribute(nowMs);
+  private handleStarted(offset: number, nowMs: number): void {
+    this.note(offset > 0 ? `goes on at byte ${offset}` : 'begins to download');
+    this.distribute(nowMs);
+    if (this.state === 'distributing') this.hear(nowMs);
+  }
+
+  /** A device that is told to drop it, and asks to go on all the same, does not drop it. */
+  private handlePartialDropped(offset: number, nowMs: number): void {
+    if (!this.distributes()) return;
+    this.note(`was told to drop ${offset} bytes of a download this gateway did not send`);
+    this.drops++;
+    if (this.drops >= this.request.limits.attemptsMax) this.fail('holds-unknown-image');
+    else this.wakeBy(nowMs + NOTIFY_MS_MIN);
+  }
+
+  private handleProgress(
+    { sentBytes, lastRequestMs = 0 }: Extract<SessionInput, { kind: 'progress' }>,
+    nowMs: number,
+  ): void {
+    const moved = sentBytes > this.sentBytes;
+    if (moved) {
+      this.sentBytes = sentBytes;
+      this.distribute(nowMs);
+    }
+    const asked = lastRequestMs > this.lastRequestMs;
+    this.lastRequestMs = Math.max(this.lastRequestMs, lastRequestMs);
+    if (this.state !== 'distributing') return;
+    if (moved || asked) this.hear(nowMs);
+    if (moved) {
+      this.deadlineMs = Math.min(this.transferEndMs, nowMs + this.request.limits.progressMs);
+      this.forgivenMs = 0;
+    }
   }
 
   private handleDownloaded(answer: 'now' | 'held' | 'at' | 'aborted', nowMs: number): void {
-    if (this.state === 'activating' || this.state === 'confirming' || answer === 'aborted') return;
-    if (this.state !== 'awaiting-activation')
-      this.enter('distributed', nowMs + this.request.limits.confirmMs);
-    this.awaitActivation(this.request.activation, nowMs);
+    if (this.confirms() || answer === 'aborted' || !this.authorised) return;
+    if (this.state !== 'awaiting-activation') this.enterDistributed(nowMs);
+    this.awaitActivation(nowMs);
   }
 
   private handleEnded(status: number, nowMs: number): void {
     const gaveUp = status === STATUS.abort;
     this.note(`ended its download: ${statusName(status)}`);
+    // After a complete download what it runs decides, not what it says of the transfer.
+    if (gaveUp && !this.distributes()) return;
     if (!gaveUp) {
       this.fail(
         status === STATUS.invalidImage ? 'image-refused-by-device' : 'download-refused-by-device',
@@ -329,43 +321,56 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
       return;
     }
     this.sentBytes = 0;
+    if (this.state === 'distributing') this.hear(nowMs);
     this.wakeMs = nowMs + NOTIFY_MS_MIN;
   }
 
+  /** The OTA server says it once a silence; from then on this machine's own timer counts. */
   private handleStalled(silentMs: number, nowMs: number): void {
-    if (this.state !== 'distributing') return;
-    this.stalls++;
-    if (this.stalls > this.request.limits.stallsMax) {
-      this.fail('transfer-stalled', `${Math.round(silentMs / 1000)} s of silence`);
-      return;
-    }
-    this.note(`silent for ${Math.round(silentMs / 1000)} s, asked again`);
-    this.notify(nowMs);
+    if (this.state !== 'distributing' || this.linkDownMs !== NEVER_MS) return;
+    if (this.wakeMs !== NEVER_MS) return;
+    this.heardMs = nowMs - silentMs;
+    this.rouse(nowMs);
   }
 
   private handleAnnounced(nowMs: number): void {
-    this.announcedMs = nowMs;
-    if (this.state === 'activating' || this.state === 'confirming') {
+    this.confirmation.announced(nowMs);
+    if (this.confirms()) {
       if (this.state === 'activating') this.enter('confirming', this.deadlineMs);
-      this.wakeMs = nowMs + ANNOUNCE_SETTLE_MS;
+      this.wakeBy(nowMs + ANNOUNCE_SETTLE_MS);
       return;
     }
     this.note('announced itself: it restarted or rejoined');
-    if (this.state === 'staged') this.wakeMs = nowMs + ANNOUNCE_SETTLE_MS;
-    if (this.state === 'distributing') this.wakeMs = nowMs + this.request.limits.stallMs / 4;
+    if (this.state === 'staged') this.wakeBy(nowMs + ANNOUNCE_SETTLE_MS);
+    if (this.state === 'distributing') this.wakeBy(nowMs + this.request.limits.stallMs / 4);
   }
 
-  /** Time without a link does not count. */
+  /** Time without a link does not count, up to a limit: a link that flaps for ever must end it too. */
   private handleLinkUp(nowMs: number): void {
     if (this.linkDownMs === NEVER_MS) return;
-    const awayMs = nowMs - this.linkDownMs;
+    const { limits } = this.request;
+    const downMs = this.linkDownMs;
+    const awayMs = nowMs - downMs;
+    const forgivenMs = Math.max(0, Math.min(awayMs, limits.linkDownMs - this.forgivenMs));
     this.linkDownMs = NEVER_MS;
     this.reading = false;
-    this.deadlineMs += awayMs;
+    this.forgivenMs += forgivenMs;
+    this.deadlineMs += forgivenMs;
     this.note(`link up again after ${(awayMs / 1000).toFixed(1)} s`);
-    this.wakeMs = nowMs + ANNOUNCE_SETTLE_MS;
-    if (this.state === 'distributing') this.wakeMs = nowMs + this.request.limits.stallMs / 2;
-    if (this.state === 'awaiting-activation') this.awaitActivation(this.request.activation, nowMs);
+    if (nowMs >= this.deadlineMs) this.expire(nowMs);
+    else if (this.state === 'distributing') this.wakeMs = nowMs + limits.stallMs / 2;
+    else if (this.state === 'awaiting-activation') this.resumeActivation(downMs, nowMs);
+    else this.wakeMs = nowMs + ANNOUNCE_SETTLE_MS;
+  }
+
+  /** Commands what the link kept from being commanded, by the gateway or by the OTA server in its time. */
+  private resumeActivation(downMs: number, nowMs: number): void {
+    const { activation } = this;
+    const dueMs = activation.when === 'at' ? activation.atMs : NEVER_MS;
+    const missed = this.serverCommands && dueMs >= downMs && dueMs <= nowMs;
+    if (this.owesActivation || missed) this.commands.push({ kind: 'activate', activation });
+    this.owesActivation = false;
+    this.awaitActivation(nowMs);
   }
 
   // ---- decisions ------------------------------------------------------------------------------------
@@ -387,9 +392,12 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
     return true;
   }
 
-  /** A version that this gateway was putting there: an earlier run was cut off after the activation. */
+  /**
+   * A version that this gateway put there: an earlier run was cut off after the activation, or the device
+   * activated by itself, as most do that nobody answers.
+   */
   private runsAlready(fileVersion: number | undefined): boolean {
-    return this.resumable && fileVersion === this.targetVersion;
+    return (this.request.resumable || this.served) && fileVersion === this.targetVersion;
   }
 
   private holdsImage(reading: DeviceReading): boolean {
@@ -401,58 +409,79 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
     return holds && downloadedFileVersion === this.targetVersion;
   }
 
-  private takeOverHeldImage(nowMs: number): void {
-    if (!this.resumable) {
+  private takeOverHeldImage(reading: DeviceReading, nowMs: number): void {
+    if (!this.request.resumable && !this.served) {
       this.fail('holds-unknown-image');
       return;
     }
-    const { activation, limits } = this.request;
-    this.note('holds this image already');
-    this.enter('distributed', nowMs + limits.confirmMs);
-    if (activation.when !== 'held') this.commands.push({ kind: 'activate', activation });
-    this.awaitActivation(activation, nowMs);
-  }
-
-  private awaitActivation(activation: Activation, nowMs: number): void {
-    const { confirmMs } = this.request.limits;
-    if (activation.when === 'now') {
-      this.enter('activating', nowMs + confirmMs);
-      this.wakeMs = nowMs + CONFIRM_FIRST_MS;
+    if (!this.authorised) {
+      this.fail('facts-missing');
       return;
     }
+    const { activation } = this;
+    const countsDown = reading.imageUpgradeStatus === UPGRADE_STATUS.countDown;
+    this.note(
+      countsDown
+        ? 'counts down to its activation already, which cannot be recalled'
+        : 'holds this image already',
+    );
+    this.enterDistributed(nowMs);
+    if (activation.when !== 'held') this.commands.push({ kind: 'activate', activation });
+    if (countsDown) this.confirmWithin(COUNT_DOWN_MS_MAX + this.request.limits.confirmMs, nowMs);
+    else this.awaitActivation(nowMs);
+  }
+
+  private enterDistributed(nowMs: number): void {
+    this.served = true;
+    this.confirmation.forgetBefore(nowMs);
+    this.enter('distributed', nowMs + this.request.limits.confirmMs);
+  }
+
+  private awaitActivation(nowMs: number): void {
+    const { activation } = this;
+    if (activation.when === 'now') {
+      this.confirmWithin(this.request.limits.confirmMs, nowMs);
+      return;
+    }
+    const deadlineMs = this.activationDeadlineMs(nowMs);
+    if (this.state !== 'awaiting-activation') this.enter('awaiting-activation', deadlineMs);
     const atMs = activation.when === 'at' ? Math.max(activation.atMs, nowMs) : NEVER_MS;
-    if (this.state !== 'awaiting-activation') this.enter('awaiting-activation', atMs + confirmMs);
+    this.serverCommands = atMs - nowMs > COUNT_DOWN_MS_MAX;
     this.wakeMs = atMs;
   }
 
-  /** Judges a version read back after the command to activate. */
-  private judge(
-    fileVersion: number | undefined,
-    softwareBuild: string | undefined,
-    nowMs: number,
-  ): void {
-    const found = fileVersion ?? softwareBuild;
-    if (found === undefined) return;
-    this.lastReading =
-      fileVersion === undefined ? softwareBuild : `0x${fileVersion.toString(16).padStart(8, '0')}`;
-    if (fileVersion === this.targetVersion) {
-      this.finish('done', undefined, `runs ${this.lastReading}, read back`);
-      return;
-    }
-    const settled = nowMs - this.announcedMs >= REVERT_SETTLE_MS;
-    if (fileVersion !== undefined && settled)
-      this.fail('device-reverted', `runs ${this.lastReading}`);
+  private activationDeadlineMs(nowMs: number): number {
+    const { activation } = this;
+    const { heldMs, confirmMs } = this.request.limits;
+    if (activation.when === 'held') return nowMs + heldMs;
+    return (activation.when === 'at' ? Math.max(activation.atMs, nowMs) : nowMs) + confirmMs;
   }
 
-  private expire(_nowMs: number): void {
+  private confirmWithin(confirmMs: number, nowMs: number): void {
+    this.enter('activating', nowMs + confirmMs);
+    this.wakeMs = nowMs + CONFIRM_FIRST_MS;
+  }
+
+  /** Judges a version read back after the command to activate. */
+  private judge(fileVersion: number | undefined, build: string | undefined, nowMs: number): void {
+    const judgement = this.confirmation.judge(fileVersion, build, nowMs);
+    if (judgement === 'runs-target')
+      this.finish('done', undefined, `${this.confirmation.text()}, read back`);
+    if (judgement === 'reverted') this.fail('device-reverted', this.confirmation.text());
+  }
+
+  private expire(nowMs: number): void {
     switch (this.state) {
       case 'activating':
       case 'confirming':
-        if (this.lastReading === undefined) this.finish('unknown-outcome', 'version-not-readable');
-        else this.fail('not-activated', `runs ${this.lastReading}`);
+        if (this.confirmation.knownAt(nowMs)) this.fail('not-activated', this.confirmation.text());
+        else this.finish('unknown-outcome', 'version-not-readable', this.confirmation.text());
         return;
       case 'staged':
-        this.fail('device-silent');
+        this.fail(this.asked && !this.authorised ? 'facts-missing' : 'device-silent');
+        return;
+      case 'awaiting-activation':
+        this.fail(this.holds() ? 'hold-expired' : 'deadline-passed', this.state);
         return;
       default:
         this.fail('deadline-passed', this.state);
@@ -460,19 +489,67 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
     }
   }
 
+  /** What a device does that was told to activate, nobody sees now. */
+  private loseLink(): void {
+    if (this.confirms()) this.finish('unknown-outcome', 'link-lost', this.confirmation.text());
+    else this.fail('link-lost');
+  }
+
   // ---- leaves ---------------------------------------------------------------------------------------
 
+  private distributes(): boolean {
+    return this.state === 'staged' || this.state === 'distributing';
+  }
+
+  private confirms(): boolean {
+    return this.state === 'activating' || this.state === 'confirming';
+  }
+
   private distribute(nowMs: number): void {
-    const { stallMs, stallsMax } = this.request.limits;
-    const deadlineMs = nowMs + stallMs * (stallsMax + 2) + TRANSFER_MS_MAX;
-    if (this.state === 'staged') this.enter('distributing', deadlineMs);
+    if (this.state !== 'staged' || !this.authorised) return;
+    this.served = true;
+    this.transferEndMs = nowMs + TRANSFER_MS_MAX;
+    this.enter('distributing', nowMs + this.request.limits.progressMs);
+    this.hear(nowMs);
+  }
+
+  /** A sign of life in a download. */
+  private hear(nowMs: number): void {
+    this.heardMs = nowMs;
+    this.stalls = 0;
     this.wakeMs = NEVER_MS;
   }
 
-  private notify(nowMs: number): void {
+  /** Wakes a device that fell silent in its download, a limited number of times in a row. */
+  private rouse(nowMs: number): void {
+    const { stallMs, stallsMax } = this.request.limits;
+    const silence = `${Math.round((nowMs - this.heardMs) / 1000)} s`;
+    this.stalls++;
+    if (this.stalls > stallsMax) {
+      this.fail('transfer-stalled', `${silence} of silence`);
+      return;
+    }
+    this.note(`silent for ${silence}, asked again`);
+    this.commands.push({ kind: 'notify' });
+    this.wakeMs = nowMs + stallMs;
+  }
+
+  /** Invites a device to ask for the image, more and more seldom, and never in quick succession. */
+  private invite(nowMs: number): void {
+    const soonestMs = this.notifiedMs + NOTIFY_MS_MIN;
+    if (nowMs < soonestMs) {
+      this.wakeBy(soonestMs);
+      return;
+    }
+    this.notifiedMs = nowMs;
     this.commands.push({ kind: 'notify' });
     this.wakeMs = nowMs + this.notifyMs;
     this.notifyMs = Math.min(2 * this.notifyMs, NOTIFY_MS_MAX);
+  }
+
+  /** What comes again and again must not put off what was to come before it. */
+  private wakeBy(atMs: number): void {
+    this.wakeMs = Math.min(this.wakeMs, atMs);
   }
 
   private read(): void {
@@ -486,6 +563,7 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
     this.deadlineMs = deadlineMs;
     this.wakeMs = NEVER_MS;
     this.notifyMs = NOTIFY_MS_MIN;
+    this.forgivenMs = 0;
     this.events.push({ kind: 'state', state });
   }
 
@@ -512,6 +590,3 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
     this.events.push({ kind: 'note', text });
   }
 }
-
-/** A download that moves may take its time; one that never ends is ended. */
-const TRANSFER_MS_MAX = 7 * 24 * 3_600_000;

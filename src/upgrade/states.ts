@@ -56,6 +56,11 @@ export const FAILURES = {
     next: 'run the same command again with --verbose and look at what the device answers',
     exit: EXIT.transferFailed,
   },
+  'hold-expired': {
+    sentence: 'the image was held and nobody commanded its activation',
+    next: 'run the same command with --activate now: the device keeps the image',
+    exit: EXIT.transferFailed,
+  },
   'image-refused-by-device': {
     sentence: 'the device checked the image and refused it',
     next: 'the device runs its old firmware; ask the manufacturer whether this image is for this hardware',

@@ -1,0 +1,87 @@
+/** What an upgrade session is given, told and says; its limits. */
+import type { Decision } from '../admission/decide.ts';
+import type { AdmissionPolicy, DeviceFacts, ImageFacts } from '../admission/facts.ts';
+import type { CentralProductsList } from '../products/central-products-list.ts';
+import type { DeviceReading } from '../protocol/zcl-ota/device-reading.ts';
+import type { Activation } from '../protocol/zcl-ota/session.ts';
+import type { FailureCode, SessionState } from './states.ts';
+
+export interface SessionLimits {
+  /** Until the device asks for the image. */
+  contactMs: number;
+  /** Silence in a download before the device is woken, and how often that may be needed in a row. */
+  stallMs: number;
+  stallsMax: number;
+  /** A download without a byte the device was not sent before, however busy it is. */
+  progressMs: number;
+  /** Downloads begun anew after the device gave one up. */
+  attemptsMax: number;
+  /** From the command to activate to the new version read back. */
+  confirmMs: number;
+  /** A held image that nobody commands to be activated. */
+  heldMs: number;
+  /** A link that stays away so long ends the session; in all, so much is forgiven in one state. */
+  linkDownMs: number;
+}
+
+export const SESSION_LIMITS: SessionLimits = {
+  contactMs: 90_000,
+  stallMs: 20_000,
+  stallsMax: 6,
+  progressMs: 2 * 3_600_000,
+  attemptsMax: 5,
+  confirmMs: 180_000,
+  heldMs: 30 * 24 * 3_600_000,
+  linkDownMs: 120_000,
+};
+
+export interface SessionRequest {
+  /** What is known of the device before it is asked: its model file. */
+  device: DeviceFacts;
+  image: ImageFacts;
+  list: CentralProductsList | undefined;
+  policy: AdmissionPolicy;
+  activation: Activation;
+  /** This very content was being distributed to this device before. */
+  resumable: boolean;
+  limits: SessionLimits;
+}
+
+export type SessionInput =
+  | { kind: 'reading'; reading: DeviceReading }
+  | { kind: 'reading-failed'; reason: string }
+  | { kind: 'assign-failed'; error: Error }
+  | {
+      kind: 'query';
+      facts: {
+        manufacturerCode: number;
+        imageType: number;
+        fileVersion: number;
+        hardwareVersion: number | undefined;
+      };
+      answer: 'offered' | 'deferred' | 'no-image' | 'running-already';
+    }
+  | { kind: 'asks-unauthorised'; offset: number }
+  | { kind: 'started'; offset: number }
+  | { kind: 'partial-dropped'; offset: number }
+  | { kind: 'progress'; sentBytes: number; lastRequestMs?: number }
+  | { kind: 'downloaded'; answer: 'now' | 'held' | 'at' | 'aborted' }
+  | { kind: 'ended'; status: number }
+  | { kind: 'stalled'; silentMs: number }
+  | { kind: 'announced' }
+  | { kind: 'link-down'; reason: string }
+  | { kind: 'link-up' };
+
+export type SessionCommand =
+  /** Give the image to the OTA server; remember first that this content goes to this device. */
+  | { kind: 'assign'; resumable: boolean; activation: Activation }
+  | { kind: 'read' }
+  | { kind: 'notify' }
+  | { kind: 'authorise' }
+  | { kind: 'activate'; activation: Activation }
+  | { kind: 'release' };
+
+export type SessionEvent =
+  | { kind: 'state'; state: SessionState; code?: FailureCode; detail?: string }
+  | { kind: 'decision'; decision: Decision }
+  | { kind: 'note'; text: string };
