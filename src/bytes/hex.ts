@@ -29,7 +29,8 @@ export function hex(value: number, digits: number): string {
  * (reversed).
  */
 export function eui64FromWire(bytes: Uint8Array): string {
-  return encodeHex(bytes.slice().reverse());
+  // Not slice(): of a Buffer that would be the same memory.
+  return encodeHex(new Uint8Array(bytes).reverse());
 }
 
 /** The eight bytes on the wire of an EUI-64 of 16 digits; `undefined` where it is none. */

@@ -96,4 +96,10 @@ test('what is no EUI-64 is none', () => {
   }
 });
 
+test('an EUI-64 is read from a Buffer without turning its bytes round', () => {
+  const bytes = Buffer.from('0102030405060708', 'hex');
+  assert.is(eui64FromWire(bytes), '0807060504030201');
+  assert.is(bytes.toString('hex'), '0102030405060708');
+});
+
 test.run();
