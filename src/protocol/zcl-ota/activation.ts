@@ -83,8 +83,8 @@ export function settleReport(
 }
 
 /**
- * What the device is told from now on; told at once where it has the image, or may have it from before
- * this gateway's memory, and left to its upgrade end request while it still downloads.
+ * What the device is told from now on; told at once where it has the image, or may have it from this
+ * gateway's earlier life, and left to its upgrade end request while it still downloads.
  */
 export function commandActivation(
   out: Outbox,
@@ -98,8 +98,8 @@ export function commandActivation(
   assignment.activation = activation;
   const waitS = upgradeWaitS(activation, nowMs);
   session.activateDueMs = commandDueMs(activation, waitS);
-  const downloading = session.started && !session.downloaded;
-  if (waitS === UPGRADE_TIME_HOLD || downloading || !assignment.authorised) return;
+  const mayHave = session.downloaded || (!session.started && assignment.resumable);
+  if (waitS === UPGRADE_TIME_HOLD || !mayHave || !assignment.authorised) return;
   out.sendUpgradeEnd(device, assignment.triple, waitS, sequence);
 }
 

@@ -257,6 +257,14 @@ test('an image held since before this gateway began is commanded unasked', () =>
   silent.sends(upgradeEnd(1, TRIPLE, 0));
 });
 
+test('an image nobody can vouch for is not commanded, now or at its time', () => {
+  const fixture = Fixture.assigned({ activation: { when: 'held' } });
+  fixture.call((server, nowMs) => server.activate(0, { when: 'now' }, nowMs)).sends();
+  const atMs = fixture.nowMs + 2 * HOUR_MS;
+  fixture.call((server, nowMs) => server.activate(0, { when: 'at', atMs }, nowMs));
+  fixture.pass(3 * HOUR_MS).sends();
+});
+
 test('nothing is commanded before the assignment is authorised', () => {
   const fixture = Fixture.assigned({ authorised: false, resumable: true });
   fixture.call((server, nowMs) => server.activate(0, { when: 'now' }, nowMs)).sends();
