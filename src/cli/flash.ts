@@ -1,11 +1,12 @@
 /** `uplift flash`: upgrade now, with progress. Ctrl-C stops cleanly; the next flash goes on. */
 import { EXIT, type ExitCode } from '../errors.ts';
 import { type DeviceOutcome, type FlashEvent, flash as flashDevices } from '../gateway/flash.ts';
-import { SESSION_LIMITS } from '../upgrade/session.ts';
-import { activationOf, loadTargets, type RigOptions, usage } from './inputs.ts';
+import { SESSION_LIMITS, type SessionEvent } from '../upgrade/session.ts';
+import { activationOf, loadTargets, type RigOptions, someOf, usage } from './inputs.ts';
 import { bytesText, durationText, type Output, paint, table } from './output.ts';
-import { ProgressBoard } from './progress.ts';
-import { decisionLines } from './verify.ts';
+import { type BoardKind, ProgressBoard, stateCounts } from './progress.ts';
+import { siteLine } from './site-line.ts';
+import { decisionLines, refusalLines } from './verify.ts';
 
 export interface FlashOptions extends RigOptions {
   activate: string;
@@ -30,7 +31,7 @@ export async function flash(options: FlashOptions, output: Output): Promise<Exit
   };
   process.on('SIGINT', onInterrupt);
   process.on('SIGTERM', onInterrupt);
-  const board = new ProgressBoard(!output.json && !output.quiet && process.stderr.isTTY === true);
+  const board = new ProgressBoard(boardKind(output));
   try {
     const outcomes = await flashDevices(
       { ...targets, activation, limits },
@@ -38,9 +39,11 @@ export async function flash(options: FlashOptions, output: Output): Promise<Exit
       stop.signal,
     );
     board.done();
+    const troubled = outcomes.filter(({ exit }) => exit !== EXIT.done);
     output.result(
       { kind: 'result', outcomes },
-      outcomes.flatMap((outcome) => outcomeLines(outcome, output)),
+      outcomes.length === 1 ? outcomeLines(outcomes[0]!, output) : manyLines(outcomes, output),
+      troubled.flatMap((outcome) => outcomeLines(outcome, output)),
     );
     return worst(outcomes);
   } finally {
@@ -55,9 +58,8 @@ function show(event: FlashEvent, board: ProgressBoard, output: Output): void {
   if (event.kind === 'progress') {
     const { sentBytes, totalBytes, repeats, lastRequestMs } = event.sample;
     board.update(event.device.id, { sentBytes, totalBytes, repeats, lastRequestMs }, nowMs);
-    if (output.json) output.event({ kind: 'progress', device: event.device.id, ...event.sample });
-    return;
   }
+  if (event.kind === 'failed') board.update(event.device.id, { state: 'failed' }, nowMs);
   if (event.kind === 'session' && event.event.kind === 'state') {
     board.update(event.device.id, { state: event.event.state }, nowMs);
   }
@@ -70,33 +72,43 @@ function show(event: FlashEvent, board: ProgressBoard, output: Output): void {
 }
 
 function lineOf(event: FlashEvent, verbose: boolean): string | undefined {
-  if (event.kind === 'session') {
-    const { id } = event.device;
-    if (event.event.kind === 'note') return `${id}: ${event.event.text}`;
-    if (event.event.kind === 'state')
-      return `${id}: ${stateText(event.event.state, event.event.detail)}`;
-    return verbose ? decisionLines(id, event.event.decision, false).join('\n') : undefined;
-  }
-  if (event.kind !== 'site') return undefined;
-  const { event: site } = event;
-  switch (site.kind) {
-    case 'opened':
-      return `${site.coordinator}: ${site.port} is open (${site.result.start}), coordinator ${site.result.coordinatorEui64}, channel ${site.result.channel}`;
-    case 'joining':
-      return `${site.coordinator}: open for joining for ${durationText(site.timeoutMs)}, waiting for ${site.devices.join(', ')}`;
-    case 'ended':
-      return `${site.coordinator}: ${site.reason}`;
-    case 'link':
-      if (site.event.kind === 'log' && (verbose || site.event.level === 'error')) {
-        return verbose ? `${site.coordinator}: ${site.event.message}` : undefined;
-      }
+  switch (event.kind) {
+    case 'session':
+      return sessionLine(event.device.id, event.event, verbose);
+    case 'failed':
+      return `${event.device.id}: ${stateText('failed', event.error.message)}`;
+    case 'site':
+      return siteLine(event.event, verbose);
+    case 'progress':
       return undefined;
   }
 }
 
+function sessionLine(id: string, event: SessionEvent, verbose: boolean): string | undefined {
+  switch (event.kind) {
+    case 'note':
+      return `${id}: ${event.text}`;
+    case 'state':
+      return `${id}: ${stateText(event.state, event.detail)}`;
+    case 'decision':
+      return verbose ? decisionLines(id, event.decision, false).join('\n') : undefined;
+  }
+}
+
 function plain(event: FlashEvent): unknown {
-  if (event.kind === 'session') return { device: event.device.id, ...event.event };
-  return event.kind === 'site' ? { ...event.event } : event;
+  switch (event.kind) {
+    case 'session':
+      return { device: event.device.id, ...event.event };
+    case 'failed': {
+      const { code, message, expected, actual, next, exit } = event.error;
+      const error = { code, message, expected, actual, next, exit };
+      return { kind: 'failed', device: event.device.id, error };
+    }
+    case 'site':
+      return event.event;
+    case 'progress':
+      return { kind: 'progress', device: event.device.id, ...event.sample };
+  }
 }
 
 function stateText(state: string, detail: string | undefined): string {
@@ -110,21 +122,81 @@ function stateText(state: string, detail: string | undefined): string {
   return `${colour ? paint(colour, state) : state}${detail ? `, ${detail}` : ''}`;
 }
 
+/** One device, in full. */
 function outcomeLines(outcome: DeviceOutcome, output: Output): string[] {
-  const { device, eui64, state, detail, next, sentBytes, blocks, repeats, wallMs, decision } =
-    outcome;
-  if (state === 'refused' && decision) return decisionLines(device, decision, output.verbose);
-  const rows = [
+  const { device, eui64, state, detail, wallMs, decision } = outcome;
+  if (state === 'refused' && decision) {
+    return output.quiet
+      ? refusalLines(device, decision)
+      : decisionLines(device, decision, output.verbose);
+  }
+  return table([
     ['device', `${device} (${eui64})`],
     ['outcome', stateText(state, detail)],
-    ...(blocks > 0
-      ? [['sent', `${bytesText(sentBytes)} bytes in ${blocks} blocks, ${repeats} repeated`]]
-      : []),
+    ...adviceRows(outcome),
+    ...(outcome.blocks > 0 ? [['sent', sentText(outcome)]] : []),
     ['took', durationText(wallMs)],
+  ]);
+}
+
+/** A line a device, then why not for those that are not done, then the count. */
+function manyLines(outcomes: DeviceOutcome[], output: Output): string[] {
+  const rows = outcomes.map((outcome) => {
+    const { device, state, detail, wallMs, blocks } = outcome;
+    const sent = blocks > 0 ? sentText(outcome) : 'nothing sent';
+    return [device, durationText(wallMs), sent, stateText(state, detail)];
+  });
+  const held = outcomes.find(({ state }) => state === 'awaiting-activation');
+  const troubled = outcomes.filter(({ exit }) => exit !== EXIT.done);
+  return [
+    ...table(rows),
+    ...groupedAdvice(troubled, output),
+    ...(held ? ['', ...table(adviceRows(held))] : []),
+    '',
+    `${outcomes.length} devices: ${stateCounts(outcomes.map(({ state }) => state))}`,
+  ];
+}
+
+/** Devices that the same befell are named together. */
+function groupedAdvice(troubled: DeviceOutcome[], output: Output): string[] {
+  const groups = new Map<string, DeviceOutcome[]>();
+  for (const outcome of troubled) {
+    const reason = outcome.decision?.ruleId ?? '';
+    const said = [outcome.state, outcome.code, reason, outcome.actual, outcome.next].join('|');
+    groups.set(said, [...(groups.get(said) ?? []), outcome]);
+  }
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group;
+    const { state, decision, detail } = first!;
+    const devices = someOf(group.map(({ device }) => device));
+    if (state === 'refused' && decision)
+      return [
+        '',
+        ...(output.verbose
+          ? decisionLines(devices, decision, true)
+          : refusalLines(devices, decision)),
+      ];
+    return ['', `${devices}: ${stateText(state, detail)}`, ...table(adviceRows(first!), '  ')];
+  });
+}
+
+function adviceRows({ state, expected, actual, next }: DeviceOutcome): string[][] {
+  return [
+    ...(expected ? [['expected', expected]] : []),
+    ...(actual ? [['found', actual]] : []),
     ...(next ? [['next', next]] : []),
     ...(state === 'awaiting-activation' ? [['next', HELD_ADVICE]] : []),
   ];
-  return table(rows);
+}
+
+function sentText({ sentBytes, blocks, repeats }: DeviceOutcome): string {
+  const again = repeats > 0 ? `, ${repeats} repeated` : '';
+  return `${bytesText(sentBytes)} bytes in ${bytesText(blocks)} blocks${again}`;
+}
+
+function boardKind(output: Output): BoardKind {
+  if (output.json || output.quiet) return 'off';
+  return process.stderr.isTTY === true ? 'moving' : 'log';
 }
 
 /** Silence activates: most devices take ten unanswered questions for a yes (OTA client behaviour). */

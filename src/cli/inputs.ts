@@ -61,21 +61,19 @@ export function loadTargets(options: RigOptions): Targets {
 
 export function selectDevices(rig: Rig, names: string[] | undefined): RigDevice[] {
   if (!names || names.length === 0) return rig.devices;
-  return names.map((name) => {
+  const chosen = names.map((name) => {
     const wanted = name.toLowerCase();
     const found = rig.devices.find(
       ({ id, eui64 }) => id === wanted || eui64 === wanted.replaceAll(':', ''),
     );
     if (found) return found;
     throw new UpliftError('device-unknown', `the rig ${rig.id} has no device ${name}`, {
-      expected: rig.devices
-        .slice(0, 12)
-        .map(({ id }) => id)
-        .join(', '),
+      expected: someOf(rig.devices.map(({ id }) => id)),
       actual: name,
       next: 'name one of those, or add the device to the rig file',
     });
   });
+  return [...new Set(chosen)];
 }
 
 export function policyOf(options: AdmissionOptions): AdmissionPolicy {
@@ -107,20 +105,44 @@ export function profileOf(text: string): ImageProfileId {
 }
 
 /** A number in decimal, or in hexadecimal with 0x. */
-export function wholeNumber(text: string, option: string): number {
+export function wholeNumber(
+  text: string,
+  option: string,
+  most: number = Number.MAX_SAFE_INTEGER,
+): number {
   const value = /^(0x[0-9a-f]+|\d+)$/i.test(text) ? Number(text) : Number.NaN;
-  if (Number.isSafeInteger(value)) return value;
-  throw usage(option, 'a number such as 12 or 0x0C', text);
+  if (value <= most) return value;
+  const limit = most < Number.MAX_SAFE_INTEGER ? `, at most 0x${most.toString(16)}` : '';
+  throw usage(option, `a number such as 12 or 0x0C${limit}`, text);
 }
+
+const TIME = /^(\d{4}-\d{2}-\d{2})T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})?$/;
+/** A later time is a slip of the finger: nobody keeps a gateway waiting so long. */
+const ACTIVATION_MS_MAX = 366 * 24 * 3_600_000;
 
 /** `now`, `held`, or a time: ISO 8601 with a zone, or local. */
 export function activationOf(text: string, nowMs: number): Activation {
   if (text === 'now' || text === 'held') return { when: text };
-  const atMs = /^\d{4}-\d{2}-\d{2}T/.test(text) ? Date.parse(text) : Number.NaN;
+  const [, day] = TIME.exec(text) ?? [];
+  const atMs = day !== undefined && isDay(day) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(atMs))
     throw usage('--activate', 'now, held, or a time such as 2027-01-31T02:30:00Z', text);
-  if (atMs <= nowMs) throw usage('--activate', 'a time that is still to come', text);
+  const found = `${text}, which is ${new Date(atMs).toISOString()}`;
+  if (atMs <= nowMs) throw usage('--activate', 'a time that is still to come', found);
+  if (atMs > nowMs + ACTIVATION_MS_MAX) throw usage('--activate', 'a time within a year', found);
   return { when: 'at', atMs };
+}
+
+/** Date.parse takes 30 February for 2 March. */
+function isDay(text: string): boolean {
+  const atMs = Date.parse(`${text}T00:00:00Z`);
+  return !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(text);
+}
+
+/** A long list of names, cut short. */
+export function someOf(names: string[], most = 12): string {
+  const rest = names.length - most;
+  return `${names.slice(0, most).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
 }
 
 export function usage(option: string, expected: string, actual: string): UpliftError {

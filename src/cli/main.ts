@@ -3,10 +3,11 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EXIT, type ExitCode } from '../errors.ts';
+import { commandLineError } from './command-line-error.ts';
 import { flash } from './flash.ts';
 import { shippedPath } from './inputs.ts';
 import { inspect } from './inspect.ts';
-import { Output, type OutputOptions } from './output.ts';
+import { Output, type OutputOptions, outliveReaders } from './output.ts';
 import { plan } from './plan.ts';
 import { check, joinDevices, list, up } from './rig.ts';
 import { verify } from './verify.ts';
@@ -15,15 +16,15 @@ const { version } = JSON.parse(readFileSync(shippedPath('package.json'), 'utf8')
   version: string;
 };
 
+outliveReaders();
 const program = new Command('uplift')
   .description('Upgrades the firmware of GB smart-metering devices: PPMIDs over ZigBee.')
   .version(version)
-  .showHelpAfterError('(add --help for the options and an example)')
-  .exitOverride();
+  .configureOutput({ outputError: () => {} })
+  .exitOverride()
+  .addHelpText('after', example('uplift flash --rig hw-config/rigs/virtual-ppmid.yaml --image F'));
 
-addAdmission(
-  command('inspect <image>', 'what an image file is: every field, every sub-element, the hashes'),
-)
+command('inspect <image>', 'what an image file is: every field, every sub-element, the hashes')
   .option('--profile <id>', 'read the body as gb-ppmid, gb-signed, zigbee-ota or smets1')
   .addHelpText('after', example('uplift inspect firmware/121D-0084-02000000-test.zigbee'))
   .action(run((options, output, path: string) => inspect(path, options as never, output)));
@@ -60,7 +61,10 @@ addRig(command('flash', 'upgrade devices of a rig now'))
   )
   .action(run((options, output) => flash(options as never, output)));
 
-const rig = program.command('rig').description('the wired-up devices: list, check, join, up');
+const rig = program
+  .command('rig')
+  .description('the wired-up devices: list, check, join, up')
+  .addHelpText('after', example('uplift rig check --rig hw-config/rigs/virtual-ppmid.yaml'));
 rigCommand('list', 'the rigs that come with Uplift, or what a rig file names', false).action(
   run((options, output) => list(options as never, output)),
 );
@@ -78,7 +82,16 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
-  process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  process.exitCode = refuseCommandLine(error);
+}
+
+/** Help was asked for, or shown in place of a command; all else is said as every error is. */
+function refuseCommandLine(error: CommanderError): ExitCode {
+  if (error.exitCode === 0) return EXIT.done;
+  if (error.code === 'commander.help') return EXIT.usage;
+  const words = process.argv.slice(2);
+  const output = new Output({ json: words.includes('--json') });
+  return output.error(commandLineError(error, words, program));
 }
 
 function command(name: string, description: string, parent: Command = program): Command {
@@ -86,7 +99,7 @@ function command(name: string, description: string, parent: Command = program): 
     .command(name)
     .description(description)
     .option('--json', 'one JSON document on stdout, or one line an event for long work')
-    .option('--quiet', 'no progress')
+    .option('--quiet', 'nothing but errors')
     .option('--verbose', 'more, with the source of each rule');
 }
 

@@ -1,8 +1,9 @@
 /**
  * Where words go: results to stdout, progress and errors to stderr, and with --json one document (or a
- * line an event) on stdout. No colour and no moving line where nobody is at a terminal.
+ * line an event) on stdout. No colour and no moving line where nobody is at a terminal: each stream is
+ * looked at by itself, since a result often goes to a file while progress stays on the screen.
  */
-import { styleText } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
 
 export interface OutputOptions {
@@ -24,52 +25,80 @@ export class Output {
     this.verbose = options.verbose === true;
   }
 
-  /** The result of a command: lines for people, or the document for programs. */
-  result(document: unknown, lines: string[]): void {
-    if (this.json) process.stdout.write(`${JSON.stringify(document, replacer)}\n`);
-    else if (!this.quiet) process.stdout.write(`${lines.join('\n')}\n`);
+  /**
+   * The result of a command: lines for people, or the document for programs. `troubles` is what remains
+   * to be said where nobody wants to hear of success.
+   */
+  result(document: unknown, lines: string[], troubles: string[] = []): void {
+    if (this.json) writeLine(process.stdout, JSON.stringify(document, replacer));
+    else if (!this.quiet) writeLine(process.stdout, lines.join('\n'));
+    else if (troubles.length > 0) writeLine(process.stderr, troubles.join('\n'));
   }
 
   /** One event of long work. */
   event(document: unknown, line?: string): void {
-    if (this.json) process.stdout.write(`${JSON.stringify(document, replacer)}\n`);
-    else if (line !== undefined && !this.quiet) process.stderr.write(`${line}\n`);
+    if (this.json) writeLine(process.stdout, JSON.stringify(document, replacer));
+    else if (line !== undefined && !this.quiet) writeLine(process.stderr, line);
   }
 
   error(error: unknown): ExitCode {
     if (!(error instanceof UpliftError)) return this.bug(error);
     const { code, message, expected, actual, next, exit } = error;
     if (this.json) {
-      process.stdout.write(
-        `${JSON.stringify({ error: { code, message, expected, actual, next, exit } })}\n`,
-      );
+      const body = { code, message, expected, actual, next, exit };
+      writeLine(process.stdout, JSON.stringify({ error: body }));
       return exit;
     }
-    const lines = [`${paint('red', 'error')} ${message} (${code})`];
-    if (expected) lines.push(`  expected  ${expected}`);
-    if (actual) lines.push(`  found     ${actual}`);
-    if (next) lines.push(`  next      ${next}`);
-    process.stderr.write(`${lines.join('\n')}\n`);
+    writeLine(process.stderr, errorLines(error).join('\n'));
     if (this.verbose && error.cause)
-      process.stderr.write(`${(error.cause as Error).stack ?? error.cause}\n`);
+      writeLine(process.stderr, `${(error.cause as Error).stack ?? error.cause}`);
     return exit;
   }
 
   private bug(error: unknown): ExitCode {
     const text = (error as Error)?.stack ?? String(error);
-    if (this.json)
-      process.stdout.write(`${JSON.stringify({ error: { code: 'bug', message: text } })}\n`);
-    else
-      process.stderr.write(
-        `${paint('red', 'bug')} this should not have happened; please report it\n${text}\n`,
-      );
+    if (this.json) {
+      const body = { code: 'bug', message: text, exit: EXIT.bug };
+      writeLine(process.stdout, JSON.stringify({ error: body }));
+    } else {
+      const advice = 'this should not have happened; please report it';
+      writeLine(process.stderr, `${paint('red', 'bug')} ${advice}\n${text}`);
+    }
     return EXIT.bug;
   }
 }
 
-/** Colours text on stderr's terms: none without a terminal, none with NO_COLOR. */
+/** What went wrong, what was expected, what was found, what to do next. */
+export function errorLines(error: UpliftError): string[] {
+  const { code, message, expected, actual, next } = error;
+  const lines = [`${paint('red', 'error')} ${message} (${code})`];
+  if (expected) lines.push(`  expected  ${expected}`);
+  if (actual) lines.push(`  found     ${actual}`);
+  if (next) lines.push(`  next      ${next}`);
+  return lines;
+}
+
+/** Colours text; `writeLine` takes the colours off again where a stream has none. */
 export function paint(style: Style, text: string): string {
-  return styleText(style, text, { stream: process.stderr });
+  return styleText(style, text, { validateStream: false });
+}
+
+/** Writes on the stream's terms: no escape codes without a terminal, none with NO_COLOR. */
+export function writeLine(stream: NodeJS.WriteStream, text: string): void {
+  const hasColours = styleText('red', 'x', { stream }) !== 'x';
+  stream.write(`${hasColours ? text : stripVTControlCharacters(text)}\n`);
+}
+
+/**
+ * Whoever read the output may stop reading, as `head` does. The work goes on without a word: an upgrade
+ * is not given up because nobody watches.
+ */
+export function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
 }
 
 /** Rows with their columns aligned; the last column is not padded. */

@@ -7,7 +7,7 @@ import type { Activation } from '../protocol/zcl-ota/session.ts';
 import { planUpgrade } from '../upgrade/plan.ts';
 import { activationOf, loadTargets, type RigOptions, type Targets } from './inputs.ts';
 import { durationText, type Output, table } from './output.ts';
-import { decisionLines } from './verify.ts';
+import { decisionLines, grouped, refusalLines } from './verify.ts';
 
 export interface PlanOptions extends RigOptions {
   activate: string;
@@ -20,11 +20,11 @@ export function plan(options: PlanOptions, output: Output): ExitCode {
   const plans = targets.devices.map((device) => planDevice(device, targets, activation, nowMs));
   output.result(
     { rig: targets.rig.id, image: options.image, plans },
-    plans.flatMap((entry) => [
-      ...decisionLines(`${options.image} for ${entry.device}`, entry.decision, output.verbose),
-      ...(entry.plan ? planLines(entry.plan) : []),
-      '',
+    grouped(plans, options.image, (subject, { decision, plan: upgrade }) => [
+      ...decisionLines(subject, decision, output.verbose),
+      ...(upgrade ? ['', ...planLines(upgrade)] : []),
     ]),
+    grouped(plans, options.image, (subject, { decision }) => refusalLines(subject, decision)),
   );
   return plans.some(({ decision }) => decision.verdict === 'refused') ? EXIT.refused : EXIT.done;
 }

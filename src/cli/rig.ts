@@ -7,10 +7,12 @@ import type { CoordinatorConfig, Rig, RigDevice } from '../config/schema.ts';
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
 import { StateFolder } from '../gateway/state-folder.ts';
 import { notJoined, ZigbeeSite } from '../gateway/zigbee-site.ts';
+import { escapeText } from '../image/describe.ts';
 import type { DeviceReading } from '../protocol/zcl-ota/device-reading.ts';
 import { startVirtualRig } from '../virtual/rig.ts';
 import { selectDevices, shippedPath } from './inputs.ts';
-import { durationText, type Output, paint, table } from './output.ts';
+import { type Output, paint, table } from './output.ts';
+import { siteLine } from './site-line.ts';
 
 const READ_TIMEOUT_MS = 6_000;
 
@@ -26,6 +28,7 @@ interface DeviceCheck {
   coordinator: string;
   answers: boolean;
   reading?: DeviceReading;
+  code?: string;
   problem?: string;
   next?: string;
 }
@@ -62,18 +65,12 @@ export function list(options: { rig?: string }, output: Output): ExitCode {
 
 /** Opens every coordinator and asks every device what it runs. Writes nothing to a device. */
 export async function check(options: RigCommandOptions, output: Output): Promise<ExitCode> {
-  return withSite(options, output, async (site, coordinator, devices) => {
-    const missing = await site.missing(coordinator, devices);
-    return Promise.all(devices.map((device) => checkDevice(device, coordinator, missing, site)));
-  });
+  return checkRig(options, output, (coordinator) => coordinator.joining === 'open-when-missing');
 }
 
 /** Opens the network for the devices of the rig that are not on it yet. */
 export async function joinDevices(options: RigCommandOptions, output: Output): Promise<ExitCode> {
-  return withSite(options, output, async (site, coordinator, devices) => {
-    const missing = await site.missing(coordinator, devices, true);
-    return Promise.all(devices.map((device) => checkDevice(device, coordinator, missing, site)));
-  });
+  return checkRig(options, output, () => true);
 }
 
 /** Runs the virtual devices of a rig until it is told to stop. */
@@ -86,8 +83,9 @@ export async function up(options: RigCommandOptions, output: Output): Promise<Ex
       next: 'use it directly: `uplift rig check --rig FILE`; for a rig without hardware take hw-config/rigs/virtual-ppmid.yaml',
     });
   }
+  if (options.fresh) forget(rig);
   const virtual = await startVirtualRig(rig, {
-    fresh: options.fresh === true,
+    networkKeys: networkKeys(rig),
     onEvent: (event) => {
       if (output.json) output.event(event);
       else if (output.verbose) output.event(event, JSON.stringify(event));
@@ -113,71 +111,108 @@ export async function up(options: RigCommandOptions, output: Output): Promise<Ex
   return EXIT.done;
 }
 
-async function withSite(
+/** New devices on an empty network: the devices' side and the gateway's side of it. */
+function forget(rig: Rig): void {
+  const state = StateFolder.open(rig.stateFolder);
+  state.clear();
+  state.close();
+}
+
+/** A virtual coordinator whose network is formed already knows the key that the gateway generates. */
+function networkKeys(rig: Rig): Map<string, string> {
+  const state = StateFolder.shared(rig.stateFolder);
+  return new Map(
+    rig.coordinators.map(({ id, network }) => [id, state.networkKey(id, network.networkKey)]),
+  );
+}
+
+/** A coordinator that does not open hides nothing of the others. */
+async function checkRig(
   options: RigCommandOptions,
   output: Output,
-  body: (
-    site: ZigbeeSite,
-    coordinator: CoordinatorConfig,
-    devices: RigDevice[],
-  ) => Promise<DeviceCheck[]>,
+  joins: (coordinator: CoordinatorConfig) => boolean,
 ): Promise<ExitCode> {
   const rig: Rig = loadRig(options.rig);
   const devices = selectDevices(rig, options.device);
   const state = StateFolder.open(rig.stateFolder);
   const site = new ZigbeeSite(state, (event) => {
-    if (event.kind === 'opened') {
-      const { port, result } = event;
-      output.event(
-        event,
-        `${event.coordinator}: ${port} is open (${result.start}), coordinator ${result.coordinatorEui64}, channel ${result.channel}`,
-      );
-    }
-    if (event.kind === 'joining') {
-      output.event(
-        event,
-        `${event.coordinator}: open for joining for ${durationText(event.timeoutMs)}, waiting for ${event.devices.join(', ')}`,
-      );
-    }
+    if (event.kind === 'link' && !output.verbose) return;
+    output.event(event, siteLine(event, output.verbose));
   });
   try {
+    const used = rig.coordinators.filter(({ id }) => devices.some((one) => one.coordinator === id));
     const checks: DeviceCheck[] = [];
-    for (const coordinator of rig.coordinators) {
+    const errors: UpliftError[] = [];
+    for (const coordinator of used) {
       const mine = devices.filter((device) => device.coordinator === coordinator.id);
-      if (mine.length === 0) continue;
-      await site.open(coordinator);
-      checks.push(...(await body(site, coordinator, mine)));
+      try {
+        await site.open(coordinator);
+        checks.push(...(await checkDevices(mine, coordinator, joins(coordinator), site)));
+      } catch (error) {
+        if (!(error instanceof UpliftError)) throw error;
+        errors.push(error);
+        checks.push(...mine.map((device) => unasked(device, error)));
+      }
     }
-    output.result({ kind: 'result', rig: rig.id, devices: checks }, checkLines(checks));
-    return checks.every(({ answers }) => answers) ? EXIT.done : EXIT.notReachable;
+    if (errors.length === used.length && errors[0]) throw errors[0];
+    const silent = checks.filter(({ answers }) => !answers);
+    const lines = [...checkLines(checks), ...countLines(checks)];
+    output.result({ kind: 'result', rig: rig.id, devices: checks }, lines, checkLines(silent));
+    return silent.length === 0 ? EXIT.done : EXIT.notReachable;
   } finally {
     await site.close();
     state.close();
   }
 }
 
+async function checkDevices(
+  devices: RigDevice[],
+  coordinator: CoordinatorConfig,
+  join: boolean,
+  site: ZigbeeSite,
+): Promise<DeviceCheck[]> {
+  const missing = await site.missing(coordinator, devices, join);
+  return Promise.all(
+    devices.map((device) =>
+      missing.includes(device)
+        ? unasked(device, notJoined(device, coordinator, join))
+        : checkDevice(device, coordinator, site),
+    ),
+  );
+}
+
+function unasked(device: RigDevice, error: UpliftError): DeviceCheck {
+  const { id, eui64, coordinator } = device;
+  const { code, message, actual, next } = error;
+  const problem = actual ? `${message}; ${actual}` : message;
+  return {
+    device: id,
+    eui64,
+    coordinator,
+    answers: false,
+    code,
+    problem,
+    ...(next ? { next } : {}),
+  };
+}
+
 async function checkDevice(
   device: RigDevice,
   coordinator: CoordinatorConfig,
-  missing: RigDevice[],
   site: ZigbeeSite,
 ): Promise<DeviceCheck> {
   const { id, eui64, model } = device;
-  const base = { device: id, eui64, coordinator: coordinator.id };
-  if (missing.includes(device)) {
-    const { message, next } = notJoined(device, coordinator);
-    return { ...base, answers: false, problem: message, ...(next ? { next } : {}) };
-  }
   try {
     const { endpoint } = model.zigbee;
     const reading = await site
       .link(coordinator.id)
       .call('read', { eui64, endpoint, timeoutMs: READ_TIMEOUT_MS });
-    return { ...base, answers: true, reading };
+    return { device: id, eui64, coordinator: coordinator.id, answers: true, reading };
   } catch (error) {
     const next =
       'check that it is powered and in range; a sleeping device may need its button pressed';
-    return { ...base, answers: false, problem: (error as Error).message, next };
+    const message = (error as Error).message;
+    return unasked(device, new UpliftError('device-silent', message, { next }));
   }
 }
 
@@ -185,20 +220,31 @@ function checkLines(checks: DeviceCheck[]): string[] {
   return checks.flatMap((entry) => {
     const { device, eui64, reading, problem, next } = entry;
     if (!reading) {
-      const advice = next ? [`    next      ${next}`] : [];
       return [
         `${paint('red', '✗')} ${device} (${eui64}) does not answer`,
-        `    found     ${problem}`,
-        ...advice,
+        ...table([['found', problem ?? 'silence'], ...(next ? [['next', next]] : [])], '    '),
       ];
     }
     const { manufacturerName, modelIdentifier, softwareBuild, currentFileVersion } = reading;
-    const version = currentFileVersion === undefined ? 'not said' : hex(currentFileVersion, 8);
+    const version = currentFileVersion === undefined ? NOT_SAID : hex(currentFileVersion, 8);
     const rows = [
-      ['model', `${manufacturerName ?? 'not said'}, ${modelIdentifier ?? 'not said'}`],
-      ['firmware', softwareBuild ?? 'not said'],
+      ['model', `${saidText(manufacturerName)}, ${saidText(modelIdentifier)}`],
+      ['firmware', saidText(softwareBuild)],
       ['file version', version],
     ];
     return [`${paint('green', '✓')} ${device} (${eui64}) answers`, ...table(rows, '    ')];
   });
+}
+
+function countLines(checks: DeviceCheck[]): string[] {
+  if (checks.length < 2) return [];
+  const answering = checks.filter(({ answers }) => answers).length;
+  return ['', `${answering} of ${checks.length} devices answer`];
+}
+
+const NOT_SAID = 'not said';
+
+/** A device's own words may hold anything, also what would move a terminal's cursor. */
+function saidText(text: string | undefined): string {
+  return text === undefined ? NOT_SAID : escapeText(text);
 }

@@ -1,11 +1,12 @@
 /** `uplift verify IMAGE`: would this image be admitted, and by which rule. Touches no device. */
-import { type Decision, decideAdmission, rules } from '../admission/decide.ts';
+import { type Decision, decideAdmission, type Finding, rules } from '../admission/decide.ts';
 import type { DeviceFacts } from '../admission/facts.ts';
+import type { PendingFact } from '../admission/rules.ts';
 import { loadPpmidModel, loadRig } from '../config/load.ts';
 import type { Rig } from '../config/schema.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { factsOfModel } from '../gateway/flash.ts';
-import { loadImage } from '../gateway/image-library.ts';
+import { type LoadedImage, loadImage } from '../gateway/image-library.ts';
 import type { ImageProfileId } from '../image/gb-upgrade.ts';
 import {
   type AdmissionOptions,
@@ -15,6 +16,7 @@ import {
   policyOf,
   profileOf,
   selectDevices,
+  someOf,
   usage,
   wholeNumber,
 } from './inputs.ts';
@@ -30,49 +32,108 @@ export interface VerifyOptions extends AdmissionOptions {
   running?: string;
 }
 
+interface Subject {
+  /** Of the rig; undefined for a device that is only spoken of. */
+  device: string | undefined;
+  profile: ImageProfileId;
+  facts: DeviceFacts;
+}
+
 export function verify(path: string, options: VerifyOptions, output: Output): ExitCode {
   const rig = options.rig === undefined ? undefined : loadRig(options.rig);
-  const { device, profile } = deviceOf(options, rig);
-  const image = loadImage(path, {
-    profile,
-    imageIndex: indexOf(options.imageIndex),
-    trustAnchors: anchorsOf(options, rig),
-  });
   const list = listOf(options, rig);
-  const decision = decideAdmission(
-    { image: image.facts, device, list, policy: policyOf(options) },
-    Date.now(),
-  );
+  const trustAnchors = anchorsOf(options, rig);
+  const imageIndex = indexOf(options.imageIndex);
+  const policy = policyOf(options);
+  const images = new Map<ImageProfileId, LoadedImage>();
+  const verdicts = subjectsOf(options, rig).map(({ device, profile, facts }) => {
+    const image = images.get(profile) ?? loadImage(path, { profile, imageIndex, trustAnchors });
+    images.set(profile, image);
+    const admission = { image: image.facts, device: facts, list, policy };
+    return { device, profile, facts, decision: decideAdmission(admission, Date.now()) };
+  });
   output.result(
-    { file: path, profile, device, decision },
-    decisionLines(path, decision, output.verbose),
+    { file: path, verdicts },
+    grouped(verdicts, path, (subject, { decision }) =>
+      decisionLines(subject, decision, output.verbose),
+    ),
+    grouped(verdicts, path, (subject, { decision }) => refusalLines(subject, decision)),
   );
-  return decision.verdict === 'refused' ? EXIT.refused : EXIT.done;
+  const refused = verdicts.some(({ decision }) => decision.verdict === 'refused');
+  return refused ? EXIT.refused : EXIT.done;
+}
+
+/** Devices that a decision says the same of are named together. */
+export function grouped<V extends { device: string | undefined; decision: Decision }>(
+  verdicts: V[],
+  path: string,
+  linesOf: (subject: string, verdict: V) => string[],
+): string[] {
+  const groups = new Map<string, V[]>();
+  for (const verdict of verdicts) {
+    const said = JSON.stringify({ ...verdict, device: '', facts: '', decision: saidOf(verdict) });
+    groups.set(said, [...(groups.get(said) ?? []), verdict]);
+  }
+  return [...groups.values()].flatMap((group, index) => {
+    const devices = group.flatMap(({ device }) => device ?? []);
+    const subject = devices.length > 0 ? `${path} for ${someOf(devices)}` : path;
+    const lines = linesOf(subject, group[0]!);
+    return index > 0 && lines.length > 0 ? ['', ...lines] : lines;
+  });
+}
+
+/** What of a decision is printed: not when it was made. */
+function saidOf({ decision }: { decision: Decision }): unknown {
+  return { ...decision, decidedAtMs: 0 };
 }
 
 /** The findings in words. Passed rules are one line; what is not plain says what was expected and found. */
 export function decisionLines(subject: string, decision: Decision, verbose: boolean): string[] {
-  const texts = new Map(rules().map((rule) => [rule.id, rule]));
-  const lines = [headline(subject, decision)];
-  for (const finding of decision.findings) {
-    const mark = MARKS[finding.outcome];
-    if (finding.outcome === 'not-applicable' && !verbose) continue;
-    const rule = texts.get(finding.ruleId)!;
-    lines.push(`  ${mark} ${finding.ruleId.padEnd(26)} ${rule.text}`);
-    if (finding.outcome === 'pass' && !verbose) continue;
-    const detail: string[][] = [];
-    if (finding.expected) detail.push(['expected', finding.expected]);
-    if (finding.actual) detail.push(['found', finding.actual]);
-    if (finding.next) detail.push(['next', finding.next]);
-    if (verbose)
-      detail.push([
-        'source',
-        `${rule.source.document}${rule.source.version ? ` ${rule.source.version}` : ''} (${rule.confidence})`,
-      ]);
-    lines.push(...table(detail, '      '));
-  }
-  return lines;
+  const shown = decision.findings.filter(({ outcome }) => verbose || outcome !== 'not-applicable');
+  return [
+    headline(subject, decision),
+    ...shown.flatMap((finding) => findingLines(finding, verbose)),
+  ];
 }
+
+/** Why a device is refused, and nothing else; no line where it is admitted. */
+export function refusalLines(subject: string, decision: Decision): string[] {
+  if (decision.verdict !== 'refused') return [];
+  const refusals = decision.findings.filter(({ outcome }) => outcome === 'refuse');
+  return [
+    headline(subject, decision),
+    ...refusals.flatMap((finding) => findingLines(finding, false)),
+  ];
+}
+
+function findingLines(finding: Finding, verbose: boolean): string[] {
+  const { ruleId, outcome, expected, actual, next } = finding;
+  const { text, source, confidence } = RULE_TEXTS.get(ruleId)!;
+  const line = `  ${MARKS[outcome]} ${ruleId.padEnd(RULE_COLUMNS)}  ${text}`;
+  if (outcome === 'pass' && !verbose) return [line];
+  const from = `${source.document}${source.version ? ` ${source.version}` : ''} (${confidence})`;
+  const detail = [
+    ...(expected ? [['expected', expected]] : []),
+    ...(actual ? [['found', actual]] : []),
+    ...(next ? [['next', next]] : []),
+    ...(verbose ? [['source', from]] : []),
+  ];
+  return [line, ...table(detail, '      ')];
+}
+
+const RULE_TEXTS = new Map(rules().map((rule) => [rule.id, rule]));
+const RULE_COLUMNS = Math.max(...[...RULE_TEXTS.keys()].map((id) => id.length));
+
+/** What a device may still have to say, as a person calls it. */
+const FACT_NAMES: Record<PendingFact, string> = {
+  eui64: 'its EUI-64',
+  manufacturerCode: 'its manufacturer code',
+  imageType: 'its image type',
+  hardwareVersion: 'its hardware version',
+  currentFileVersion: 'the file version it runs',
+  deviceModel: 'its Device Model',
+  slotBytes: 'the room it has for an image',
+};
 
 const MARKS = { pass: '✓', refuse: '✗', warn: '!', 'not-applicable': '·', unknown: '?' } as const;
 
@@ -80,47 +141,44 @@ function headline(subject: string, decision: Decision): string {
   if (decision.verdict === 'refused')
     return `${subject}: ${paint('red', 'refused')} by ${decision.ruleId}`;
   if (!decision.conditional) return `${subject}: ${paint('green', 'admitted')}`;
-  return `${subject}: ${paint('yellow', 'admitted')}, if the device says what is still open: ${decision.pending.join(', ')}`;
+  const pending = decision.pending.map((fact) => FACT_NAMES[fact]).join(', ');
+  return `${subject}: ${paint('yellow', 'admitted')} as far as is known; still open: ${pending}`;
 }
 
-function deviceOf(
-  options: VerifyOptions,
-  rig: Rig | undefined,
-): { device: DeviceFacts; profile: ImageProfileId } {
+function subjectsOf(options: VerifyOptions, rig: Rig | undefined): Subject[] {
   const spoken = spokenFacts(options);
   const explicit = options.profile === undefined ? undefined : profileOf(options.profile);
   if (rig) {
-    const [device] = selectDevices(rig, options.device);
-    return {
-      device: { ...factsOfModel(device!), ...spoken },
-      profile: explicit ?? device!.model.imageProfile,
-    };
+    if (options.model !== undefined) throw usage('--model', 'either --rig or --model', 'both');
+    return selectDevices(rig, options.device).map((device) => ({
+      device: device.id,
+      profile: explicit ?? device.model.imageProfile,
+      facts: { ...factsOfModel(device), ...spoken },
+    }));
   }
-  if (options.model) {
-    const model = loadPpmidModel(options.model);
-    const { eui64: _, ...facts } = factsOfModel({
-      id: '',
-      eui64: '',
-      coordinator: '',
-      installCode: undefined,
-      model,
-      virtual: undefined,
-    });
-    return { device: { ...facts, ...spoken }, profile: explicit ?? model.imageProfile };
+  if (options.device !== undefined) {
+    throw usage('--device', 'a rig (--rig FILE) to take the device from', 'no --rig');
   }
-  return { device: spoken, profile: explicit ?? 'gb-ppmid' };
+  if (options.model === undefined) {
+    return [{ device: undefined, profile: explicit ?? 'gb-ppmid', facts: spoken }];
+  }
+  const model = loadPpmidModel(options.model);
+  const { eui64: _, ...facts } = factsOfModel({ eui64: '', model });
+  const profile = explicit ?? model.imageProfile;
+  return [{ device: undefined, profile, facts: { ...facts, ...spoken } }];
 }
 
 /** What was said of the device on the command line. */
 function spokenFacts(options: VerifyOptions): DeviceFacts {
   const facts: DeviceFacts = {};
   if (options.running !== undefined)
-    facts.currentFileVersion = wholeNumber(options.running, '--running');
+    facts.currentFileVersion = wholeNumber(options.running, '--running', 0xffff_ffff);
   if (options.hardware !== undefined)
-    facts.hardwareVersion = wholeNumber(options.hardware, '--hardware');
+    facts.hardwareVersion = wholeNumber(options.hardware, '--hardware', 0xffff);
   if (options.deviceModel !== undefined) {
-    const [manufacturer, model, hardwareVersion, hardwareRevision] = options.deviceModel.split(':');
-    if (!manufacturer || !model || !hardwareVersion || !hardwareRevision) {
+    const parts = options.deviceModel.split(':');
+    const [manufacturer, model, hardwareVersion, hardwareRevision] = parts;
+    if (parts.length !== 4 || !manufacturer || !model || !hardwareVersion || !hardwareRevision) {
       throw usage(
         '--device-model',
         'MANUFACTURER:MODEL:HARDWARE-VERSION:HARDWARE-REVISION',

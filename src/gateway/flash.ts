@@ -14,7 +14,7 @@ import { ANY_U16, type ImageTriple } from '../protocol/zcl-ota/codec.ts';
 import type { Activation } from '../protocol/zcl-ota/session.ts';
 import type { LinkEvent, ProgressSample } from '../transport/zigbee/messages.ts';
 import { type SessionEvent, type SessionLimits, UpgradeSession } from '../upgrade/session.ts';
-import { FAILURES, type FailureCode, type SessionState } from '../upgrade/states.ts';
+import { FAILURES, type FailureCode, isFinal, type SessionState } from '../upgrade/states.ts';
 import type { LoadedImage } from './image-library.ts';
 import { StateFolder } from './state-folder.ts';
 import { sessionInput, ZigbeeDevice } from './zigbee-device.ts';
@@ -38,7 +38,9 @@ export interface FlashRequest {
 export type FlashEvent =
   | { kind: 'site'; event: SiteEvent }
   | { kind: 'session'; device: RigDevice; event: SessionEvent }
-  | { kind: 'progress'; device: RigDevice; sample: ProgressSample };
+  | { kind: 'progress'; device: RigDevice; sample: ProgressSample }
+  /** Before or beside its session: it never joined, its coordinator does not open. */
+  | { kind: 'failed'; device: RigDevice; error: UpliftError };
 
 export interface DeviceOutcome {
   device: string;
@@ -46,6 +48,8 @@ export interface DeviceOutcome {
   state: SessionState | 'interrupted';
   code: string | undefined;
   detail: string | undefined;
+  expected: string | undefined;
+  actual: string | undefined;
   next: string | undefined;
   exit: ExitCode;
   decision: Decision | undefined;
@@ -76,7 +80,7 @@ export async function flash(
 }
 
 /** What is known of a device before it is asked. */
-export function factsOfModel({ eui64, model }: RigDevice): DeviceFacts {
+export function factsOfModel({ eui64, model }: Pick<RigDevice, 'eui64' | 'model'>): DeviceFacts {
   const { manufacturerCode, imageType, hardwareVersion } = model.zigbee;
   const { deviceModel, flash: geometry } = model;
   return {
@@ -116,16 +120,22 @@ async function flashAdmitted(
   const site = new ZigbeeSite(state, (event) => {
     onEvent({ kind: 'site', event });
     if (event.kind === 'link') route(event.coordinator, event.event, runs, byEui64, onEvent);
-    if (event.kind === 'ended') endAll(event.coordinator, event.reason, runs);
+    if (event.kind === 'ended') endAll(event.coordinator, event.reason, runs, onEvent);
   });
   try {
     const used = new Set(runs.map((run) => run.device.coordinator));
     const coordinators = request.rig.coordinators.filter(({ id }) => used.has(id));
-    await Promise.all(
+    const errors = await Promise.all(
       coordinators.map((coordinator) =>
-        serve(coordinator, runs, site, state, request, onEvent, signal),
+        serve(coordinator, runs, site, state, request, onEvent, signal).then(
+          () => undefined,
+          (error: unknown) => failAll(coordinator.id, error, runs, onEvent),
+        ),
       ),
     );
+    // Where nothing ran at all, the reason is the command's and not each device's.
+    const nothingRan = errors.every((error) => error !== undefined);
+    if (nothingRan && runs.length === request.devices.length) throw errors[0];
   } finally {
     await site.close();
     state.close();
@@ -142,15 +152,16 @@ async function serve(
   signal: AbortSignal,
 ): Promise<void> {
   const mine = runs.filter((run) => run.device.coordinator === coordinator.id);
-  const link = await site.open(coordinator);
-  const missing = new Set(
-    await site.missing(
-      coordinator,
-      mine.map((run) => run.device),
-    ),
-  );
+  const stopped = aborted(signal);
+  const found = findDevices(coordinator, mine, site);
+  const missing = await Promise.race([found, stopped]);
+  if (missing === 'aborted') {
+    found.catch(() => {});
+    for (const run of mine) interrupt(run);
+    return;
+  }
   for (const run of mine.filter(({ device }) => missing.has(device))) {
-    fail(run, notJoined(run.device, coordinator));
+    fail(run, notJoined(run.device, coordinator), onEvent);
   }
   const present = mine.filter(({ device }) => !missing.has(device));
   const running = present.map((run) => {
@@ -158,10 +169,24 @@ async function serve(
     return run.zigbee.run();
   });
   const all = Promise.all(running).then(() => 'settled' as const);
-  if ((await Promise.race([all, aborted(signal)])) === 'settled') return;
+  if ((await Promise.race([all, stopped])) === 'settled') return;
   for (const run of present) run.zigbee?.stop();
-  await link.call('park', { waitMs: PARK_MS, graceMs: PARK_GRACE_MS }).catch(() => {});
+  await site
+    .link(coordinator.id)
+    .call('park', { waitMs: PARK_MS, graceMs: PARK_GRACE_MS })
+    .catch(() => {});
   for (const run of present) interrupt(run);
+}
+
+/** Opens the coordinator; those of its devices that are not on its network. */
+async function findDevices(
+  coordinator: CoordinatorConfig,
+  runs: Run[],
+  site: ZigbeeSite,
+): Promise<Set<RigDevice>> {
+  await site.open(coordinator);
+  const devices = runs.map((run) => run.device);
+  return new Set(await site.missing(coordinator, devices));
 }
 
 function openDevice(
@@ -268,30 +293,56 @@ function exitOf(state: SessionState, code: FailureCode | undefined): ExitCode {
   return state === 'refused' ? EXIT.refused : EXIT.done;
 }
 
-function fail(run: Run, error: UpliftError): void {
-  const { code, message, next, exit } = error;
-  Object.assign(run.outcome, { state: 'failed', code, detail: message, next, exit });
+function fail(run: Run, error: UpliftError, onEvent: (event: FlashEvent) => void): void {
+  const { code, message, expected, actual, next, exit } = error;
+  const wallMs = Date.now() - run.startedMs;
+  const failure = { state: 'failed', code, detail: message, expected, actual, next, exit, wallMs };
+  Object.assign(run.outcome, failure);
+  onEvent({ kind: 'failed', device: run.device, error });
 }
 
 /** The worker died: what is not decided yet has failed, and can be run again. */
-function endAll(coordinator: string, reason: string, runs: Run[]): void {
+function endAll(
+  coordinator: string,
+  reason: string,
+  runs: Run[],
+  onEvent: (event: FlashEvent) => void,
+): void {
   const next = 'run the same command again: the devices keep what they have';
+  const error = new UpliftError('worker-ended', reason, { next, exit: EXIT.transferFailed });
+  failAll(coordinator, error, runs, onEvent);
+}
+
+/** Fails what is not decided yet of a coordinator, and gives the error back. */
+function failAll(
+  coordinator: string,
+  error: unknown,
+  runs: Run[],
+  onEvent: (event: FlashEvent) => void,
+): UpliftError {
+  if (!(error instanceof UpliftError)) throw error;
   for (const run of runs) {
-    if (run.device.coordinator !== coordinator || run.outcome.exit === EXIT.refused) continue;
-    if (run.outcome.state === 'done' || run.outcome.state === 'failed') continue;
-    fail(run, new UpliftError('worker-ended', reason, { next, exit: EXIT.transferFailed }));
+    if (run.device.coordinator !== coordinator || isSettled(run)) continue;
+    fail(run, error, onEvent);
     run.zigbee?.stop();
   }
+  return error;
 }
 
 function interrupt(run: Run): void {
   const { outcome } = run;
-  if (['done', 'failed', 'refused', 'unknown-outcome'].includes(outcome.state)) return;
+  if (isSettled(run)) return;
   outcome.state = 'interrupted';
   outcome.detail = 'stopped; the device keeps what it has';
   outcome.next = 'run the same command again to go on';
   outcome.exit = EXIT.interrupted;
   outcome.wallMs = Date.now() - run.startedMs;
+}
+
+/** Its outcome stands, whatever becomes of the others. */
+function isSettled({ outcome, zigbee }: Run): boolean {
+  if (outcome.state === 'interrupted') return true;
+  return isFinal(outcome.state) || zigbee?.holds() === true;
 }
 
 function newRun(device: RigDevice, image: LoadedImage): Run {
@@ -301,6 +352,8 @@ function newRun(device: RigDevice, image: LoadedImage): Run {
     state: 'planned',
     code: undefined,
     detail: undefined,
+    expected: undefined,
+    actual: undefined,
     next: undefined,
     exit: EXIT.bug,
     decision: undefined,

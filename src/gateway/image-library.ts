@@ -1,13 +1,5 @@
 /** Files on disk as facts: an image with its hashes and signature, a Central Products List, trust anchors. */
-import {
-  closeSync,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { gatherImageFacts, type ImageFacts } from '../admission/facts.ts';
 import { EXIT, UpliftError } from '../errors.ts';
@@ -24,6 +16,7 @@ import { parsePublicKey, type SignatureKey } from '../trust/ecdsa.ts';
 /** No image of any profile is larger; a larger file is not read into memory. */
 export const FILE_BYTES_MAX = 67_108_864;
 const LIST_BYTES_MAX = 67_108_864;
+const ANCHOR_BYTES_MAX = 65_536;
 
 export interface LoadedImage {
   path: string;
@@ -74,7 +67,8 @@ export function loadTrustAnchors(folder: string): SignatureKey[] {
     });
   }
   return names.map((name) => {
-    const key = parsePublicKey(readFileSync(join(folder, name), 'utf8'));
+    const pem = readBounded(join(folder, name), ANCHOR_BYTES_MAX, 'a public key as PEM');
+    const key = parsePublicKey(new TextDecoder().decode(pem));
     if (key.ok) return key;
     throw new UpliftError(key.code, `${join(folder, name)}: ${key.message}`, {
       expected: 'a P-256 public key as PEM',
@@ -91,26 +85,27 @@ function readFolder(folder: string): string[] {
   }
 }
 
+/** A pipe is refused too: opening one may wait for ever, and it could not be read a second time. */
 function readBounded(path: string, bytesMax: number, what: string): Uint8Array {
-  let descriptor: number;
   try {
-    if (statSync(path).isDirectory()) throw new Error('it is a folder');
-    descriptor = openSync(path, 'r');
+    const kind = statSync(path);
+    if (kind.isDirectory()) throw new Error('it is a folder');
+    if (!kind.isFile()) throw new Error('it is a pipe or a device, not a file');
+    if (kind.size > bytesMax) throw tooLarge(path, what, bytesMax, kind.size);
+    return readAll(path, bytesMax);
   } catch (error) {
+    if (error instanceof UpliftError) throw error;
     throw unreadable(path, what, error);
   }
+}
+
+/** As much as was there when it was opened, and never more than `bytesMax`, whatever is added meanwhile. */
+function readAll(path: string, bytesMax: number): Uint8Array {
+  const descriptor = openSync(path, 'r');
   try {
-    const { size } = fstatSync(descriptor);
-    if (size > bytesMax) {
-      throw new UpliftError('file-too-large', `${path} is too large to be ${what}`, {
-        expected: `at most ${bytesMax} bytes`,
-        actual: `${size} bytes`,
-        next: 'check that this is the right file',
-      });
-    }
-    const bytes = new Uint8Array(size);
-    for (let at = 0; at < size; ) {
-      const read = readSync(descriptor, bytes, at, size - at, at);
+    const bytes = new Uint8Array(Math.min(bytesMax, fstatSync(descriptor).size));
+    for (let at = 0; at < bytes.length; ) {
+      const read = readSync(descriptor, bytes, at, bytes.length - at, at);
       if (read === 0) return bytes.subarray(0, at);
       at += read;
     }
@@ -118,6 +113,14 @@ function readBounded(path: string, bytesMax: number, what: string): Uint8Array {
   } finally {
     closeSync(descriptor);
   }
+}
+
+function tooLarge(path: string, what: string, bytesMax: number, bytes: number): UpliftError {
+  return new UpliftError('file-too-large', `${path} is too large to be ${what}`, {
+    expected: `at most ${bytesMax} bytes`,
+    actual: `${bytes} bytes`,
+    next: 'check that this is the right file',
+  });
 }
 
 function unreadable(path: string, what: string, error: unknown): UpliftError {

@@ -10,15 +10,20 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { EXIT, UpliftError } from '../errors.ts';
+
+/** Attempts to take a lock whose holder is gone while others may try the same. */
+const LOCK_ATTEMPTS_MAX = 5;
 
 export interface Distribution {
   /** SHA-256 of the OTA image, hex. */
@@ -37,18 +42,28 @@ export class StateFolder {
 
   /** Opens the folder for this process alone. */
   static open(path: string): StateFolder {
+    const folder = new StateFolder(path);
     try {
       mkdirSync(join(path, 'distribution'), { recursive: true });
+      folder.lock();
+      return folder;
     } catch (error) {
-      throw new UpliftError('state-folder', `the state folder ${path} cannot be made`, {
-        actual: (error as Error).message,
-        next: 'name a folder that may be written in the rig file, key `state`',
-        cause: error,
-      });
+      throw error instanceof UpliftError ? error : notWritable(path, error);
     }
-    const folder = new StateFolder(path);
-    folder.lock();
-    return folder;
+  }
+
+  /** The folder beside another process that may hold it: for what is only read, or made once. */
+  static shared(path: string): StateFolder {
+    return new StateFolder(path);
+  }
+
+  /** Forgets everything but the lock. */
+  clear(): void {
+    for (const name of readdirSync(this.path)) {
+      const path = join(this.path, name);
+      if (path !== this.lockPath) rmSync(path, { recursive: true, force: true });
+    }
+    mkdirSync(join(this.path, 'distribution'), { recursive: true });
   }
 
   close(): void {
@@ -64,16 +79,44 @@ export class StateFolder {
     if (configured !== 'generated') return configured;
     const folder = this.coordinatorFolder(coordinator);
     const path = join(folder, 'network-key');
-    if (existsSync(path)) return readFileSync(path, 'utf8').trim();
-    mkdirSync(folder, { recursive: true });
-    const key = randomBytes(16).toString('hex');
-    writeDurably(path, `${key}\n`, 0o600);
-    return key;
+    try {
+      if (existsSync(path)) return keptKey(path);
+      mkdirSync(folder, { recursive: true });
+      const key = randomBytes(16).toString('hex');
+      writeDurably(path, `${key}\n`, 0o600);
+      return key;
+    } catch (error) {
+      throw error instanceof UpliftError ? error : notWritable(this.path, error);
+    }
+  }
+
+  /**
+   * Throws where the driver's files of a coordinator are damaged. The driver itself would drop what it
+   * cannot read of its devices and write the rest back, and they would all have to join anew.
+   */
+  checkCoordinator(coordinator: string): void {
+    const folder = this.coordinatorFolder(coordinator);
+    const database = join(folder, 'database.db');
+    const kept = `${database}.kept`;
+    try {
+      if (existsSync(database)) {
+        const text = readFileSync(database, 'utf8');
+        const damage = databaseDamage(text);
+        if (damage) throw damagedDatabase(database, damage, existsSync(kept) ? kept : undefined);
+        writeDurably(kept, text, 0o600);
+      }
+      const backup = join(folder, 'coordinator-backup.json');
+      if (existsSync(backup) && !isBackup(readFileSync(backup, 'utf8')))
+        throw damagedBackup(backup);
+    } catch (error) {
+      throw error instanceof UpliftError ? error : notWritable(this.path, error);
+    }
   }
 
   distribution(eui64: string): Distribution | undefined {
     try {
-      return JSON.parse(readFileSync(this.distributionPath(eui64), 'utf8'));
+      const record: unknown = JSON.parse(readFileSync(this.distributionPath(eui64), 'utf8'));
+      return isDistribution(record) ? record : undefined;
     } catch {
       // None, or not readable: then nothing the device holds can be vouched for.
       return undefined;
@@ -88,34 +131,159 @@ export class StateFolder {
     return join(this.path, 'distribution', `${eui64}.json`);
   }
 
+  /**
+   * The lock appears with its content, by a link to a file that is complete: nobody ever reads half of
+   * it, and of two who try at once one wins.
+   */
   private lock(): void {
-    for (let attempt = 0; attempt < 2; attempt++) {
-      try {
-        const file = openSync(this.lockPath, 'wx');
-        writeSync(file, `${process.pid}\n`);
-        closeSync(file);
-        return;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-        const holder = Number(readFileSync(this.lockPath, 'utf8'));
-        if (isRunning(holder)) throw locked(this.path, holder);
-        rmSync(this.lockPath, { force: true });
+    const mine = `${this.lockPath}.${process.pid}`;
+    const content = `${process.pid} ${processStart(process.pid) ?? ''}`.trim();
+    writeDurably(mine, `${content}\n`);
+    try {
+      for (let attempt = 0; attempt < LOCK_ATTEMPTS_MAX; attempt++) {
+        if (linked(mine, this.lockPath)) return;
+        this.clearStaleLock();
       }
+      throw locked(this.path, 'another process');
+    } finally {
+      rmSync(mine, { force: true });
     }
+  }
+
+  /** Takes away a lock whose holder is gone; throws where it is not. */
+  private clearStaleLock(): void {
+    const found = readLock(this.lockPath);
+    if (found === undefined) return;
+    const holder = Number(found.split(' ')[0]);
+    if (holds(found)) throw locked(this.path, `process ${holder}`);
+    const aside = `${this.lockPath}.${process.pid}.stale`;
+    if (!moved(this.lockPath, aside)) return;
+    // Another may have been quicker and this is its lock, taken since: it goes back.
+    if (readLock(aside) !== found) linked(aside, this.lockPath);
+    rmSync(aside, { force: true });
   }
 }
 
-function locked(path: string, holder: number): UpliftError {
-  return new UpliftError('rig-in-use', `another Uplift (process ${holder}) is using this rig`, {
+function locked(path: string, holder: string): UpliftError {
+  return new UpliftError('rig-in-use', `another Uplift (${holder}) is using this rig`, {
     expected: 'to be the only one that serves its coordinators',
-    actual: `${join(path, 'lock')} names process ${holder}, which is running`,
+    actual: `${join(path, 'lock')} names ${holder}, which is running`,
     next: 'wait for it or stop it, then try again',
     exit: EXIT.notReachable,
   });
 }
 
+function notWritable(path: string, error: unknown): UpliftError {
+  return new UpliftError('state-folder', `the state folder ${path} cannot be used`, {
+    expected: 'a folder that this user may read and write',
+    actual: (error as Error).message,
+    next: 'give this user the right to it, or name another folder in the rig file, key `state`',
+    cause: error,
+  });
+}
+
+/** A damaged key is never replaced by a new one: the devices know the old one only. */
+function keptKey(path: string): string {
+  const key = readFileSync(path, 'utf8').trim();
+  if (/^[0-9a-f]{32}$/.test(key)) return key;
+  throw new UpliftError('state-damaged', `${path} holds no network key`, {
+    expected: '32 hexadecimal digits',
+    actual: `${key.length} characters that are not`,
+    next: 'put the file back from a backup; without it, remove the folder it is in and let every device join anew',
+  });
+}
+
+/** The driver keeps one JSON object a line, the coordinator among them; undefined where that is so. */
+function databaseDamage(text: string): string | undefined {
+  const lines = text.split('\n').filter((line) => line !== '');
+  const damaged = lines.findIndex((line) => typeof parsedObject(line)?.['id'] !== 'number');
+  if (damaged >= 0) return `line ${damaged + 1} is none`;
+  return lines.length === 0 ? 'no line' : undefined;
+}
+
+function damagedDatabase(path: string, actual: string, kept: string | undefined): UpliftError {
+  return new UpliftError('state-damaged', `${path} is damaged: it lists the devices that joined`, {
+    expected: 'one device a line',
+    actual,
+    next: kept
+      ? `copy ${kept} over it, which is what it was at the last start`
+      : 'put it back from a backup; without one, remove it and let every device join anew',
+  });
+}
+
+function isBackup(text: string): boolean {
+  const metadata = parsedObject(text)?.['metadata'];
+  return typeof metadata === 'object' && metadata !== null;
+}
+
+function damagedBackup(path: string): UpliftError {
+  return new UpliftError('state-damaged', `${path} is damaged: it is the network's backup`, {
+    expected: 'a backup as JSON',
+    actual: 'something else',
+    next: 'remove it: it is written anew from the coordinator, whose network goes on',
+  });
+}
+
+function parsedObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isDistribution(record: unknown): record is Distribution {
+  const { sha256, fileVersion } = (record ?? {}) as Partial<Distribution>;
+  return typeof sha256 === 'string' && typeof fileVersion === 'number';
+}
+
+/** False where `to` is there already. */
+function linked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** False where `from` went away meanwhile. */
+function moved(from: string, to: string): boolean {
+  try {
+    renameSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** Undefined where it went away meanwhile. */
+function readLock(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Whether the process that wrote this lock still runs, and is not a later one with its number. */
+function holds(lock: string): boolean {
+  const [pidText, ...start] = lock.split(' ');
+  const pid = Number(pidText);
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  const known = start.join(' ');
+  const now = processStart(pid);
+  if (known !== '' && now !== undefined) return known === now;
+  return pid !== process.pid && isRunning(pid);
+}
+
 function isRunning(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false;
   try {
     process.kill(pid, 0);
     return true;
@@ -124,12 +292,41 @@ function isRunning(pid: number): boolean {
   }
 }
 
+/**
+ * When a process began, as this boot and its clock ticks since; undefined where the system does not tell.
+ * After a power cut the numbers are given out again, so the number alone would find a stranger.
+ */
+function processStart(pid: number): string | undefined {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The program's name is in brackets and may hold blanks; the start is the 20th field after it.
+    return `${boot} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
+  } catch {
+    return undefined;
+  }
+}
+
 /** A reader sees the old content or the new, whole, also after a power cut. */
 function writeDurably(path: string, content: string, mode = 0o644): void {
   const temporary = `${path}.new`;
   const file = openSync(temporary, 'w', mode);
-  writeSync(file, content);
-  fsyncSync(file);
-  closeSync(file);
+  try {
+    writeSync(file, content);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
   renameSync(temporary, path);
+  syncFolder(dirname(path));
+}
+
+/** The new name is on disk only when its folder is. */
+function syncFolder(path: string): void {
+  const folder = openSync(path, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
 }

@@ -57,6 +57,11 @@ export class ZigbeeDevice {
     this.drain();
   }
 
+  /** The image is on the device and waits, as was asked. */
+  holds(): boolean {
+    return this.options.session.holds();
+  }
+
   /** Forgets the timer; the session stays where it is. */
   stop(): void {
     clearTimeout(this.timer);

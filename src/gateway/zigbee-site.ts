@@ -24,6 +24,7 @@ export class ZigbeeSite {
   /** Opens a coordinator of the rig; throws an UpliftError that says why not. */
   async open(coordinator: CoordinatorConfig): Promise<ZigbeeLink> {
     const { id, port } = coordinator;
+    this.state.checkCoordinator(id);
     const link = new ZigbeeLink(
       (event) => this.onEvent({ kind: 'link', coordinator: id, event }),
       (reason) => this.onEvent({ kind: 'ended', coordinator: id, reason }),
@@ -79,17 +80,21 @@ export class ZigbeeSite {
   }
 }
 
-export function notJoined(device: RigDevice, coordinator: CoordinatorConfig): UpliftError {
-  const open = coordinator.joining === 'open-when-missing';
+/** `waited`: the network was open for it, as long as the rig file says. */
+export function notJoined(
+  device: RigDevice,
+  coordinator: CoordinatorConfig,
+  waited = coordinator.joining === 'open-when-missing',
+): UpliftError {
   return new UpliftError(
     'device-not-joined',
     `${device.id} (${device.eui64}) is not on the network of ${coordinator.id}`,
     {
       expected: 'a device that has joined this coordinator',
-      actual: open
+      actual: waited
         ? `it did not join within ${coordinator.joinTimeoutMs / 1000} s`
         : 'it never joined',
-      next: open
+      next: waited
         ? 'check that it is powered, in range and in pairing mode, and that its EUI-64 in the rig file is right'
         : 'put it into pairing mode and run `uplift rig join --rig FILE`',
       exit: EXIT.notReachable,
