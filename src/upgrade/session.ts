@@ -432,7 +432,6 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   }
 
   private enterDistributed(nowMs: number): void {
-    this.served = true;
     this.confirmation.forgetBefore(nowMs);
     this.enter('distributed', nowMs + this.request.limits.confirmMs);
   }
