@@ -1,4 +1,4 @@
-/** The frames of cluster 0x0019 against golden bytes, both ways, cut at every byte and with every bit turned. */
+/** The frames of cluster 0x0019 against golden bytes, cut at every byte, with every bit turned. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { decodeHex, encodeHex } from '../../../src/bytes/hex.ts';

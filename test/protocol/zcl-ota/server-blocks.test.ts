@@ -118,7 +118,7 @@ test('random requests on the hot path are answered byte for byte as the codec wr
   }
 });
 
-test('a device that keeps asking for one block gets it smaller: soon, or late where it took that size', () => {
+test('a block asked for again and again gets smaller: late where that size was taken before', () => {
   const sizes = (fixture: Fixture, offset: number, times: number) => {
     for (let i = 0; i < times; i++) fixture.receive(block(1, TRIPLE, offset, 63));
     return fixture.take().map(({ bytes }) => bytes[16]);
