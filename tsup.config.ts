@@ -1,0 +1,60 @@
+import { resolve } from 'node:path';
+import { defineConfig } from 'tsup';
+
+/** The one file of zigbee-on-host that zigbee-herdsman loads with every adapter. */
+const GREEN_POWER = /^zigbee-on-host\/dist\/zigbee\/zigbee$/;
+
+/**
+ * What is published: the library, the command line and the coordinator's worker process. Declarations come
+ * from tsc.
+ *
+ * zigbee-herdsman is bundled into the worker, everything else is installed beside the package: installed,
+ * herdsman 11 would ask for a release of zigbee-on-host that registries may not have, and an override works
+ * only in a root project. zigbee-on-host itself (GPL, used by the `zoh` adapter alone) is never bundled:
+ * who wants that adapter installs it.
+ */
+export default defineConfig({
+  entry: {
+    index: 'src/index.ts',
+    cli: 'src/cli/main.ts',
+    'zigbee-worker': 'src/transport/zigbee/worker.ts',
+  },
+  format: 'esm',
+  target: 'node24',
+  platform: 'node',
+  // Split off, herdsman's adapters would lose their names: a CommonJS module imported so has a default alone.
+  splitting: false,
+  clean: true,
+  sourcemap: true,
+  dts: false,
+  noExternal: [
+    GREEN_POWER,
+    'zigbee-herdsman',
+    '@date-fns/tz',
+    '@serialport/stream',
+    'bonjour-service',
+    'debounce',
+    'fast-deep-equal',
+    'slip',
+  ],
+  esbuildPlugins: [
+    {
+      name: 'no-green-power',
+      setup(build) {
+        build.onResolve({ filter: GREEN_POWER }, () => ({
+          path: resolve('src/transport/zigbee/no-green-power.ts'),
+        }));
+      },
+    },
+  ],
+  external: ['zigbee-on-host', 'zigbee-on-host/dist/utils/logger', '@serialport/bindings-cpp'],
+  // The bundled CommonJS modules ask for Node's own by require, and herdsman's backup reads the version of
+  // the package it is in from the package.json two folders up.
+  banner: {
+    js: [
+      "import { createRequire as createNodeRequire } from 'node:module';",
+      'const require = createNodeRequire(import.meta.url);',
+      "const __dirname = import.meta.dirname + '/driver';",
+    ].join(' '),
+  },
+});
