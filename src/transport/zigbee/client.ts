@@ -15,6 +15,7 @@ export class ZigbeeLink {
   private readonly calls = new Map<number, Call>();
   private nextId = 1;
   private closing = false;
+  private over: string | undefined;
 
   /** Events come as they happen; `onEnd` once, when the worker dies unasked. */
   constructor(onEvent: (event: LinkEvent) => void, onEnd: (reason: string) => void) {
@@ -30,20 +31,28 @@ export class ZigbeeLink {
       if ('event' in message) onEvent(message.event);
       else this.settle(message);
     });
-    this.worker.on('exit', (code, signal) => {
-      const reason = `the coordinator's process ended (${signal ?? `code ${code}`})`;
+    const end = (reason: string) => {
+      if (this.over !== undefined) return;
+      this.over = reason;
       for (const call of this.calls.values()) call.reject(ended(reason));
       this.calls.clear();
       if (!this.closing) onEnd(reason);
+    };
+    this.worker.on('exit', (code, signal) =>
+      end(`the coordinator's process ended (${signal ?? `code ${code}`})`),
+    );
+    // Not started at all, or its channel broke: then nothing more comes of it.
+    this.worker.on('error', (error) => {
+      end(`the coordinator's process failed (${error.message})`);
+      this.worker.kill('SIGKILL');
     });
-    this.worker.on('error', (error) => onEnd(error.message));
   }
 
   call<M extends Method>(method: M, parameters: Methods[M][0]): Promise<Methods[M][1]> {
     const id = this.nextId++;
     return new Promise((resolve, reject) => {
-      if (!this.worker.connected) {
-        reject(ended("the coordinator's process is gone"));
+      if (this.over !== undefined || !this.worker.connected) {
+        reject(ended(this.over ?? "the coordinator's process is gone"));
         return;
       }
       this.calls.set(id, { resolve: resolve as (result: unknown) => void, reject });
@@ -53,7 +62,7 @@ export class ZigbeeLink {
 
   async close(): Promise<void> {
     this.closing = true;
-    if (this.worker.exitCode !== null || this.worker.signalCode !== null) return;
+    if (this.over !== undefined) return;
     const gone = new Promise<void>((resolve) => this.worker.once('exit', () => resolve()));
     const kill = setTimeout(() => this.worker.kill('SIGKILL'), CLOSE_MS_MAX);
     this.call('close', {}).catch(() => {});

@@ -1,5 +1,6 @@
 /** Turns what a driver says when a coordinator does not open into an error for the person at the keyboard. */
 import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { basename } from 'node:path';
 import { EXIT, UpliftError } from '../../errors.ts';
 
 export function linkFailure(port: string, error: unknown): UpliftError {
@@ -30,7 +31,7 @@ export function linkFailure(port: string, error: unknown): UpliftError {
       next: 'stop the program that holds the port and try again',
     });
   }
-  if (/EACCES|permission/i.test(said)) {
+  if (/EACCES|EPERM|permission/i.test(said)) {
     return new UpliftError('port-forbidden', `${port} may not be opened by this user`, {
       ...detail,
       next: 'add the user to the group that owns the port (Debian: dialout) and log in again',
@@ -60,12 +61,20 @@ function portHolder(port: string): string | undefined {
       (name) => /^\d+$/.test(name) && name !== String(process.pid),
     )) {
       if (!holds(pid, target)) continue;
-      return `${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()} (process ${pid})`;
+      return `${programName(pid)} (process ${pid})`;
     }
   } catch {
     // Not Linux, or not a path: the message does without the name.
   }
   return undefined;
+}
+
+/** The program and, of an interpreter, its script: the name of the process alone may be "MainThread". */
+function programName(pid: string): string {
+  const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  const [program, script] = [words[0] ?? '', words[1] ?? ''];
+  if (program === '') return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  return script.startsWith('/') ? `${basename(program)} ${script}` : basename(program);
 }
 
 function holds(pid: string, target: string): boolean {

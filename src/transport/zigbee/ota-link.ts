@@ -58,8 +58,13 @@ export class OtaLink {
     this.onEvent = onEvent;
   }
 
+  /** What the last one has not sent is lost: it may never say so, and must hold up nobody. */
   setSender(sender: FrameSender | undefined): void {
     this.sender = sender;
+    for (const peer of this.peers) {
+      peer.busy = false;
+      peer.waiting.length = 0;
+    }
   }
 
   /** The machine's number of a device, made at first use. */
@@ -83,9 +88,9 @@ export class OtaLink {
 
   /** A sample of every download that has an assignment. */
   samples(): ProgressSample[] {
-    return this.peers
-      .filter((peer) => this.server.progress(peer.device, this.sample))
-      .map((peer) => ({ eui64: peer.eui64, ...this.sample }));
+    return this.peers.flatMap(({ device, eui64 }) =>
+      this.server.progress(device, this.sample) ? { eui64, ...this.sample } : [],
+    );
   }
 
   stop(): void {
@@ -152,6 +157,7 @@ export class OtaLink {
     if (!sender) return;
     peer.busy = true;
     const done = () => {
+      if (sender !== this.sender) return;
       peer.busy = false;
       const next = peer.waiting.shift();
       if (next) this.send(peer, next);

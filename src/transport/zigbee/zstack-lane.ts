@@ -150,7 +150,8 @@ export class ZstackLane {
     const start = HEAD_BYTES + INCOMING_HEAD_BYTES;
     const end = start + buffer[start - 1]!;
     if (buffer[6]! !== (OTA_CLUSTER & 0xff) || buffer[7]! !== OTA_CLUSTER >> 8) return false;
-    if (end > checksumAt || end - start < 3 || !isIntact(buffer, checksumAt)) return false;
+    if (start > checksumAt || end > checksumAt || end - start < 3 || !isIntact(buffer, checksumAt))
+      return false;
     return this.events.frame({
       networkAddress: buffer[8]! | (buffer[9]! << 8),
       endpoint: buffer[10]!,
