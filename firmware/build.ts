@@ -16,6 +16,7 @@ import type { OtaHeaderSpec } from '../src/image/ota-header.ts';
 import { parseOtaFile } from '../src/image/zigbee-ota.ts';
 import { sha256Hex } from '../src/trust/digest.ts';
 import { verifyP256 } from '../src/trust/ecdsa.ts';
+import { SEAL_BYTES, sealFirmware } from '../src/virtual/sealed-firmware.ts';
 
 /** The manufacturer code of the published GB request samples. */
 const MANUFACTURER = 0x121d;
@@ -104,7 +105,9 @@ export function buildFirmware(
       'manufacturer_image_hash,status,listed_from,removed_from,ota_file_version,upgrade_from',
   ];
   for (const image of IMAGES) {
-    const manufacturerImage = pseudoRandomBytes(image.seed, image.manufacturerImageBytes);
+    const manufacturerImage = sealFirmware(
+      pseudoRandomBytes(image.seed, image.manufacturerImageBytes - SEAL_BYTES),
+    );
     const { file, header } = image;
     if (image.signed) {
       const signature =

@@ -13,7 +13,7 @@ import { availableParallelism } from 'node:os';
 import { relative, resolve } from 'node:path';
 
 /** Folders whose tests take longer than the quick check allows. */
-const SLOW_FOLDERS = ['test/e2e/', 'test/sweep/', 'test/interop/', 'test/sim/'];
+const SLOW_FOLDERS = ['test/bench/', 'test/e2e/', 'test/sweep/', 'test/interop/', 'test/sim/'];
 const QUICK_LIMIT_MS = 60_000;
 const SLOW_LIMIT_MS = 600_000;
 

@@ -22,6 +22,7 @@ import {
 import { type ClientEvent, type ClientQuirks, type ClientRecord, OtaClient } from './ota-client.ts';
 import type { SeededRandom } from './random.ts';
 import type { Scheduled, Scheduler } from './scheduler.ts';
+import { checkSeal } from './sealed-firmware.ts';
 import {
   type AttributeValue,
   answerProfileWide,
@@ -80,6 +81,8 @@ export interface PpmidOptions {
   network: PpmidNetwork;
   /** The state of an earlier run, and the stored bytes of its slot. */
   restored?: { state: PpmidState; slot: Uint8Array };
+  /** Its firmware came sealed, so it takes no image without an intact seal. */
+  wantsSeal?: boolean;
   /** Refuses any other image, as a device with a signature check would. */
   expectedSha256?: string;
   /** Something that `state()` tells has changed. */
@@ -260,7 +263,7 @@ export class VirtualPpmid implements RadioNode {
   }
 
   private verify(record: ClientRecord): string | undefined {
-    const { expectedSha256, model } = this.options;
+    const { expectedSha256, model, wantsSeal } = this.options;
     const bytes = this.slot.read(0, record.totalBytes);
     const parsed = parseOtaFile(bytes);
     if (!parsed.ok) return parsed.message;
@@ -286,6 +289,9 @@ export class VirtualPpmid implements RadioNode {
     }
     const located = locateUpgradeImage(image, model.imageProfile);
     if (!located.ok) return located.message;
+    if (wantsSeal && checkSeal(located.manufacturerImage) !== 'intact') {
+      return 'the seal of the image is broken or absent';
+    }
     if (expectedSha256 !== undefined && this.slot.sha256(bytes.length) !== expectedSha256) {
       return 'the image is not the one that was signed';
     }

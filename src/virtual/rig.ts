@@ -7,6 +7,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CoordinatorConfig, Rig, RigDevice } from '../config/schema.ts';
 import { EXIT, UpliftError } from '../errors.ts';
+import { locateUpgradeImage } from '../image/gb-upgrade.ts';
 import { parseOtaFile } from '../image/zigbee-ota.ts';
 import { type CoordinatorEvent, VirtualCoordinator } from './coordinator.ts';
 import { DeviceStore } from './device-store.ts';
@@ -15,6 +16,7 @@ import type { ClientQuirks } from './ota-client.ts';
 import { type PpmidEvent, VirtualPpmid } from './ppmid.ts';
 import { SeededRandom } from './random.ts';
 import { type Scheduler, SystemScheduler } from './scheduler.ts';
+import { checkSeal } from './sealed-firmware.ts';
 import type { NetworkParameters } from './znp/network.ts';
 
 export type VirtualRigEvent =
@@ -68,9 +70,9 @@ export async function startVirtualRig(
       for (const [index, device] of devices.entries()) {
         if (device.virtual === undefined) continue;
         const store = new DeviceStore(scheduler, join(folder, 'devices', device.id));
-        const fileVersion = firmware.of(device);
+        const { fileVersion, sealed } = firmware.of(device);
         const random = new SeededRandom(config.virtual.seed * 1009 + index);
-        const context = { coordinator, scheduler, random, store, fileVersion };
+        const context = { coordinator, scheduler, random, store, fileVersion, sealed };
         const ppmid = buildDevice(device, context, options);
         stores.push(store);
         running.devices.set(device.id, ppmid);
@@ -127,6 +129,7 @@ interface DeviceContext {
   random: SeededRandom;
   store: DeviceStore;
   fileVersion: number;
+  sealed: boolean;
 }
 
 function buildDevice(
@@ -144,6 +147,7 @@ function buildDevice(
     otaClient: virtual.otaClient,
     faults: virtual.faults,
     fileVersion: context.fileVersion,
+    wantsSeal: context.sealed,
     scheduler: context.scheduler,
     random: context.random,
     network: {
@@ -165,9 +169,9 @@ function buildDevice(
 
 /** The file versions of the images that new devices run; each file is read once. */
 class FirmwareVersions {
-  private readonly known = new Map<string, number>();
+  private readonly known = new Map<string, { fileVersion: number; sealed: boolean }>();
 
-  of(device: RigDevice): number {
+  of(device: RigDevice): { fileVersion: number; sealed: boolean } {
     const path = device.virtual!.firmwarePath;
     const known = this.known.get(path);
     if (known !== undefined) return known;
@@ -179,9 +183,12 @@ class FirmwareVersions {
         { next: 'name an OTA upgrade file under devices / virtual / firmware in the rig file' },
       );
     }
-    const { fileVersion } = parsed.images[0]!.header;
-    this.known.set(path, fileVersion);
-    return fileVersion;
+    const image = parsed.images[0]!;
+    const located = locateUpgradeImage(image, device.model.imageProfile);
+    const sealed = located.ok && checkSeal(located.manufacturerImage) !== 'absent';
+    const found = { fileVersion: image.header.fileVersion, sealed };
+    this.known.set(path, found);
+    return found;
   }
 }
 

@@ -12,6 +12,7 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeOtaImage } from '../../src/image/zigbee-ota.ts';
+import { SEAL_BYTES, sealFirmware } from '../../src/virtual/sealed-firmware.ts';
 import { NEW_VERSION, TestRig } from '../support/rigs.ts';
 import { FULL, printDigest, seededBytes } from './bench.ts';
 
@@ -43,7 +44,7 @@ report();
 
 async function measure(engine: string, flags: string[]): Promise<Run> {
   const rig = await TestRig.make({
-    otaClient: { answerTimeoutMs: 3000, retryPauseMs: 100, rebootMs: 10 },
+    otaClient: { answerTimeoutMs: 500, retryPauseMs: 100, rebootMs: 10 },
   });
   const imagePath = join(rig.folder, 'image.zigbee');
   const image = imageFile();
@@ -81,7 +82,7 @@ function imageFile(): Uint8Array {
     imageType: 0x0084,
     fileVersion: NEW_VERSION,
     headerString: 'bench',
-    elements: [{ tag: 0, data: seededBytes(IMAGE_BYTES, 1) }],
+    elements: [{ tag: 0, data: sealFirmware(seededBytes(IMAGE_BYTES - SEAL_BYTES, 1)) }],
   });
 }
 
