@@ -131,10 +131,16 @@ function deviceLine(entry: DeviceProgress, nowMs: number, width: number): string
     rate
       ? `${(rate.bytesPerSecond / 1000).toFixed(1)} kB/s, ${durationText(rate.etaMs)} to go`
       : 'no rate yet',
-    `last block ${(Math.max(0, nowMs - entry.lastRequestMs) / 1000).toFixed(1)} s ago`,
+    ageText(nowMs - entry.lastRequestMs),
     ...(repeats > 0 ? [`${repeats} repeated`] : []),
   ];
   return parts.join('  ');
+}
+
+/** Before the first block its time is minus infinity. */
+function ageText(ageMs: number): string {
+  if (!Number.isFinite(ageMs)) return 'no block yet';
+  return `last block ${(Math.max(0, ageMs) / 1000).toFixed(1)} s ago`;
 }
 
 function summary(devices: DeviceProgress[]): string {

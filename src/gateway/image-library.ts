@@ -70,8 +70,9 @@ export function loadTrustAnchors(folder: string): SignatureKey[] {
     const pem = readBounded(join(folder, name), ANCHOR_BYTES_MAX, 'a public key as PEM');
     const key = parsePublicKey(new TextDecoder().decode(pem));
     if (key.ok) return key;
-    throw new UpliftError(key.code, `${join(folder, name)}: ${key.message}`, {
+    throw new UpliftError(key.code, `${join(folder, name)} is no trust anchor`, {
       expected: 'a P-256 public key as PEM',
+      actual: key.message,
       next: 'replace or remove the file',
     });
   });

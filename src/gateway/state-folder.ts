@@ -97,17 +97,17 @@ export class StateFolder {
   checkCoordinator(coordinator: string): void {
     const folder = this.coordinatorFolder(coordinator);
     const database = join(folder, 'database.db');
+    const backup = join(folder, 'coordinator-backup.json');
     const kept = `${database}.kept`;
     try {
-      if (existsSync(database)) {
-        const text = readFileSync(database, 'utf8');
-        const damage = databaseDamage(text);
-        if (damage) throw damagedDatabase(database, damage, existsSync(kept) ? kept : undefined);
-        writeDurably(kept, text, 0o600);
-      }
-      const backup = join(folder, 'coordinator-backup.json');
+      const text = existsSync(database) ? readFileSync(database, 'utf8') : '';
+      const damage = databaseDamage(text);
+      // A first start that failed leaves an empty one.
+      const known = existsSync(kept);
+      if (damage && (text !== '' || known)) throw damagedDatabase(database, damage, known && kept);
       if (existsSync(backup) && !isBackup(readFileSync(backup, 'utf8')))
         throw damagedBackup(backup);
+      if (!damage) writeDurably(kept, text, 0o600);
     } catch (error) {
       throw error instanceof UpliftError ? error : notWritable(this.path, error);
     }
@@ -201,7 +201,7 @@ function databaseDamage(text: string): string | undefined {
   return lines.length === 0 ? 'no line' : undefined;
 }
 
-function damagedDatabase(path: string, actual: string, kept: string | undefined): UpliftError {
+function damagedDatabase(path: string, actual: string, kept: string | false): UpliftError {
   return new UpliftError('state-damaged', `${path} is damaged: it lists the devices that joined`, {
     expected: 'one device a line',
     actual,
