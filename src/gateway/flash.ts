@@ -232,6 +232,7 @@ function openDevice(
         sha256: sha256!,
         fileVersion: header.fileVersion,
       }),
+    forget: () => state.forgetDistribution(device.eui64),
     onEvent: (event) => report(run, event, onEvent),
   });
 }

@@ -3,7 +3,9 @@
  * serve one coordinator; the network keys it generated; and which content it is distributing to whom.
  *
  * The last is what lets a device go on after the gateway was killed: its partial download is continued
- * only if it is of the very content that is to be sent now. It is on disk before the first block leaves.
+ * only if it is of the very content that is to be sent now. A record of other content is gone before that
+ * content is offered, and a new one is written when the device begins with it: a gateway that is killed
+ * between the two knows nothing, and the device begins anew.
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -125,6 +127,12 @@ export class StateFolder {
 
   rememberDistribution(eui64: string, distribution: Distribution): void {
     writeDurably(this.distributionPath(eui64), `${JSON.stringify(distribution)}\n`);
+  }
+
+  forgetDistribution(eui64: string): void {
+    if (!existsSync(this.distributionPath(eui64))) return;
+    rmSync(this.distributionPath(eui64));
+    syncFolder(join(this.path, 'distribution'));
   }
 
   private distributionPath(eui64: string): string {

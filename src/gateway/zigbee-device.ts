@@ -22,8 +22,9 @@ export interface ZigbeeDeviceOptions {
   link: ZigbeeLink;
   /** All of the assignment but what the session decides. */
   assignment: Omit<AssignRequest, 'authorised' | 'resumable' | 'activation'>;
-  /** Makes durable that this content goes to this device; called before the assignment. */
+  /** Makes durable that what this device holds is of this content, or of nothing that is known. */
   remember(): void;
+  forget(): void;
   onEvent(event: SessionEvent): void;
 }
 
@@ -87,12 +88,12 @@ export class ZigbeeDevice {
 
   /** A call that fails because the link is down needs no answer here: the link says so itself. */
   private async carryOut(command: SessionCommand): Promise<void> {
-    const { eui64, endpoint, link, assignment, remember } = this.options;
+    const { eui64, endpoint, link, assignment, remember, forget } = this.options;
     try {
       switch (command.kind) {
         case 'assign': {
           const { resumable, activation } = command;
-          remember();
+          if (!resumable) forget();
           await link.call('assign', { ...assignment, authorised: false, resumable, activation });
           return;
         }
@@ -104,8 +105,11 @@ export class ZigbeeDevice {
         case 'notify':
           await link.call('notify', { eui64, payloadType: NOTIFY_PAYLOAD_TYPE });
           return;
+        case 'remember':
+          remember();
+          return;
         case 'authorise':
-          await link.call('authorise', { eui64 });
+          await link.call('authorise', { eui64, admitted: command.admitted });
           return;
         case 'activate':
           await link.call('activate', { eui64, activation: command.activation });

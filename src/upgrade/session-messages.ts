@@ -3,7 +3,11 @@ import type { Decision } from '../admission/decide.ts';
 import type { AdmissionPolicy, DeviceFacts, ImageFacts } from '../admission/facts.ts';
 import type { CentralProductsList } from '../products/central-products-list.ts';
 import type { DeviceReading } from '../protocol/zcl-ota/device-reading.ts';
-import type { Activation } from '../protocol/zcl-ota/session.ts';
+import type {
+  Activation,
+  Admitted,
+  DeviceFacts as QueryFacts,
+} from '../protocol/zcl-ota/session.ts';
 import type { FailureCode, SessionState } from './states.ts';
 
 export interface SessionLimits {
@@ -53,12 +57,7 @@ export type SessionInput =
   | { kind: 'assign-failed'; error: Error }
   | {
       kind: 'query';
-      facts: {
-        manufacturerCode: number;
-        imageType: number;
-        fileVersion: number;
-        hardwareVersion: number | undefined;
-      };
+      facts: QueryFacts;
       answer: 'offered' | 'deferred' | 'no-image' | 'running-already';
     }
   | { kind: 'asks-unauthorised'; offset: number }
@@ -73,11 +72,13 @@ export type SessionInput =
   | { kind: 'link-up' };
 
 export type SessionCommand =
-  /** Give the image to the OTA server; remember first that this content goes to this device. */
+  /** Give the image to the OTA server; where it is not resumable, forget first what went there before. */
   | { kind: 'assign'; resumable: boolean; activation: Activation }
   | { kind: 'read' }
   | { kind: 'notify' }
-  | { kind: 'authorise' }
+  | { kind: 'authorise'; admitted: Admitted }
+  /** Its first bytes leave: make durable that what the device holds is of this content. */
+  | { kind: 'remember' }
   | { kind: 'activate'; activation: Activation }
   | { kind: 'release' };
 

@@ -3,7 +3,8 @@
  *
  * It is told what happened and the time, and says what to do and what to report; it does nothing itself.
  * Invariants: the OTA server is authorised only after an unconditional admission on what the device itself
- * said; one command to activate leaves for each that was given; every state that is not final has a
+ * said, and for a device that says just that; one command to activate leaves for each that was given, and
+ * again only where the device was read to wait for it still; every state that is not final has a
  * deadline that no device can push away; success is a version read back, never assumed.
  * Distribution and activation are two stages: a held image waits in `awaiting-activation`.
  */
@@ -14,7 +15,7 @@ import type { Machine } from '../protocol/machine.ts';
 import { WAIT_S_MAX } from '../protocol/zcl-ota/activation.ts';
 import { ANY_U16, STATUS, statusName } from '../protocol/zcl-ota/codec.ts';
 import { type DeviceReading, UPGRADE_STATUS } from '../protocol/zcl-ota/device-reading.ts';
-import type { Activation } from '../protocol/zcl-ota/session.ts';
+import type { Activation, DeviceFacts as QueryFacts } from '../protocol/zcl-ota/session.ts';
 import { Confirmation } from './confirmation.ts';
 import type {
   SessionCommand,
@@ -41,6 +42,8 @@ const CONFIRM_PERIOD_MS = 3_000;
 /** An announcement shortly before the time to activate belongs to it: devices round to seconds. */
 const EARLY_ACTIVATION_MS = 5_000;
 const ANNOUNCE_SETTLE_MS = 150;
+/** A command that the radio lost is repeated so often, each time on evidence that it was. */
+const ACTIVATION_REPEATS_MAX = 3;
 /** A later activation is commanded by the OTA server in time; a nearer one the device counts down itself. */
 const COUNT_DOWN_MS_MAX = WAIT_S_MAX * 1000;
 /** A download that moves may take its time; one that never ends is ended. */
@@ -58,6 +61,8 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   private authorised = false;
   /** The device asked for the image, whatever came of it. */
   private asked = false;
+  /** What it said of itself when it last asked. */
+  private query: QueryFacts | undefined;
   /** Blocks of it have left since the start. */
   private served = false;
   private readonly commands: SessionCommand[] = [];
@@ -78,6 +83,8 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   private forgivenMs = 0;
   /** The link was down when the command to activate was due. */
   private owesActivation = false;
+  /** The command went out, and the device was read to wait for it still. */
+  private activationRepeats = 0;
   /** The OTA server commands the activation when its time has come. */
   private serverCommands = false;
 
@@ -163,6 +170,7 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   activate(activation: Activation, nowMs: number): void {
     assert(this.state === 'awaiting-activation', 'only a held image is activated by command');
     this.activation = activation;
+    this.activationRepeats = 0;
     this.deadlineMs = this.activationDeadlineMs(nowMs);
     if (this.linkDownMs !== NEVER_MS) {
       this.owesActivation = true;
@@ -224,6 +232,7 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   private handleReading(reading: DeviceReading, nowMs: number): void {
     if (this.confirms()) {
       this.judge(reading.currentFileVersion, reading.softwareBuild, nowMs);
+      if (this.confirms() && this.waitsForCommand(reading)) this.repeatActivation();
       return;
     }
     if (!this.distributes()) return;
@@ -241,6 +250,8 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   private handleQuery(input: Extract<SessionInput, { kind: 'query' }>, nowMs: number): void {
     const { manufacturerCode, imageType, fileVersion, hardwareVersion } = input.facts;
     this.asked = true;
+    this.query = input.facts;
+    if (input.answer === 'deferred') this.authorised = false;
     // Devices with several images ask for each in turn.
     if (input.answer === 'no-image' && this.state !== 'staged') return;
     if (this.confirms()) {
@@ -265,6 +276,7 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
 
   private handleStarted(offset: number, nowMs: number): void {
     this.note(offset > 0 ? `goes on at byte ${offset}` : 'begins to download');
+    if (offset === 0) this.commands.push({ kind: 'remember' });
     this.distribute(nowMs);
     if (this.state === 'distributing') this.hear(nowMs);
   }
@@ -272,7 +284,11 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   /** A device that is told to drop it, and asks to go on all the same, does not drop it. */
   private handlePartialDropped(offset: number, nowMs: number): void {
     if (!this.distributes()) return;
-    this.note(`was told to drop ${offset} bytes of a download this gateway did not send`);
+    this.note(
+      offset > 0
+        ? `was told to drop ${offset} bytes of a download this gateway did not send`
+        : 'asked for data before it asked for the image',
+    );
     this.drops++;
     if (this.drops >= this.request.limits.attemptsMax) this.fail('holds-unknown-image');
     else this.wakeBy(nowMs + NOTIFY_MS_MIN);
@@ -387,7 +403,7 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
     }
     if (!decision.conditional && !this.authorised && this.state !== 'planned') {
       this.authorised = true;
-      this.commands.push({ kind: 'authorise' });
+      this.commands.push({ kind: 'authorise', admitted: this.query ?? 'unasked' });
     }
     return true;
   }
@@ -398,6 +414,20 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
    */
   private runsAlready(fileVersion: number | undefined): boolean {
     return (this.request.resumable || this.served) && fileVersion === this.targetVersion;
+  }
+
+  /** It holds the image, runs another and counts nothing down: the command did not reach it. */
+  private waitsForCommand(reading: DeviceReading): boolean {
+    const { imageUpgradeStatus, currentFileVersion } = reading;
+    const countsDown = imageUpgradeStatus === UPGRADE_STATUS.countDown;
+    return this.holdsImage(reading) && !countsDown && currentFileVersion !== undefined;
+  }
+
+  private repeatActivation(): void {
+    if (this.activationRepeats >= ACTIVATION_REPEATS_MAX) return;
+    this.activationRepeats++;
+    this.note('still waits for the command to activate, told again');
+    this.commands.push({ kind: 'activate', activation: { when: 'now' } });
   }
 
   private holdsImage(reading: DeviceReading): boolean {

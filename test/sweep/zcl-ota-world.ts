@@ -1,6 +1,6 @@
 /** One server, some naive clients, a link with faults by message number, and a clock that only jumps. */
 import { ZclOtaServer } from '../../src/protocol/zcl-ota/server.ts';
-import type { Assignment } from '../../src/protocol/zcl-ota/session.ts';
+import type { Admitted, Assignment } from '../../src/protocol/zcl-ota/session.ts';
 import { type ClientPlan, NaiveClient } from './zcl-ota-client.ts';
 
 /** What happens to, or at, one message. */
@@ -193,17 +193,19 @@ class World {
     }
     for (let event = this.server.pollEvent(); event; event = this.server.pollEvent()) {
       if (event.kind === 'started' && event.offset === 0) this.begun[event.device] = true;
-      const asks = event.kind === 'asks-unauthorised' || event.kind === 'query';
-      if (asks && !this.authorised[event.device]) this.decide(event.device);
+      if (event.kind === 'asks-unauthorised') this.decide(event.device, 'unasked');
+      if (event.kind === 'query' && event.answer === 'deferred')
+        this.decide(event.device, event.facts);
     }
   }
 
-  private decide(device: number): void {
+  /** As a session does: once for a device that has not asked, and again for each that asks. */
+  private decide(device: number, admitted: Admitted): void {
     const { server } = this;
     this.at(this.nowMs + (this.options.authoriseAfterMs ?? 0), () => {
-      if (server !== this.server || this.authorised[device]) return;
+      if (server !== this.server || (admitted === 'unasked' && this.authorised[device])) return;
       this.authorised[device] = true;
-      server.authorise(device, this.nowMs);
+      server.authorise(device, admitted, this.nowMs);
     });
   }
 

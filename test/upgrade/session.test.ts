@@ -70,6 +70,47 @@ test('refused at the start: nothing is assigned, nothing asked', () => {
   assert.equal(desk.commands, []);
 });
 
+test('what a device says of itself when it asks counts, whatever was admitted before', () => {
+  const desk = new Desk().offered();
+  const [early] = desk.commands.flatMap(({ value }) => (value.kind === 'authorise' ? value : []));
+  assert.is(early!.admitted, 'unasked', 'on its model file and what it runs');
+  desk.say(query(OLD, { hardwareVersion: 0x0200 }));
+  assert.is(desk.state, 'refused');
+  assert.is(desk.detail(), 'device.hardware-range');
+  assert.is(desk.count('authorise'), 1);
+  const fits = new Desk().offered().say(query(OLD, { hardwareVersion: 0x0101 }));
+  const { value } = fits.commands.findLast(({ value: { kind } }) => kind === 'authorise')!;
+  assert.is(value.kind === 'authorise' && typeof value.admitted === 'object', true);
+});
+
+test('what goes to a device is remembered from its first byte on, and only then', () => {
+  const anew = new Desk().offered().say(query(OLD, {}, 'offered'));
+  assert.is(anew.count('remember'), 0);
+  assert.is(anew.say({ kind: 'started', offset: 0 }).count('remember'), 1);
+  const goesOn = new Desk({ resumable: true }).offered().say({ kind: 'started', offset: 1_000 });
+  assert.is(goesOn.count('remember'), 0, 'it is remembered already');
+});
+
+test('a command to activate that got lost is repeated on evidence, a limited number of times', () => {
+  const desk = new Desk({ activation: { when: 'held' } }).downloaded();
+  desk.session.activate({ when: 'now' }, desk.nowMs);
+  desk.say();
+  assert.is(desk.count('activate'), 1);
+  const waits = { currentFileVersion: OLD, downloadedFileVersion: NEW, imageUpgradeStatus: 3 };
+  for (const change of [{ imageUpgradeStatus: 4 }, { downloadedFileVersion: OLD }])
+    desk.say(reading({ ...waits, ...change }));
+  assert.is(desk.count('activate'), 1, 'it counts down, or holds something else');
+  for (let looks = 1; looks <= 5; looks++) {
+    desk.pass(3_000).say(reading(waits));
+    assert.is(desk.count('activate'), 1 + Math.min(looks, 3));
+  }
+  desk
+    .say(ANNOUNCED)
+    .pass(200)
+    .say(reading({ currentFileVersion: NEW }));
+  assert.is(desk.state, 'done');
+});
+
 test('refused on what is read, and on what a query says', () => {
   const read = new Desk().start().say(reading({ currentFileVersion: NEW + 1 }));
   assert.is(read.state, 'refused');

@@ -80,14 +80,18 @@ export function receivePageRequest(
   startPage(session, message, sequence, dueMs);
 }
 
-/** True where the download may go on from `offset`. */
+/**
+ * True where the download may begin or go on at `offset`: content this gateway has not begun to send is
+ * begun at its first byte, by a device that it was offered to.
+ */
 export function startDownload(
   out: Outbox,
   device: number,
   session: Session,
   offset: number,
 ): boolean {
-  if (offset > 0 && !session.assignment!.resumable) return false;
+  const mayBegin = offset === 0 && (session.offered || session.admitted === 'anything');
+  if (!mayBegin && !session.assignment!.resumable) return false;
   session.started = true;
   out.event({ kind: 'started', device, offset });
   return true;

@@ -5,7 +5,7 @@
  */
 import { ANY_U32, type ImageTriple, type OtaMessage, STATUS } from './codec.ts';
 import type { Outbox } from './outbox.ts';
-import { type DeviceFacts, type Session, sameTriple } from './session.ts';
+import { covers, type DeviceFacts, type Session, sameTriple } from './session.ts';
 
 /** A query waits so long for a decision before it is answered. Clients wait 3 s. */
 const QUERY_ANSWER_MS = 2_500;
@@ -30,9 +30,12 @@ export function receiveQuery(
   } else if (triple.fileVersion === facts.fileVersion) {
     out.event({ kind: 'query', device, facts, answer: 'running-already' });
     refuseQuery(out, device, session, STATUS.noImageAvailable);
-  } else if (session.assignment!.authorised) {
+  } else if (session.assignment!.authorised && covers(session.admitted, facts)) {
     answerQuery(out, device, session);
   } else {
+    // It says of itself what was not decided on: what it said before does not count any more.
+    session.assignment!.authorised = false;
+    session.refreshPlain();
     session.queryDueMs = nowMs + QUERY_ANSWER_MS;
     out.event({ kind: 'query', device, facts, answer: 'deferred' });
   }
@@ -42,6 +45,7 @@ export function receiveQuery(
 export function answerQuery(out: Outbox, device: number, session: Session): void {
   out.event({ kind: 'query', device, facts: session.query!, answer: 'offered' });
   const { triple } = session.assignment!;
+  session.offered = true;
   const offer = { status: STATUS.success, ...namesOf(triple), imageBytes: session.imageBytes };
   out.send(device, { kind: 'query-next-image-response', ...offer }, session.querySequence);
   closeQuery(session);
@@ -72,6 +76,7 @@ export function receiveSpecificFileQuery(
     out.send(device, { kind, status: STATUS.notAuthorized }, sequence);
     return;
   }
+  session.offered = true;
   const offer = { ...namesOf(assignment.triple), imageBytes: session.imageBytes };
   out.send(device, { kind, status: STATUS.success, ...offer }, sequence);
 }

@@ -35,7 +35,9 @@ import { type PageRequest, pageBlockBytes, turnPage } from './pages.ts';
 import { answerQuery, receiveQuery, receiveSpecificFileQuery, refuseQuery } from './queries.ts';
 import {
   type Activation,
+  type Admitted,
   type Assignment,
+  covers,
   type OtaProgress,
   type OtaServerEvent,
   type OtaTransmit,
@@ -86,6 +88,7 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
     session.imageBytes = image.length;
     session.wireKind = triple.manufacturerCode | (triple.imageType << 16);
     session.wireVersion = triple.fileVersion | 0;
+    session.admitted = 'anything';
     session.blockBytesMax = blockBytesMax;
     session.lastRequestMs = nowMs;
     session.refreshPlain();
@@ -102,15 +105,19 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
   }
 
   /**
-   * Admission has seen the device and agrees: a waiting query is answered now, and a device that reported
-   * the image complete is told when to activate. Where the time is not given, it is that of its report.
+   * Admission agrees to what the device said of itself: a waiting query that said just that is answered
+   * now, and a device that reported the image complete is told when to activate. Where the time is not
+   * given, it is that of its report. A query that says something else is held back for a decision again.
    */
-  authorise(device: number, nowMs?: number): void {
+  authorise(device: number, admitted: Admitted, nowMs?: number): void {
     const session = this.session(device);
     assert(session.assignment !== undefined, 'a device without an image cannot be authorised');
+    const waits = session.querySequence >= 0;
+    if (waits && !covers(admitted, session.query!)) return;
     session.assignment.authorised = true;
+    session.admitted = admitted;
     session.refreshPlain();
-    if (session.querySequence >= 0) answerQuery(this.out, device, session);
+    if (waits) answerQuery(this.out, device, session);
     const atMs = nowMs ?? session.lastRequestMs;
     if (session.reportWaits) settleReport(this.out, device, session, this.nextSequence(), atMs);
     this.wakeAt(session.activateDueMs);

@@ -31,6 +31,12 @@ export interface DeviceFacts extends ImageTriple {
   hardwareVersion: number | undefined;
 }
 
+/**
+ * What an authorisation covers: a device that asks with these very facts, one that has not asked (it may
+ * go on with what this gateway sent it before), or, where nobody admits, one that says anything.
+ */
+export type Admitted = DeviceFacts | 'unasked' | 'anything';
+
 export type OtaServerEvent =
   | {
       kind: 'query';
@@ -85,6 +91,10 @@ export class Session {
   wireVersion = 0;
   /** Nothing but image and offset decide the answer to a block request. */
   plain = false;
+  /** Read where `assignment.authorised` is set. */
+  admitted: Admitted = 'unasked';
+  /** The image was offered to it since the assignment. */
+  offered = false;
   /** Blocks have left since the assignment: what the device holds is of its content. */
   started = false;
   /** The device has reported the image complete. */
@@ -139,6 +149,12 @@ export class Session {
       !this.aborting &&
       this.parkedUntilMs === Number.NEGATIVE_INFINITY;
   }
+}
+
+/** Whether a query with these facts is covered by the authorisation. */
+export function covers(admitted: Admitted, facts: DeviceFacts): boolean {
+  if (typeof admitted === 'string') return admitted === 'anything';
+  return sameTriple(admitted, facts) && admitted.hardwareVersion === facts.hardwareVersion;
 }
 
 export function sameTriple(a: ImageTriple, b: ImageTriple): boolean {

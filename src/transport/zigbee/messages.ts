@@ -6,7 +6,7 @@
 
 import type { ImageTriple } from '../../protocol/zcl-ota/codec.ts';
 import type { DeviceReading } from '../../protocol/zcl-ota/device-reading.ts';
-import type { Activation } from '../../protocol/zcl-ota/session.ts';
+import type { Activation, Admitted } from '../../protocol/zcl-ota/session.ts';
 
 export interface CoordinatorOptions {
   adapter: 'zstack' | 'ember' | 'deconz' | 'zigate' | 'zboss' | 'zoh';
@@ -52,7 +52,7 @@ export interface Methods {
   join: [{ eui64s: string[]; installCodes: string[]; timeoutMs: number }, { missing: string[] }];
   read: [{ eui64: string; endpoint: number; timeoutMs: number }, DeviceReading];
   assign: [AssignRequest, Record<string, never>];
-  authorise: [{ eui64: string }, Record<string, never>];
+  authorise: [{ eui64: string; admitted: Admitted }, Record<string, never>];
   notify: [{ eui64: string; payloadType: 0 | 1 | 2 | 3 }, Record<string, never>];
   activate: [{ eui64: string; activation: Activation }, Record<string, never>];
   abort: [{ eui64: string }, Record<string, never>];

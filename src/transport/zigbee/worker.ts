@@ -70,8 +70,8 @@ const methods: { [M in Method]: (parameters: Methods[M][0]) => Promise<Methods[M
     );
     return {};
   },
-  async authorise({ eui64 }) {
-    link.command((server) => server.authorise(link.device(eui64)));
+  async authorise({ eui64, admitted }) {
+    link.command((server, nowMs) => server.authorise(link.device(eui64), admitted, nowMs));
     return {};
   },
   async notify({ eui64, payloadType }) {

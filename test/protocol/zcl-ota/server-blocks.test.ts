@@ -159,7 +159,7 @@ test('nothing leaves before the assignment is authorised', () => {
     { kind: 'asks-unauthorised', device: 0, offset: 100 },
   ]);
   fixture.pass(10_000).sends();
-  fixture.call((server) => server.authorise(0)).sends();
+  fixture.call((server) => server.authorise(0, 'anything')).sends();
   fixture
     .receive(block(3, TRIPLE, 0, 50))
     .sends(data(3, 0, 50))
@@ -170,7 +170,7 @@ test('authorising one of two devices with one assignment object does not authori
   const fixture = new Fixture();
   const shared = assignmentOf({ authorised: false });
   for (let i = 0; i < 2; i++) fixture.server.assign(fixture.server.addDevice(), shared, 0);
-  fixture.call((server) => server.authorise(0));
+  fixture.call((server) => server.authorise(0, 'anything'));
   fixture.receive(block(1, TRIPLE, 0, 50), 1).sends(wait(1, 2));
   assert.is(shared.authorised, false);
 });
@@ -215,7 +215,7 @@ test('abort is sticky until the device is assigned anew', () => {
     .pass(1_000)
     .sends();
   fixture.call((server) => {
-    server.authorise(0);
+    server.authorise(0, 'anything');
     server.setPace(0, 0);
     server.unpark(0);
   });

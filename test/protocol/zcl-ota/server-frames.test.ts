@@ -149,7 +149,7 @@ test('device numbers that were never added are a programming error in every call
     const calls: ((server: ZclOtaServer) => void)[] = [
       () => server.assign(device, assignmentOf(), 0),
       () => server.release(device),
-      () => server.authorise(device),
+      () => server.authorise(device, 'anything'),
       () => server.setResumable(device),
       () => server.setPace(device, 0),
       () => server.park(device, 0, 0),
@@ -165,7 +165,7 @@ test('device numbers that were never added are a programming error in every call
   }
   const { server } = new Fixture(new ZclOtaServer());
   assert.is(server.addDevice(), 0);
-  assert.throws(() => server.authorise(0), /without an image/);
+  assert.throws(() => server.authorise(0, 'anything'), /without an image/);
   assert.throws(() => server.activate(0, { when: 'now' }, 0), /without an image/);
   assert.throws(() => server.assign(0, assignmentOf({ image: new Uint8Array(0) }), 0), /bytes/);
   assert.throws(() => server.assign(0, assignmentOf({ blockBytesMax: 256 }), 0), /bytes/);

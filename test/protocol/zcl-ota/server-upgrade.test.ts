@@ -77,7 +77,7 @@ test('a query waits for the decision, and is answered when it falls', () => {
   const fixture = Fixture.assigned({ authorised: false });
   fixture.receive(query(7, OLD)).sends().says('query').pass(2_499).sends();
   fixture.receive(query(8, OLD)).sends();
-  fixture.call((server) => server.authorise(0)).sends(offer(8, TRIPLE, IMAGE.length));
+  fixture.call((server) => server.authorise(0, 'anything')).sends(offer(8, TRIPLE, IMAGE.length));
   fixture.pass(100_000).sends();
 });
 
@@ -85,10 +85,39 @@ test('a query whose decision does not come in time is told "not now"', () => {
   const fixture = Fixture.assigned({ authorised: false });
   fixture.receive(query(7, OLD)).pass(2_499).sends().pass(1).sends(refusal(7, 0x7e));
   fixture
-    .call((server) => server.authorise(0))
+    .call((server) => server.authorise(0, 'anything'))
     .sends()
     .pass(10_000)
     .sends();
+});
+
+test('only a query that says what was decided on is answered at once', () => {
+  const fixture = Fixture.assigned({ authorised: false });
+  fixture.call((server) => server.authorise(0, 'unasked'));
+  fixture
+    .receive(block(1, TRIPLE, 0, 50))
+    .sends(response(1, 5, 0x95))
+    .says('partial-dropped');
+  fixture
+    .receive(query(2, OLD, 0x0200))
+    .sends()
+    .says('query');
+  fixture.call((server) => server.authorise(0, 'unasked')).sends();
+  fixture.receive(block(3, TRIPLE, 0, 50)).take();
+  fixture.says('asks-unauthorised');
+  const said = { ...OLD, hardwareVersion: 0x0200 };
+  fixture.call((server) => server.authorise(0, said)).sends(offer(2, TRIPLE, IMAGE.length));
+  fixture.receive(query(4, OLD, 0x0200)).sends(offer(4, TRIPLE, IMAGE.length));
+  fixture.receive(block(5, TRIPLE, 0, 50)).sends(blockData(5, TRIPLE, 0, IMAGE.subarray(0, 50)));
+  fixture.takeEvents();
+  fixture.receive(query(6, OLD, 0x0201)).sends();
+  fixture.receive(block(7, TRIPLE, 50, 50)).take();
+  const answers = fixture.takeEvents();
+  assert.equal(
+    answers.map(({ kind }) => kind),
+    ['query', 'asks-unauthorised'],
+    'its download waits for the decision too',
+  );
 });
 
 test('a waiting query is answered when its assignment is taken back, aborted or replaced', () => {
@@ -124,8 +153,9 @@ test('device specific files: offered by name or by any version, not now, or not 
     .receive(specificFile(1, triple))
     .sends(refusal(1, 0x7e, 9))
     .says('asks-unauthorised');
-  fixture.call((server) => server.authorise(0));
+  fixture.call((server) => server.authorise(0, 'unasked'));
   fixture.receive(specificFile(2, triple)).sends(offer(2, triple, IMAGE.length, 9));
+  fixture.receive(block(6, triple, 0, 50)).sends(blockData(6, triple, 0, IMAGE.subarray(0, 50)));
   fixture.receive(specificFile(3, { ...triple, fileVersion: 0xffffffff }));
   fixture.sends(offer(3, triple, IMAGE.length, 9));
   fixture.receive(specificFile(4, { ...triple, fileVersion: 6 })).sends(refusal(4, 0x98, 9));
@@ -286,10 +316,10 @@ test('an image reported before the decision is held, and commanded when the deci
       .receive(end(2, 0, TRIPLE))
       .sends(upgradeEnd(2, TRIPLE, HOLD))
       .takeEvents();
-    fixture.pass(10_000).call((server, nowMs) => server.authorise(0, nowMs));
+    fixture.pass(10_000).call((server, nowMs) => server.authorise(0, 'anything', nowMs));
     fixture.sends(upgradeEnd(1, TRIPLE, waitS)).says('downloaded');
     fixture
-      .call((server, nowMs) => server.authorise(0, nowMs))
+      .call((server, nowMs) => server.authorise(0, 'anything', nowMs))
       .sends()
       .says();
   }
@@ -299,7 +329,7 @@ test('an image reported before the decision is held, and commanded when the deci
     .sends(upgradeEnd(2, TRIPLE, HOLD))
     .takeEvents();
   unknown
-    .call((server, nowMs) => server.authorise(0, nowMs))
+    .call((server, nowMs) => server.authorise(0, 'anything', nowMs))
     .sends()
     .says();
   unknown
@@ -314,7 +344,7 @@ test('a report before the decision is forgotten with an abort or a failure', () 
     fixture.receive(end(2, 0, TRIPLE)).take();
     if (frame) fixture.receive(frame).take();
     else fixture.call((server) => server.abort(0));
-    fixture.call((server, nowMs) => server.authorise(0, nowMs)).sends();
+    fixture.call((server, nowMs) => server.authorise(0, 'anything', nowMs)).sends();
   }
 });
 
@@ -393,7 +423,9 @@ test('each deadline wakes the server by itself', () => {
   commanded.pass(5 * HOUR_MS).sends(upgradeEnd(2, TRIPLE, 0));
   const decided = Fixture.assigned({ ...alone, activation });
   decided.receive(end(3, 0, TRIPLE)).sends(upgradeEnd(3, TRIPLE, HOLD));
-  decided.call((server, nowMs) => server.authorise(0, nowMs)).sends(upgradeEnd(1, TRIPLE, HOLD));
+  decided
+    .call((server, nowMs) => server.authorise(0, 'anything', nowMs))
+    .sends(upgradeEnd(1, TRIPLE, HOLD));
   decided.pass(5 * HOUR_MS).sends(upgradeEnd(2, TRIPLE, 0));
 });
 
