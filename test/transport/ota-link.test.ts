@@ -131,10 +131,11 @@ test('the bytes of a waiting frame do not change with the next', async () => {
 
 test('the latest block replaces the one that waits, other frames keep their place', async () => {
   const { link, sender } = open();
-  link.handleFrame(frame(A, blockRequest(0)));
-  link.handleFrame(frame(A, blockRequest(50)));
-  link.handleFrame(frame(A, queryRequest(0x01000000)));
-  for (const offset of [100, 150, 200]) link.handleFrame(frame(A, blockRequest(offset)));
+  link.handleFrame(frame(A, blockRequest(0, 1)));
+  link.handleFrame(frame(A, blockRequest(50, 2)));
+  link.handleFrame(frame(A, queryRequest(0x01000000, 3)));
+  for (const offset of [100, 150, 200])
+    link.handleFrame(frame(A, blockRequest(offset, 4 + offset / 50)));
   assert.is(sender.sent.length, 1);
   await sender.sent[0]!.confirm();
   assert.is(sender.sent[1]!.bytes[2], 0x02, 'the answer to the query');
@@ -142,6 +143,22 @@ test('the latest block replaces the one that waits, other frames keep their plac
   assert.equal(sender.offsets(), [0, 200]);
   await sender.sent[2]!.confirm();
   assert.is(sender.sent.length, 3, 'one answer, not one a repetition');
+  link.stop();
+});
+
+test('blocks of one page wait behind each other, until a newer request', async () => {
+  const { link, sender } = open();
+  const pageRequest = [0x01, 7, 0x04, 0, ...NAMES, ...le(0, 4), 50, ...le(200, 2), ...le(0, 2)];
+  link.handleFrame(frame(A, pageRequest));
+  await new Promise((wake) => setTimeout(wake, 50));
+  assert.equal(sender.offsets(), [0], 'the first is on its way');
+  for (let sent = 0; sent < 3; sent++) await sender.sent[sent]!.confirm();
+  assert.equal(sender.offsets(), [0, 50, 100, 150]);
+  link.handleFrame(frame(A, [...pageRequest.slice(0, 1), 8, ...pageRequest.slice(2)]));
+  await new Promise((wake) => setTimeout(wake, 50));
+  link.handleFrame(frame(A, blockRequest(300, 9)));
+  await sender.sent[3]!.confirm();
+  assert.equal(sender.offsets(), [0, 50, 100, 150, 300], 'the second page is overtaken');
   link.stop();
 });
 

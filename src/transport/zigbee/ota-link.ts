@@ -3,7 +3,8 @@
  * serving while Controllers come and go, since the machine's answers need no connection's state.
  *
  * Per device one frame is on its way and few wait. A device that repeats its request on a slow link gets
- * one answer, not one a repetition: a newer block answer replaces the one still waiting.
+ * one answer, not one a repetition: a newer block answer replaces the one still waiting, but blocks of one
+ * page wait behind each other.
  */
 import { assert } from '../../errors.ts';
 import { OTA_COMMAND } from '../../protocol/zcl-ota/codec.ts';
@@ -14,6 +15,9 @@ import type { LinkEvent, ProgressSample } from './messages.ts';
 
 /** Frames that may wait for one device behind the one on its way. */
 const WAITING_MAX = 4;
+/** In an image block response: the ZCL sequence, and the file offset behind status and triple. */
+const SEQUENCE_AT = 1;
+const OFFSET_AT = 12;
 /** Node cuts longer timers. */
 const TIMER_MS_MAX = 2_147_483_647;
 
@@ -145,10 +149,7 @@ export class OtaLink {
       this.send(peer, bytes);
       return;
     }
-    if (isBlock(bytes)) {
-      const stale = peer.waiting.findIndex(isBlock);
-      if (stale >= 0) peer.waiting.splice(stale, 1);
-    }
+    if (isBlock(bytes)) peer.waiting = peer.waiting.filter((frame) => !overtakes(bytes, frame));
     if (peer.waiting.length < WAITING_MAX) peer.waiting.push(bytes);
   }
 
@@ -174,4 +175,12 @@ export class OtaLink {
 
 function isBlock(bytes: Uint8Array): boolean {
   return bytes[2] === OTA_COMMAND.imageBlockResponse;
+}
+
+/** Whether a block makes a waiting frame pointless: the answer to an older request, or the same again. */
+function overtakes(block: Uint8Array, waiting: Uint8Array): boolean {
+  if (!isBlock(waiting)) return false;
+  if (waiting[SEQUENCE_AT] !== block[SEQUENCE_AT]) return true;
+  for (let at = OFFSET_AT; at < OFFSET_AT + 4; at++) if (waiting[at] !== block[at]) return false;
+  return true;
 }
