@@ -39,6 +39,7 @@ export class ProgressBoard {
   private readonly devices = new Map<string, DeviceProgress>();
   private readonly timer: NodeJS.Timeout | undefined;
   private readonly kind: BoardKind;
+  private over = false;
 
   constructor(kind: BoardKind) {
     this.kind = kind;
@@ -61,7 +62,10 @@ export class ProgressBoard {
     if (this.kind === 'moving') this.draw();
   }
 
+  /** The moving lines stay as they are now; a second call changes nothing. */
   done(): void {
+    if (this.over) return;
+    this.over = true;
     clearInterval(this.timer);
     if (this.kind !== 'moving') return;
     this.draw();
