@@ -3,11 +3,12 @@
  *
  * Its defects are survived here: it does not reconnect (a lost link is closed and a new Controller built
  * in its place), a lost pseudo-terminal raises no event (a watchdog keeps asking the coordinator), a
- * coordinator that restarts by itself is not noticed (the watchdog looks at its state). Its own OTA engine
+ * coordinator that restarts by itself is not noticed (its own word of it is listened for). Its own OTA engine
  * only runs when called, which never happens; frames of the OTA cluster are taken off the adapter before
  * the Controller decodes them, which also lets image types pass that its parser refuses. A failed answer
  * is not recovered by the driver: the device asks again, and waiting would hold its slot for ten seconds.
  */
+import type { EventEmitter } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import herdsman from 'zigbee-herdsman';
@@ -71,7 +72,10 @@ export class ZigbeeController {
     this.adapter = controller['adapter'];
     this.template = answerTemplate();
     this.takeOtaFrames();
-    this.lane = useLane ? this.attachLane() : undefined;
+    this.lane = useLane
+      ? ZstackLane.attach(this.adapter, (frame) => this.takeLaneFrame(frame))
+      : undefined;
+    this.watchForRestart();
     controller.on('adapterDisconnected', () => this.lose('the coordinator closed the link'));
     controller.on('deviceAnnounce', ({ device }) => events.announced(eui64Of(device)));
     controller.on('deviceInterview', ({ device, status }) => {
@@ -252,10 +256,11 @@ export class ZigbeeController {
     });
   }
 
-  private attachLane(): ZstackLane | undefined {
-    return ZstackLane.attach(this.adapter, {
-      frame: (frame) => this.takeLaneFrame(frame),
-      reset: () => this.lose('the coordinator restarted by itself'),
+  /** A Z-Stack coordinator says that it has restarted, its endpoints gone; the driver does not mind it. */
+  private watchForRestart(): void {
+    const { znp } = this.adapter as { znp?: EventEmitter };
+    znp?.on('received', ({ command }: { command?: { name?: string } }) => {
+      if (command?.name === 'resetInd') this.lose('the coordinator restarted by itself');
     });
   }
 

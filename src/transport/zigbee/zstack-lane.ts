@@ -14,15 +14,13 @@
 import { OTA_CLUSTER } from '../../protocol/zcl-ota/codec.ts';
 
 const SOF = 0xfe;
-/** SREQ AF dataRequest, its SRSP, AREQ AF dataConfirm and incomingMsg, AREQ SYS resetInd: cmd0, cmd1. */
+/** SREQ AF dataRequest, its SRSP, AREQ AF dataConfirm and incomingMsg: cmd0, cmd1. */
 const SREQ_AF = 0x24;
 const SRSP_AF = 0x64;
 const AREQ_AF = 0x44;
-const AREQ_SYS = 0x41;
 const DATA_REQUEST = 0x01;
 const DATA_CONFIRM = 0x80;
 const INCOMING_MESSAGE = 0x81;
-const RESET_INDICATION = 0x80;
 /** Frame head: SOF, length, cmd0, cmd1. */
 const HEAD_BYTES = 4;
 /** Fields of incomingMsg before its data, and where they stand in the frame. */
@@ -38,13 +36,6 @@ export interface LaneFrame {
   destinationEndpoint: number;
   /** A view of the driver's buffer, good during the call. */
   bytes: Uint8Array;
-}
-
-interface LaneEvents {
-  /** True where the frame was taken. */
-  frame(frame: LaneFrame): boolean;
-  /** The coordinator restarted by itself: its endpoints are gone. */
-  reset(): void;
 }
 
 /** What the lane uses of the driver; checked before use, since none of it is public. */
@@ -66,7 +57,8 @@ interface Waiting {
 
 export class ZstackLane {
   private readonly driver: Driver;
-  private readonly events: LaneEvents;
+  /** True where the frame was taken. */
+  private readonly onFrame: (frame: LaneFrame) => boolean;
   private readonly driverOnFrame: Driver['znp']['onFrame'];
   private readonly confirms: (Waiting | undefined)[] = new Array(256).fill(undefined);
   /** In the order sent: the driver's mutex may let a second request through before the first's answer. */
@@ -74,9 +66,9 @@ export class ZstackLane {
   private detached = false;
   private readonly sweep: NodeJS.Timeout;
 
-  private constructor(driver: Driver, events: LaneEvents) {
+  private constructor(driver: Driver, onFrame: (frame: LaneFrame) => boolean) {
     this.driver = driver;
-    this.events = events;
+    this.onFrame = onFrame;
     this.driverOnFrame = driver.znp.onFrame.bind(driver.znp);
     driver.znp.onFrame = (buffer, dataLength, checksumAt) => {
       if (!this.take(buffer, checksumAt)) this.driverOnFrame(buffer, dataLength, checksumAt);
@@ -85,8 +77,9 @@ export class ZstackLane {
     this.sweep.unref();
   }
 
-  static attach(adapter: unknown, events: LaneEvents): ZstackLane | undefined {
-    return isDriver(adapter) ? new ZstackLane(adapter, events) : undefined;
+  /** `onFrame` is given what comes of the OTA cluster. */
+  static attach(adapter: unknown, onFrame: (frame: LaneFrame) => boolean): ZstackLane | undefined {
+    return isDriver(adapter) ? new ZstackLane(adapter, onFrame) : undefined;
   }
 
   /** Gives the driver its handler back; what is under way fails. */
@@ -138,9 +131,6 @@ export class ZstackLane {
         return command === DATA_CONFIRM && this.takeConfirm(buffer, checksumAt);
       case SRSP_AF:
         return command === DATA_REQUEST && this.takeStatus(buffer, checksumAt);
-      case AREQ_SYS:
-        if (command === RESET_INDICATION && isIntact(buffer, checksumAt)) this.events.reset();
-        return false;
       default:
         return false;
     }
@@ -152,7 +142,7 @@ export class ZstackLane {
     if (buffer[6]! !== (OTA_CLUSTER & 0xff) || buffer[7]! !== OTA_CLUSTER >> 8) return false;
     if (start > checksumAt || end > checksumAt || end - start < 3 || !isIntact(buffer, checksumAt))
       return false;
-    return this.events.frame({
+    return this.onFrame({
       networkAddress: buffer[8]! | (buffer[9]! << 8),
       endpoint: buffer[10]!,
       destinationEndpoint: buffer[11]!,
