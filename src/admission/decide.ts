@@ -7,7 +7,14 @@
  * is sent.
  */
 import type { AdmissionFacts } from './facts.ts';
-import { type Outcome, type PendingFact, RULES, type RuleId, type RuleText } from './rules.ts';
+import {
+  type Outcome,
+  type PendingFact,
+  RULES,
+  type RuleId,
+  type RuleText,
+  type Verdict,
+} from './rules.ts';
 
 export interface Finding {
   ruleId: RuleId;
@@ -33,10 +40,10 @@ export function decideAdmission(facts: AdmissionFacts, nowMs: number): Decision 
   const { image } = facts;
   if (!image.ok) return unreadable(image, nowMs);
   const pending = new Set<PendingFact>();
-  const findings = RULES.map((rule): Finding => {
+  const findings = RULES.map((rule, index): Finding => {
     const { pending: waitsFor, ...verdict } = rule.check(image, facts, nowMs);
     if (waitsFor !== undefined) pending.add(waitsFor);
-    return { ruleId: rule.id, ...verdict };
+    return shared(index, verdict) ?? { ruleId: rule.id, ...verdict };
   });
   const refused = findings.find(({ outcome }) => outcome === 'refuse');
   return {
@@ -47,6 +54,20 @@ export function decideAdmission(facts: AdmissionFacts, nowMs: number): Decision 
     findings,
     decidedAtMs: nowMs,
   };
+}
+
+/** Most findings of most decisions say nothing but the outcome: kept once, however many devices. */
+const BARE = RULES.map(
+  ({ id }): Partial<Record<Outcome, Finding>> => ({
+    pass: Object.freeze<Finding>({ ruleId: id, outcome: 'pass' }),
+    'not-applicable': Object.freeze<Finding>({ ruleId: id, outcome: 'not-applicable' }),
+  }),
+);
+
+function shared(rule: number, verdict: Omit<Verdict, 'pending'>): Finding | undefined {
+  const { outcome, expected, actual, next } = verdict;
+  if (expected !== undefined || actual !== undefined || next !== undefined) return undefined;
+  return BARE[rule]![outcome];
 }
 
 /** The rules as they are asked, for printing. */
@@ -73,7 +94,7 @@ function unreadable(
     actual: `${code}: ${message}${actual === undefined ? '' : ` Found ${actual}`}${place}`,
     ...(next === undefined ? {} : { next }),
   };
-  const rest = RULES.slice(1).map(({ id }): Finding => ({ ruleId: id, outcome: 'not-applicable' }));
+  const rest = BARE.slice(1).map((bare) => bare['not-applicable']!);
   return {
     verdict: 'refused',
     ruleId: 'image.readable',

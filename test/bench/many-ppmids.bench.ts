@@ -2,8 +2,9 @@
  * Many PPMIDs at once through one coordinator: all done, at what rate, and what each costs in memory.
  *
  * The memory of the worker process is its heap with all downloads done less its heap with all devices
- * joined, so the driver's own is taken off; that of the gateway is its heap with all outcomes less its heap
- * before. Both after a collection, divided by the number of devices; the one copy of the image is not on the heap.
+ * joined, so the driver's own is taken off; that of the gateway is its heap with all sessions running, and
+ * with all outcomes, less its heap before. After a collection, divided by the number of devices; the one copy
+ * of the image is not on the heap. A first run of two devices has the code compiled before it counts.
  */
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
@@ -17,10 +18,11 @@ const DEVICES = FULL ? 200 : 4;
 const CLIENT = { answerTimeoutMs: 3_000, retryPauseMs: 100, rebootMs: 10, failuresMax: 50 };
 
 await worker();
-await gateway();
+await gateway(2);
+report(await gateway(DEVICES));
 
 async function worker(): Promise<void> {
-  await withRig(async (rig, coordinator) => {
+  await withRig(DEVICES, async (rig, coordinator) => {
     const imageBytes = loadImage(FIRMWARE.new, { profile: 'gb-ppmid' }).image!.bytes.length;
     const script = join(import.meta.dirname, 'processes/gateway.ts');
     const child = fork(script, ['ours', rig.path, FIRMWARE.new], {
@@ -42,14 +44,35 @@ async function worker(): Promise<void> {
   });
 }
 
-async function gateway(): Promise<void> {
-  await withRig(async (rig) => {
+interface GatewayRun {
+  wallMs: number;
+  runningBytes: number;
+  outcomeBytes: number;
+}
+
+function report({ wallMs, runningBytes, outcomeBytes }: GatewayRun): void {
+  console.log(
+    `  ${DEVICES} of ${DEVICES} done in ${(wallMs / 1000).toFixed(1)} s, joined to read back`,
+  );
+  console.log(
+    `  ${(runningBytes / DEVICES).toFixed(0)} bytes of heap a device in the gateway with all sessions running,`,
+  );
+  console.log(
+    `  ${(outcomeBytes / DEVICES).toFixed(0)} when all are over, outcome and decision kept`,
+  );
+}
+
+async function gateway(devices: number): Promise<GatewayRun> {
+  let run: GatewayRun | undefined;
+  await withRig(devices, async (rig) => {
     const image = loadImage(FIRMWARE.new, { profile: 'gb-ppmid' });
     const list = loadCentralProductsList(FIRMWARE.list);
     const collect = collector();
     collect();
     const before = process.memoryUsage().heapUsed;
     const startedMs = performance.now();
+    const begun = new Set<string>();
+    let runningBytes = 0;
     const outcomes = await flash(
       {
         rig: rig.rig,
@@ -60,27 +83,30 @@ async function gateway(): Promise<void> {
         activation: { when: 'now' },
         limits: SESSION_LIMITS,
       },
-      () => {},
+      (event) => {
+        if (event.kind !== 'progress' || begun.size === devices) return;
+        begun.add(event.device.id);
+        if (begun.size < devices) return;
+        collect();
+        runningBytes = process.memoryUsage().heapUsed - before;
+      },
       new AbortController().signal,
     );
     const wallMs = performance.now() - startedMs;
     collect();
-    const growth = process.memoryUsage().heapUsed - before;
+    const outcomeBytes = process.memoryUsage().heapUsed - before;
     const done = outcomes.filter(({ state }) => state === 'done').length;
-    if (done !== DEVICES) throw new Error(`${done} of ${DEVICES} done`);
-    console.log(
-      `  ${done} of ${DEVICES} done in ${(wallMs / 1000).toFixed(1)} s, joined to read back`,
-    );
-    console.log(
-      `  ${(growth / DEVICES).toFixed(0)} bytes of heap a device in the gateway, its outcome and decision kept`,
-    );
+    if (done !== devices) throw new Error(`${done} of ${devices} done`);
+    run = { wallMs, runningBytes, outcomeBytes };
   });
+  return run!;
 }
 
 async function withRig(
+  devices: number,
   body: (rig: TestRig, coordinator: ReturnType<typeof fork>) => Promise<void>,
 ): Promise<void> {
-  const rig = await TestRig.make({ devices: DEVICES, otaClient: CLIENT, joinTimeoutMs: 200_000 });
+  const rig = await TestRig.make({ devices, otaClient: CLIENT, joinTimeoutMs: 200_000 });
   const coordinator = fork(join(import.meta.dirname, 'processes/coordinator.ts'), [rig.path]);
   try {
     await once(coordinator);
