@@ -169,8 +169,10 @@ async function serve(
     return run.zigbee.run();
   });
   const all = Promise.all(running).then(() => 'settled' as const);
-  if ((await Promise.race([all, stopped])) === 'settled') return;
+  const end = await Promise.race([all, stopped]);
+  // Also where all have settled: one that holds its image would wait for its deadline.
   for (const run of present) run.zigbee?.stop();
+  if (end === 'settled') return;
   await site
     .link(coordinator.id)
     .call('park', { waitMs: PARK_MS, graceMs: PARK_GRACE_MS })
