@@ -83,7 +83,7 @@ test('a blank coordinator: the driver forms the network first', async () => {
 });
 
 test('10 % loss each way', async () => {
-  await withRig({ otaClient: { answerTimeoutMs: 30, retryPauseMs: 5 } }, async (rig) => {
+  await withRig({ otaClient: { answerTimeoutMs: 20, retryPauseMs: 2 } }, async (rig) => {
     assert.is((await runCli(['rig', 'join', '--rig', rig.path])).code, 0);
     rig.coordinator().linkFaults = { lossDown: 0.1, lossUp: 0.1 };
     const result = await runCli([...rig.flashArguments(), '--json']);
@@ -243,7 +243,7 @@ test('a device that reverts, one that refuses, one that never activates', async 
 
 test('pages instead of blocks', async () => {
   await withRig(
-    { otaClient: { pageBytes: 1024, pageSpacingMs: 10, answerTimeoutMs: 300 } },
+    { otaClient: { pageBytes: 1024, pageSpacingMs: 2, answerTimeoutMs: 300 } },
     async (rig) => {
       const result = await runCli([...rig.flashArguments(), '--json']);
       assert.is(result.code, 0, result.stdout.slice(-2000) + result.stderr);
