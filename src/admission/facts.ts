@@ -14,7 +14,8 @@ import { type OtaImage, parseOtaFile } from '../image/zigbee-ota.ts';
 import type { CentralProductsList } from '../products/central-products-list.ts';
 import type { DeviceHardware } from '../products/device-model.ts';
 import { type ImageHashes, imageHashes } from '../trust/digest.ts';
-import { type SignatureKey, verifyP256 } from '../trust/ecdsa.ts';
+import { verifyP256 } from '../trust/ecdsa.ts';
+import type { SignatureKey } from '../trust/public-key.ts';
 
 /** What a signature over the Manufacturer Image came to; `none` where the profile has none. */
 export type SignatureOutcome = 'verified' | 'wrong' | 'no-trust-anchor' | 'none';
@@ -132,9 +133,9 @@ function checkSignature(
   anchors: readonly SignatureKey[],
 ): SignatureOutcome {
   if (!signature) return 'none';
-  const usable = anchors.filter((anchor) => anchor.ok);
-  if (usable.length === 0) return 'no-trust-anchor';
-  return usable.some(({ key }) => verifyP256(key, manufacturerImage, signature))
-    ? 'verified'
-    : 'wrong';
+  const keys = anchors.flatMap((anchor) =>
+    anchor.ok && anchor.algorithm === 'ecdsa-p256' ? [anchor.key] : [],
+  );
+  if (keys.length === 0) return 'no-trust-anchor';
+  return keys.some((key) => verifyP256(key, manufacturerImage, signature)) ? 'verified' : 'wrong';
 }

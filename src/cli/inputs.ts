@@ -13,7 +13,7 @@ import {
 import { IMAGE_PROFILES, type ImageProfileId, isImageProfileId } from '../image/gb-upgrade.ts';
 import type { CentralProductsList } from '../products/central-products-list.ts';
 import type { Activation } from '../protocol/zcl-ota/session.ts';
-import type { SignatureKey } from '../trust/ecdsa.ts';
+import type { SignatureKey } from '../trust/public-key.ts';
 
 export interface AdmissionOptions {
   /** A file, or false for --no-cpl. */

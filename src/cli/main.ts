@@ -26,6 +26,7 @@ const program = new Command('uplift')
 
 command('inspect <image>', 'what an image file is: every field, every sub-element, the hashes')
   .option('--profile <id>', 'read the body as gb-ppmid, gb-signed, zigbee-ota or smets1')
+  .option('--trust <folder>', "public keys (.pem) to check the signature of a hub's image with")
   .addHelpText('after', example('uplift inspect firmware/121D-0084-02000000-test.zigbee'))
   .action(run((options, output, path: string) => inspect(path, options as never, output)));
 

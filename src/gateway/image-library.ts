@@ -11,7 +11,7 @@ import {
   parseCentralProductsList,
 } from '../products/central-products-list.ts';
 import { sha256Hex } from '../trust/digest.ts';
-import { parsePublicKey, type SignatureKey } from '../trust/ecdsa.ts';
+import { parsePublicKey, type SignatureKey } from '../trust/public-key.ts';
 
 /** No image of any profile is larger; a larger file is not read into memory. */
 export const FILE_BYTES_MAX = 67_108_864;
@@ -36,10 +36,15 @@ export interface LoadImageOptions {
 
 /** Reads and judges an image file; an image that cannot be read is a fact, a file that cannot is an error. */
 export function loadImage(path: string, options: LoadImageOptions): LoadedImage {
-  const file = readBounded(path, FILE_BYTES_MAX, 'an image file');
+  const file = readImageFile(path);
   const { facts, image } = gatherImageFacts(file, options);
   const sha256 = image ? sha256Hex(image.bytes) : undefined;
   return { path: resolve(path), file, facts, image, sha256 };
+}
+
+/** The bytes of an image file, of whatever format. */
+export function readImageFile(path: string): Uint8Array {
+  return readBounded(path, FILE_BYTES_MAX, 'an image file');
 }
 
 export function loadCentralProductsList(path: string): CentralProductsList {
@@ -71,7 +76,7 @@ export function loadTrustAnchors(folder: string): SignatureKey[] {
     const key = parsePublicKey(new TextDecoder().decode(pem));
     if (key.ok) return key;
     throw new UpliftError(key.code, `${join(folder, name)} is no trust anchor`, {
-      expected: 'a P-256 public key as PEM',
+      expected: 'a public key as PEM: ECDSA P-256, RSA of 2048 or 3072 bits, Ed25519',
       actual: key.message,
       next: 'replace or remove the file',
     });

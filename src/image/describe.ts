@@ -16,7 +16,7 @@ import { ANY_FILE_VERSION, ANY_U16, FIELD_CONTROL, type OtaHeader } from './ota-
 import type { OtaFile, OtaImage } from './zigbee-ota.ts';
 
 export interface DescribedLine {
-  section: 'file' | 'header' | 'sub-elements' | 'upgrade image' | 'remarks';
+  section: 'file' | 'header' | 'sub-elements' | 'upgrade image' | 'parts' | 'remarks';
   /** Of the image the line speaks of, from 0; absent for the file. */
   imageIndex?: number;
   label: string;

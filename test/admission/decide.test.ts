@@ -12,7 +12,7 @@ import {
 import type { Outcome, RuleId } from '../../src/admission/rules.ts';
 import { parseCentralProductsList } from '../../src/products/central-products-list.ts';
 import { sha256Hex } from '../../src/trust/digest.ts';
-import { parsePublicKey } from '../../src/trust/ecdsa.ts';
+import { parsePublicKey } from '../../src/trust/public-key.ts';
 import { concat, counting, type NaiveImage, naiveElement, naiveImage } from '../image/naive-ota.ts';
 
 const NOW = Date.UTC(2021, 6, 20);

@@ -8,7 +8,7 @@ import { decideAdmission } from '../../src/admission/decide.ts';
 import { type DeviceFacts, gatherImageFacts } from '../../src/admission/facts.ts';
 import type { ImageProfileId } from '../../src/image/gb-upgrade.ts';
 import { parseCentralProductsList } from '../../src/products/central-products-list.ts';
-import { parsePublicKey } from '../../src/trust/ecdsa.ts';
+import { parsePublicKey } from '../../src/trust/public-key.ts';
 
 const FIRMWARE = resolve(import.meta.dirname, '../../firmware');
 const NOW = Date.UTC(2024, 0, 1);

@@ -4,7 +4,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseOtaFile } from '../../src/image/zigbee-ota.ts';
 import { imageHashes, sha256Hex } from '../../src/trust/digest.ts';
-import { parsePublicKey, verifyP256 } from '../../src/trust/ecdsa.ts';
+import { verifyP256 } from '../../src/trust/ecdsa.ts';
+import { parsePublicKey } from '../../src/trust/public-key.ts';
 import { concat, counting, naiveElement, naiveImage } from '../image/naive-ota.ts';
 
 const MANUFACTURER_IMAGE = counting(235, 7);
