@@ -1,14 +1,15 @@
 /**
  * Builds the test material of this folder: images, the products list that lists them, trust
- * anchors. None of it is firmware of any real device, and every image says so in its header string.
+ * anchors. None of it is firmware of any real device, and every image says so in its header string
+ * or at the start of its body.
  *
- * Running it again yields the same bytes: contents come from fixed seeds, the test key from a fixed
- * phrase. An ECDSA signature is random by nature and a fixed nonce would be a bad example, so a
- * signature that is already there is kept as long as it verifies.
+ * Running it again yields the same bytes: contents come from fixed seeds, the test keys from fixed
+ * phrases. The signature of the ZigBee image was made with a random nonce, as is usual, and is kept
+ * as long as it verifies; those of the hub images follow from key and image (RFC 6979).
  *
  *   scripts/build-firmware
  */
-import { createECDH, createHash, createPrivateKey, createPublicKey, sign } from 'node:crypto';
+import { sign } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { encodeGbImage, locateUpgradeImage } from '../src/image/gb-upgrade.ts';
@@ -17,13 +18,13 @@ import { parseOtaFile } from '../src/image/zigbee-ota.ts';
 import { sha256Hex } from '../src/trust/digest.ts';
 import { verifyP256 } from '../src/trust/ecdsa.ts';
 import { SEAL_BYTES, sealFirmware } from '../src/virtual/sealed-firmware.ts';
+import { buildHubMaterial } from './hub-images.ts';
+import { KIB, pseudoRandomBytes, type TestKey, testKey } from './test-material.ts';
 
 /** The manufacturer code of the published GB request samples. */
 const MANUFACTURER = 0x121d;
 const PPMID = 0x0084;
 const ESME = 0x0000;
-
-const KIB = 1024;
 
 interface TestImage {
   file: string;
@@ -97,7 +98,7 @@ const ANCHOR_FILE = 'trust/test-supplier-digital-signing.pem';
 export function buildFirmware(
   existing: (file: string) => Uint8Array | undefined,
 ): Map<string, Uint8Array> {
-  const key = testKey();
+  const key = testKey('UPLIFT TEST SIGNING KEY, NOT A SECRET');
   const files = new Map<string, Uint8Array>();
   const lines = [
     '# TEST MATERIAL. Written by firmware/build.ts; lists test images only and no real device.',
@@ -112,7 +113,9 @@ export function buildFirmware(
     if (image.signed) {
       const signature =
         keptSignature(existing(file), manufacturerImage, key) ??
-        new Uint8Array(sign('sha256', manufacturerImage, { key, dsaEncoding: 'ieee-p1363' }));
+        new Uint8Array(
+          sign('sha256', manufacturerImage, { key: key.privateKey, dsaEncoding: 'ieee-p1363' }),
+        );
       const trailer = { forceReplace: 0, signature };
       files.set(file, encodeGbImage({ header, manufacturerImage, trailer }));
     } else {
@@ -120,9 +123,11 @@ export function buildFirmware(
     }
     lines.push(listLine(image, sha256Hex(manufacturerImage)));
   }
-  const pem = createPublicKey(key).export({ type: 'spki', format: 'pem' }) as string;
+  const hubs = buildHubMaterial();
+  for (const [file, bytes] of hubs.files) files.set(file, bytes);
+  lines.push(...hubs.lines);
   files.set(LIST_FILE, new TextEncoder().encode(`${lines.join('\n')}\n`));
-  files.set(ANCHOR_FILE, new TextEncoder().encode(pem));
+  files.set(ANCHOR_FILE, new TextEncoder().encode(key.pem));
   return files;
 }
 
@@ -166,48 +171,16 @@ function digits(value: number, count: number): string {
   return value.toString(16).toUpperCase().padStart(count, '0');
 }
 
-/**
- * xorshift32 (Marsaglia, 2003), four bytes a step: does not compress, and is the same everywhere.
- */
-function pseudoRandomBytes(seed: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  const view = new DataView(bytes.buffer);
-  let state = seed;
-  for (let at = 0; at < length; at += 4) {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    view.setInt32(at, state, true);
-  }
-  return bytes;
-}
-
-/** Anybody can make this key: it proves that verifying works, and nothing else. */
-function testKey() {
-  const scalar = createHash('sha256').update('UPLIFT TEST SIGNING KEY, NOT A SECRET').digest();
-  const curve = createECDH('prime256v1');
-  curve.setPrivateKey(scalar);
-  const point = curve.getPublicKey();
-  const jwk = {
-    kty: 'EC',
-    crv: 'P-256',
-    d: scalar.toString('base64url'),
-    x: point.subarray(1, 33).toString('base64url'),
-    y: point.subarray(33).toString('base64url'),
-  };
-  return createPrivateKey({ key: jwk, format: 'jwk' });
-}
-
 function keptSignature(
   file: Uint8Array | undefined,
   manufacturerImage: Uint8Array,
-  key: ReturnType<typeof testKey>,
+  key: TestKey,
 ): Uint8Array | undefined {
   const parsed = file === undefined ? undefined : parseOtaFile(file);
   if (!parsed?.ok) return undefined;
   const located = locateUpgradeImage(parsed.images[0]!, 'gb-signed');
   if (!located.ok || !located.signature) return undefined;
-  const verifies = verifyP256(createPublicKey(key), manufacturerImage, located.signature);
+  const verifies = verifyP256(key.publicKey, manufacturerImage, located.signature);
   return verifies ? located.signature : undefined;
 }
 

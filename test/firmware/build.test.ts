@@ -6,8 +6,14 @@ import * as assert from 'uvu/assert';
 import { buildFirmware } from '../../firmware/build.ts';
 import { decideAdmission } from '../../src/admission/decide.ts';
 import { type DeviceFacts, gatherImageFacts } from '../../src/admission/facts.ts';
+import { FILE_FORMATS, recogniseFormat } from '../../src/image/file-format.ts';
 import type { ImageProfileId } from '../../src/image/gb-upgrade.ts';
-import { parseCentralProductsList } from '../../src/products/central-products-list.ts';
+import { type HubImageProfile, readHubImage } from '../../src/image/hub-image.ts';
+import {
+  entriesByHash,
+  parseCentralProductsList,
+} from '../../src/products/central-products-list.ts';
+import { verifyHubImage } from '../../src/trust/hub-image.ts';
 import { parsePublicKey } from '../../src/trust/public-key.ts';
 
 const FIRMWARE = resolve(import.meta.dirname, '../../firmware');
@@ -53,7 +59,7 @@ test('a fresh build yields the committed files, and none besides', () => {
       `${file} differs: scripts/build-firmware`,
     );
   }
-  const files = globSync('**/*.{zigbee,csv,pem}', { cwd: FIRMWARE });
+  const files = globSync('**/*.{zigbee,bin,gbl,csv,pem}', { cwd: FIRMWARE });
   assert.equal(files.sort(), [...built.keys()].sort());
 });
 
@@ -105,6 +111,42 @@ test('the signed image is admitted for its ESME, by its trust anchor', () => {
   assert.is(decision.verdict, 'admitted');
   const finding = decision.findings.find(({ ruleId }) => ruleId === 'image.signature');
   assert.is(finding?.outcome, 'pass');
+});
+
+test('the hub images: format, version, digest and signature are what their names say', () => {
+  const anchors = globSync('trust/*.pem', { cwd: FIRMWARE }).map((file) =>
+    parsePublicKey(new TextDecoder().decode(committed(file))),
+  );
+  const list = parseCentralProductsList(
+    new TextDecoder().decode(committed('central-products-list.csv')),
+  );
+  if (!list.ok) throw new Error(list.code);
+  const expected: [string, HubImageProfile, string, string][] = [
+    ['hub-1.0.0-test.mcuboot.bin', 'mcuboot', '1.0.0', 'verified'],
+    ['hub-2.0.0-test.mcuboot.bin', 'mcuboot', '2.0.0', 'verified'],
+    ['hub-2.0.1-test-wrong-signature.mcuboot.bin', 'mcuboot', '2.0.1', 'wrong'],
+    ['hub-2.0.2-test-unknown-key.mcuboot.bin', 'mcuboot', '2.0.2', 'key-unknown'],
+    ['hub-00010000-test.gbl', 'gbl', '0x00010000', 'verified'],
+    ['hub-00020000-test.gbl', 'gbl', '0x00020000', 'verified'],
+  ];
+  assert.equal(
+    globSync('hub-*.{bin,gbl}', { cwd: FIRMWARE }).sort(),
+    expected.map(([file]) => file).sort(),
+  );
+  for (const [file, profile, version, outcome] of expected) {
+    const bytes = committed(file)!;
+    assert.is(recogniseFormat(bytes), profile, FILE_FORMATS[profile].title);
+    const image = readHubImage(bytes, profile);
+    if (!image.ok) throw new Error(image.code);
+    assert.is(image.version!.text, version);
+    assert.is(image.outsideBytes, 0);
+    assert.ok(Buffer.from(bytes).includes('UPLIFT TEST HUB'), file);
+    const proof = verifyHubImage(image, anchors);
+    assert.is(proof.signature, outcome, file);
+    assert.is(proof.digest, profile === 'mcuboot' ? 'match' : 'none');
+    const [entry] = entriesByHash(list.list, proof.sendSha256);
+    assert.is(entry?.firmwareVersion.toLowerCase(), image.version!.listText.toLowerCase(), file);
+  }
 });
 
 test.run();

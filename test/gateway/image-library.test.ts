@@ -96,7 +96,7 @@ test('a Central Products List, and what is none', () => {
 });
 
 test('trust anchors, and what is none', () => {
-  assert.is(loadTrustAnchors(ANCHORS).length, 1);
+  assert.is(loadTrustAnchors(ANCHORS).length, 3);
   const own = join(folder, 'trust');
   mkdirSync(own);
   assert.is(refusal(() => loadTrustAnchors(own)).code, 'trust-anchors-missing');
