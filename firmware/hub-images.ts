@@ -7,7 +7,7 @@ import { encodeGblAppInfo, encodeGblImage, encodeGblProgram } from '../src/image
 import { hubVersionOf } from '../src/image/hub-image.ts';
 import { encodeMcubootImage, type McubootVersion, versionText } from '../src/image/mcuboot.ts';
 import { sha256Hex } from '../src/trust/digest.ts';
-import { mcubootKeyHash } from '../src/trust/public-key.ts';
+import { mcubootKeyBytes, mcubootKeyHash } from '../src/trust/public-key.ts';
 import { derOf, signDeterministically } from './deterministic-ecdsa.ts';
 import { KIB, pseudoRandomBytes, type TestKey, testKey } from './test-material.ts';
 
@@ -148,7 +148,7 @@ function mcubootImage({ version, bodyBytes, seed, named, signing }: McubootRow):
     protectedTlvs: [{ type: 'securityCounter', value: Uint8Array.of(version.major, 0, 0, 0) }],
     seal: (covered) => [
       { type: 'sha256', value: decodeHex(sha256Hex(covered))! },
-      { type: 'keyHash', value: mcubootKeyHash(named.publicKey) },
+      { type: 'keyHash', value: mcubootKeyHash(mcubootKeyBytes(named.publicKey)) },
       { type: 'ecdsa', value: derOf(signDeterministically(signing.scalar, covered)) },
     ],
   });

@@ -118,7 +118,7 @@ export function parseMcubootImage(file: Uint8Array): McubootImage | Refusal {
   const isEncrypted = flags.some((flag) => flag.startsWith('encrypted'));
   const contradiction = checkEncryption(header.flags, tlvs);
   if (contradiction) return contradiction;
-  const sealed = readSeal(tlvs, file.length);
+  const sealed = readSeal(tlvs, coveredBytes);
   if (!sealed.ok) return sealed;
   const trailing = file.subarray(imageBytes);
   const securityCounter = protectedTlvs.find(({ name }) => name === 'securityCounter')?.value;
@@ -336,12 +336,15 @@ interface Seal {
 const DIGESTS: readonly TlvName[] = ['sha256', 'sha384', 'sha512'];
 
 /** Hash, and each signature with the key that is named before it: a key's name serves one signature. */
-function readSeal(tlvs: readonly Tlv[], fileBytes: number): Seal | Refusal {
+function readSeal(tlvs: readonly Tlv[], areaOffset: number): Seal | Refusal {
   const digests = tlvs.filter(({ name }) => name && DIGESTS.includes(name));
   if (digests.length > 1) return refusal('hash-ambiguous', { offset: digests[1]!.offset });
   const isPure = tlvs.some(({ name, value }) => name === 'signaturePure' && value[0] === 1);
   if (digests.length === 0 && !isPure) {
-    return refusal('hash-missing', { offset: fileBytes, expected: 'TLV 0x0010, 0x0011 or 0x0012' });
+    return refusal('hash-missing', {
+      offset: areaOffset,
+      expected: 'TLV 0x0010, 0x0011 or 0x0012',
+    });
   }
   const signatures: ImageSignature[] = [];
   let key: KeyName | undefined;

@@ -13,6 +13,7 @@ import { ByteReader } from '../bytes/reader.ts';
 import { ByteWriter } from '../bytes/writer.ts';
 import { assert } from '../errors.ts';
 import { type Refusal, type Remark, refusal, remark } from './codes.ts';
+import { recogniseFormat, refuseFormat } from './file-format.ts';
 
 /** Upgrade file identifier; in the file 1E F1 EE 0B (6.3.2.1). */
 export const OTA_IDENTIFIER = 0x0beef11e;
@@ -109,8 +110,9 @@ export function decodeOtaHeader(
   return { ok: true, header, remarks: headerRemarks(header, offset) };
 }
 
-/** The refusal of a file in which no identifier stands at `offset`. */
+/** The refusal of a file in which no identifier stands at `offset`; of another format, it is named. */
 export function missingIdentifier(file: Uint8Array, offset: number): Refusal {
+  if (offset === 0 && recogniseFormat(file) !== undefined) return refuseFormat(file, 'zigbee-ota');
   const found = file.subarray(offset, offset + 4);
   const digits = Array.from(found, (byte) => byte.toString(16).toUpperCase().padStart(2, '0'));
   return refusal('no-identifier', {

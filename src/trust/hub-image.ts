@@ -20,12 +20,7 @@ import {
 } from '../image/image-signature.ts';
 import { sha256Hex } from './digest.ts';
 import { isDerP256Signature, isRawP256Signature, verifyP256 } from './ecdsa.ts';
-import {
-  type KeyAlgorithm,
-  mcubootKeyBytes,
-  mcubootKeyHash,
-  type SignatureKey,
-} from './public-key.ts';
+import { type KeyAlgorithm, mcubootKeyHash, type SignatureKey } from './public-key.ts';
 
 /** What the digest that an image states of itself came to. */
 export const DIGEST_OUTCOMES = {
@@ -89,15 +84,17 @@ function verifySignature(
   const { scheme, key: name } = signature;
   if (image.isSealedUnderEncryption) return 'not-verifiable';
   const usable = keys.flatMap((key) =>
-    key.ok && key.algorithm === VERIFIERS[scheme].algorithm ? [key.key] : [],
+    key.ok && key.algorithm === VERIFIERS[scheme].algorithm ? [key] : [],
   );
   if (usable.length === 0) return 'no-trust-anchor';
   if (SIGNATURE_SCHEMES[scheme].namesKey && !name) return 'key-unnamed';
-  const candidates = name ? usable.filter((key) => isNamed(key, name)) : usable;
+  const candidates = name
+    ? usable.filter(({ mcubootBytes }) => isNamed(mcubootBytes, name))
+    : usable;
   if (candidates.length === 0) return 'key-unknown';
   const { hasForm, verifies } = VERIFIERS[scheme];
   if (!hasForm(signature.value)) return 'malformed';
-  return candidates.some((key) => verifies(key, image, signature.value)) ? 'verified' : 'wrong';
+  return candidates.some(({ key }) => verifies(key, image, signature.value)) ? 'verified' : 'wrong';
 }
 
 /** From the outcome that decides over all others to the one that decides over none. */
@@ -115,8 +112,8 @@ function together(outcomes: readonly HubSignatureOutcome[]): HubSignatureOutcome
   return DECIDING.find((outcome) => outcomes.includes(outcome)) ?? 'none';
 }
 
-function isNamed(key: KeyObject, name: NonNullable<ImageSignature['key']>): boolean {
-  const own = name.by === 'hash' ? mcubootKeyHash(key, name.value.length) : mcubootKeyBytes(key);
+function isNamed(keyBytes: Uint8Array, name: NonNullable<ImageSignature['key']>): boolean {
+  const own = name.by === 'hash' ? mcubootKeyHash(keyBytes, name.value.length) : keyBytes;
   return Buffer.compare(own, name.value) === 0;
 }
 

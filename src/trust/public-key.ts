@@ -7,7 +7,13 @@ import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 export type KeyAlgorithm = 'ecdsa-p256' | 'rsa-2048' | 'rsa-3072' | 'ed25519';
 
 export type SignatureKey =
-  | { ok: true; key: KeyObject; algorithm: KeyAlgorithm }
+  | {
+      ok: true;
+      key: KeyObject;
+      algorithm: KeyAlgorithm;
+      /** How an MCUboot image names it, whole or hashed: see `mcubootKeyBytes`. */
+      mcubootBytes: Uint8Array;
+    }
   | { ok: false; code: SignatureKeyCode; message: string };
 
 export const SIGNATURE_KEY_CODES = {
@@ -30,12 +36,12 @@ export function parsePublicKey(pem: string): SignatureKey {
   switch (key.asymmetricKeyType) {
     case 'ec':
       if (namedCurve !== 'prime256v1') return failed('key-not-p256');
-      return { ok: true, key, algorithm: 'ecdsa-p256' };
+      return usable(key, 'ecdsa-p256');
     case 'ed25519':
-      return { ok: true, key, algorithm: 'ed25519' };
+      return usable(key, 'ed25519');
     case 'rsa':
       if (modulusLength !== 2048 && modulusLength !== 3072) return failed('key-algorithm');
-      return { ok: true, key, algorithm: `rsa-${modulusLength}` };
+      return usable(key, `rsa-${modulusLength}`);
     default:
       return failed('key-algorithm');
   }
@@ -51,9 +57,16 @@ export function mcubootKeyBytes(key: KeyObject): Uint8Array {
 }
 
 /** A key hash of 32, 48 or 64 bytes; images with a longer digest name their key by that one. */
-export function mcubootKeyHash(key: KeyObject, bytes = 32): Uint8Array {
-  const algorithm = `sha${bytes * 8}`;
-  return new Uint8Array(createHash(algorithm).update(mcubootKeyBytes(key)).digest());
+export function mcubootKeyHash(keyBytes: Uint8Array, bytes = 32): Uint8Array {
+  return new Uint8Array(
+    createHash(`sha${bytes * 8}`)
+      .update(keyBytes)
+      .digest(),
+  );
+}
+
+function usable(key: KeyObject, algorithm: KeyAlgorithm): SignatureKey {
+  return { ok: true, key, algorithm, mcubootBytes: mcubootKeyBytes(key) };
 }
 
 function failed(code: SignatureKeyCode): SignatureKey {

@@ -85,7 +85,7 @@ function hashTlv(covered: Uint8Array): TlvSpec {
 }
 
 function signatureTlvs({ type, key, sign: make }: Signer, covered: Uint8Array): TlvSpec[] {
-  const named: TlvSpec = { type: 'keyHash', value: mcubootKeyHash(keyOf(key)) };
+  const named: TlvSpec = { type: 'keyHash', value: mcubootKeyHash(mcubootKeyBytes(keyOf(key))) };
   return [named, { type, value: make(covered) }];
 }
 
@@ -134,7 +134,7 @@ test('a key can be named whole, and then too only one of ours counts', () => {
 test('Ed25519: over the digest of the hash TLV, or over the image where it says so', () => {
   const { privateKey, key } = ED25519;
   const keyHash = (bytes: number): TlvSpec => {
-    return { type: 'keyHash', value: mcubootKeyHash(keyOf(key), bytes) };
+    return { type: 'keyHash', value: mcubootKeyHash(mcubootKeyBytes(keyOf(key)), bytes) };
   };
   const overImage = (covered: Uint8Array): TlvSpec => {
     return { type: 'ed25519', value: sign(null, covered, privateKey) };
@@ -304,9 +304,15 @@ test('public keys: what is taken, what is not, and how MCUboot names them', () =
   assert.is(codeOf(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey), 'key-algorithm');
   assert.is(codeOf(generateKeyPairSync('x25519').publicKey), 'key-algorithm');
   const spki = ECDSA.publicKey.export({ type: 'spki', format: 'der' });
-  assert.equal(Buffer.from(mcubootKeyHash(ECDSA.publicKey)), Buffer.from(sha256(spki)));
+  assert.equal(
+    Buffer.from(mcubootKeyHash(mcubootKeyBytes(ECDSA.publicKey))),
+    Buffer.from(sha256(spki)),
+  );
   const pkcs1 = RSA2048.publicKey.export({ type: 'pkcs1', format: 'der' });
-  assert.equal(Buffer.from(mcubootKeyHash(RSA2048.publicKey)), Buffer.from(sha256(pkcs1)));
+  assert.equal(
+    Buffer.from(mcubootKeyHash(mcubootKeyBytes(RSA2048.publicKey))),
+    Buffer.from(sha256(pkcs1)),
+  );
 });
 
 /** MCUboot's public RSA-2048 test key (root-rsa-2048.pem in mcu-tools/mcuboot), PKCS#1. */
