@@ -5,7 +5,8 @@
 import { decodeHex } from '../src/bytes/hex.ts';
 import { encodeGblAppInfo, encodeGblImage, encodeGblProgram } from '../src/image/gbl.ts';
 import { hubVersionOf } from '../src/image/hub-image.ts';
-import { encodeMcubootImage, type McubootVersion, versionText } from '../src/image/mcuboot.ts';
+import { encodeMcubootImage } from '../src/image/mcuboot.ts';
+import { type McubootVersion, mcubootVersionText } from '../src/image/mcuboot-version.ts';
 import { sha256Hex } from '../src/trust/digest.ts';
 import { mcubootKeyBytes, mcubootKeyHash } from '../src/trust/public-key.ts';
 import { derOf, signDeterministically } from './deterministic-ecdsa.ts';
@@ -143,7 +144,7 @@ export function buildHubMaterial(): HubMaterial {
 function mcubootImage({ version, bodyBytes, seed, named, signing }: McubootRow): Uint8Array {
   return encodeMcubootImage({
     version,
-    body: marked(`UPLIFT TEST HUB ${versionText(version)}`, seed, bodyBytes),
+    body: marked(`UPLIFT TEST HUB ${mcubootVersionText(version)}`, seed, bodyBytes),
     padding: new Uint8Array(MCUBOOT_HEADER_BYTES - 32),
     protectedTlvs: [{ type: 'securityCounter', value: Uint8Array.of(version.major, 0, 0, 0) }],
     seal: (covered) => [

@@ -9,8 +9,9 @@ import { FILE_FORMATS } from './file-format.ts';
 import { GBL_TYPE, type GblImage } from './gbl.ts';
 import type { HubImage } from './hub-image.ts';
 import { SIGNATURE_SCHEMES } from './image-signature.ts';
-import { type McubootFlag, type McubootImage, versionText } from './mcuboot.ts';
+import type { McubootFlag, McubootImage } from './mcuboot.ts';
 import { type Tlv, tlvTitle } from './mcuboot-tlv.ts';
+import { mcubootVersionText } from './mcuboot-version.ts';
 
 type Pair = [label: string, value: string];
 
@@ -83,7 +84,7 @@ function mcubootHeader(image: McubootImage): Pair[] {
     ['protected TLV size', `${header.protectedTlvBytes} bytes`],
     ['flags', `${hex(header.flags, 8)} (${names})`],
     ...dependencies.map(({ image: index, version }): Pair => {
-      return ['depends on', `image ${index}, version ${versionText(version)} or later`];
+      return ['depends on', `image ${index}, version ${mcubootVersionText(version)} or later`];
     }),
     ...(securityCounter === undefined ? [] : [['security counter', `${securityCounter}`] as Pair]),
   ];

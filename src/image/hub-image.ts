@@ -12,12 +12,8 @@ import { type EblImage, parseEblImage } from './ebl.ts';
 import type { ImageFormat } from './file-format.ts';
 import { type GblImage, parseGblImage } from './gbl.ts';
 import type { ImageDigest, ImageSignature } from './image-signature.ts';
-import {
-  type McubootImage,
-  type McubootVersion,
-  parseMcubootImage,
-  versionText,
-} from './mcuboot.ts';
+import { type McubootImage, parseMcubootImage } from './mcuboot.ts';
+import { type McubootVersion, mcubootVersionText } from './mcuboot-version.ts';
 
 export type HubImageProfile = Exclude<ImageFormat, 'zigbee-ota'>;
 
@@ -106,7 +102,7 @@ export function hubVersionOf(version: McubootVersion): HubImageVersion {
   const { major, minor, revision, build } = version;
   const listed = major * 2 ** 24 + minor * 2 ** 16 + revision;
   const parts = [major, minor, revision, build];
-  return { text: versionText(version), parts, listText: hex(listed, 8).slice(2) };
+  return { text: mcubootVersionText(version), parts, listText: hex(listed, 8).slice(2) };
 }
 
 function mcubootView(file: Uint8Array, image: McubootImage): HubImage {

@@ -34,6 +34,7 @@ import {
   tlvTitle,
   writeTlvArea,
 } from './mcuboot-tlv.ts';
+import { type McubootVersion, readMcubootVersion, writeMcubootVersion } from './mcuboot-version.ts';
 
 export const MCUBOOT_MAGIC = 0x96f3b83d;
 /** Bytes of the header's fields; the header size is this or more. */
@@ -55,13 +56,6 @@ export type McubootFlag = keyof typeof MCUBOOT_FLAGS;
 
 /** The last 16 bytes of a slot whose image is to be tested, or was (boot_img_magic). */
 const SLOT_TRAILER_MAGIC = '77c295f360d2ef7f3552500f2cb67980';
-
-export interface McubootVersion {
-  major: number;
-  minor: number;
-  revision: number;
-  build: number;
-}
 
 export interface McubootHeader {
   loadAddress: number;
@@ -143,25 +137,6 @@ export function parseMcubootImage(file: Uint8Array): McubootImage | Refusal {
   };
 }
 
-/** `1.2.3`, or `1.2.3+4` where there is a build number: as imgtool takes it. */
-export function versionText({ major, minor, revision, build }: McubootVersion): string {
-  return `${major}.${minor}.${revision}${build === 0 ? '' : `+${build}`}`;
-}
-
-/** A version as a hub lists it: `1.2.3`, with `.4` where a build follows (or imgtool's `+4`). */
-export function parseMcubootVersion(text: string): McubootVersion | undefined {
-  const digits = /^(\d{1,3})\.(\d{1,3})\.(\d{1,5})(?:[.+](\d{1,10}))?$/.exec(text);
-  if (!digits) return undefined;
-  const [major, minor, revision, build] = digits.slice(1).map((part) => Number(part ?? 0)) as [
-    number,
-    number,
-    number,
-    number,
-  ];
-  const fits = major <= 0xff && minor <= 0xff && revision <= 0xffff && build <= 0xffffffff;
-  return fits ? { major, minor, revision, build } : undefined;
-}
-
 export interface McubootSpec {
   version: McubootVersion;
   body: Uint8Array;
@@ -190,7 +165,7 @@ export function encodeMcubootImage(spec: McubootSpec): Uint8Array {
     .u16(headerBytes)
     .u16(protectedBytes);
   covered.u32(spec.body.length).u32(spec.flags ?? 0);
-  writeVersion(covered, spec.version);
+  writeMcubootVersion(covered, spec.version);
   covered
     .u32(spec.pad ?? 0)
     .raw(padding)
@@ -223,7 +198,7 @@ export function mcubootSpecFrom(image: McubootImage): McubootSpec {
 /** The value of a dependency TLV. */
 export function encodeDependency({ image, version }: McubootDependency): Uint8Array {
   const out = new ByteWriter(new Uint8Array(12));
-  writeVersion(out.u8(image).fill(0, 3), version);
+  writeMcubootVersion(out.u8(image).fill(0, 3), version);
   return out.bytes;
 }
 
@@ -243,7 +218,7 @@ function decodeHeader(file: Uint8Array): McubootHeader | Refusal {
     protectedTlvBytes: reader.u16(),
     bodyBytes: reader.u32(),
     flags: reader.u32(),
-    version: readVersion(reader),
+    version: readMcubootVersion(reader),
     pad: reader.u32(),
   };
   const { headerBytes, bodyBytes } = header;
@@ -389,16 +364,7 @@ function readDependency({ value }: Tlv): McubootDependency {
   const reader = new ByteReader(value);
   const image = reader.u8();
   reader.skip(3);
-  return { image, version: readVersion(reader) };
-}
-
-function readVersion(reader: ByteReader): McubootVersion {
-  return { major: reader.u8(), minor: reader.u8(), revision: reader.u16(), build: reader.u32() };
-}
-
-function writeVersion(out: ByteWriter, { major, minor, revision, build }: McubootVersion): void {
-  assert(major <= 0xff && minor <= 0xff && revision <= 0xffff, 'the version fits its fields');
-  out.u8(major).u8(minor).u16(revision).u32(build);
+  return { image, version: readMcubootVersion(reader) };
 }
 
 const SEAL_NAMES: readonly TlvName[] = [

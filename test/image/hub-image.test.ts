@@ -11,7 +11,7 @@ import {
   isHubImageProfile,
   readHubImage,
 } from '../../src/image/hub-image.ts';
-import { parseMcubootVersion } from '../../src/image/mcuboot.ts';
+import { parseMcubootVersion } from '../../src/image/mcuboot-version.ts';
 import {
   type NaiveMcuboot,
   naiveEbl,

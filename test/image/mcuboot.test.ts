@@ -11,10 +11,9 @@ import {
   type McubootImage,
   mcubootSpecFrom,
   parseMcubootImage,
-  parseMcubootVersion,
-  versionText,
 } from '../../src/image/mcuboot.ts';
 import { TLV_TYPES, type TlvName } from '../../src/image/mcuboot-tlv.ts';
+import { mcubootVersionText, parseMcubootVersion } from '../../src/image/mcuboot-version.ts';
 import { readShared, testWithShared } from '../support/shared.ts';
 import { type NaiveMcuboot, naiveMcuboot } from './naive-hub.ts';
 import { concat, counting } from './naive-ota.ts';
@@ -64,7 +63,7 @@ test('golden bytes: every field is read', () => {
     version: { major: 1, minor: 2, revision: 3, build: 4 },
     pad: 0,
   });
-  assert.is(versionText(image.header.version), '1.2.3+4');
+  assert.is(mcubootVersionText(image.header.version), '1.2.3+4');
   assert.is(new TextDecoder().decode(image.body), 'HELLO');
   assert.equal(image.flags, ['ramLoad']);
   assert.equal([...image.padding], [0xee, 0xee, 0xee, 0xee]);
@@ -317,7 +316,7 @@ test('other files are refused by what they are', () => {
 test('versions: as text and back, the forms of hub and imgtool alike', () => {
   for (const text of ['0.0.0', '1.2.3', '1.2.3+4', '255.255.65535+4294967295']) {
     const version = parseMcubootVersion(text)!;
-    assert.is(versionText(version), text);
+    assert.is(mcubootVersionText(version), text);
     assert.equal(parseMcubootVersion(text.replace('+', '.')), version);
   }
   for (const text of [
