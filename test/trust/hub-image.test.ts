@@ -9,11 +9,13 @@ import {
   type KeyObject,
   sign,
 } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodeGblImage, encodeGblProgram } from '../../src/image/gbl.ts';
 import { type HubImage, type HubImageProfile, readHubImage } from '../../src/image/hub-image.ts';
-import { encodeMcubootImage } from '../../src/image/mcuboot.ts';
+import { encodeMcubootImage, mcubootSpecFrom } from '../../src/image/mcuboot.ts';
 import type { TlvSpec } from '../../src/image/mcuboot-tlv.ts';
 import { isDerP256Signature, isRawP256Signature } from '../../src/trust/ecdsa.ts';
 import { verifyHubImage } from '../../src/trust/hub-image.ts';
@@ -25,6 +27,14 @@ import {
 } from '../../src/trust/public-key.ts';
 import { counting } from '../image/naive-ota.ts';
 import { readShared, testWithShared } from '../support/shared.ts';
+
+/** Images of another implementation, with options that differ. */
+const VECTORS = resolve(import.meta.dirname, '../vectors/imgtool.json');
+
+interface ImgtoolVectors {
+  keys: Record<string, string>;
+  images: { name: string; key: string; base64: string; digest: string; signature: string }[];
+}
 
 const PSS = { padding: 6, saltLength: 32 } as const;
 
@@ -314,6 +324,45 @@ test('public keys: what is taken, what is not, and how MCUboot names them', () =
     Buffer.from(sha256(pkcs1)),
   );
 });
+
+test('images that imgtool made: read, built again, their digests and signatures right', () => {
+  const vectors = JSON.parse(readFileSync(VECTORS, 'utf8')) as ImgtoolVectors;
+  const keys = Object.values(vectors.keys).map(parsePublicKey);
+  assert.is(vectors.images.length, 15);
+  for (const { name, key, base64, digest, signature } of vectors.images) {
+    const file = new Uint8Array(Buffer.from(base64, 'base64'));
+    const image = read(file);
+    if (image.profile !== 'mcuboot') throw new Error(image.profile);
+    assert.equal(outcome(file, keys), [digest, signature], name);
+    const others = keys.filter((other) => other !== keys[Object.keys(vectors.keys).indexOf(key)]);
+    if (signature === 'verified') assert.is(outcome(file, others)[1], 'no-trust-anchor', name);
+    assert.is(image.version!.text, '1.2.3+4', name);
+    assert.equal(encodeMcubootImage(mcubootSpecFrom(image.details)), image.sendBytes, name);
+    const { dependencies, securityCounter, flags } = image.details;
+    const said = [dependencies.length, securityCounter, flags.join()];
+    assert.equal(said, SAID[name] ?? [0, undefined, ''], name);
+    assert.is(image.outsideBytes > 0, name === 'slot', name);
+    const remarks = image.remarks.map(({ code }) => code);
+    assert.equal(remarks, REMARKS[name] ?? [], name);
+    file[32]! ^= 1;
+    if (digest !== 'match') continue;
+    const damaged = signature === 'none' ? 'none' : 'wrong';
+    assert.equal(outcome(file, keys), ['mismatch', damaged], name);
+  }
+});
+
+/** Dependencies, security counter and flags, where there are any. */
+const SAID: Record<string, [number, number | undefined, string]> = {
+  deps: [1, 7, 'nonBootable'],
+  enc: [0, undefined, 'encryptedAes128'],
+  clear: [0, undefined, 'encryptedAes128'],
+  encx: [0, undefined, 'encryptedAes256'],
+};
+
+const REMARKS: Record<string, string[]> = {
+  slot: ['trailing-bytes', 'slot-trailer'],
+  custom: ['tlv-unknown'],
+};
 
 /** MCUboot's public RSA-2048 test key (root-rsa-2048.pem in mcu-tools/mcuboot), PKCS#1. */
 const MCUBOOT_TEST_KEY = [
