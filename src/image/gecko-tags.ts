@@ -59,7 +59,7 @@ export interface TagList<Name extends string> {
   padding: Uint8Array;
 }
 
-/** Every tag of `file`, the CRC checked. */
+/** Every tag of `file`, which begins with the header of `format`; the CRC is checked. */
 export function readTags<Name extends string>(
   file: Uint8Array,
   format: TagFormat<Name>,
@@ -167,8 +167,8 @@ function checkTag(
   valueBytes: number,
   offset: number,
 ): Refusal | undefined {
-  if (before ? kind.rank < before.rank : kind.rank > 0) {
-    const expected = before ? `nothing that comes before ${before.title}` : 'the header';
+  if (before && kind.rank < before.rank) {
+    const expected = `nothing that comes before ${before.title}`;
     return refusal('tag-order', { offset, expected, actual: kind.title });
   }
   if (before === kind && !kind.repeats)
