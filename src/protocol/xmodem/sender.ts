@@ -1,0 +1,448 @@
+/**
+ * Sends files by XMODEM (checksum or CRC), XMODEM-1K or YMODEM, as a machine without I/O. The wire is
+ * described in block.ts; the rules are those of Forsberg's XMODEM/YMODEM text as programs in the field
+ * keep them.
+ *
+ * The protocol's answers carry no number, so an answer to one copy of a block is easily taken for that to
+ * another, and a sender that is misled by one block goes on misled. What is done about it:
+ * - An answer that comes before the line can have carried the block is none to it, and is dropped. Where
+ *   the first acknowledgement of a transfer is that early, or silence follows one that was dropped, the
+ *   line is faster than its baud rate says (a pseudo-terminal, a USB device) and nothing is dropped any more.
+ * - After silence a late answer may still be under way. So the next block waits until it has come, or for
+ *   `settleMs`; a refusal in that time sends the block again.
+ * - The end of a file in which any of this happened waits in the same way: an end that is acknowledged by
+ *   a late answer would leave the receiver without its last block.
+ *
+ * A block of 1,024 bytes is cut to 128 only if every copy was refused. If one stayed unanswered the
+ * receiver may have it, would take the smaller one for a repeat, and lose the rest in silence.
+ *
+ * Bytes: a block is built inside `pollTransmit` and stays until the next `pollTransmit`, so what a driver
+ * is still writing does not change under it, whatever arrives. Nothing is allocated for a block, measured
+ * by test/bench/xmodem.bench.ts.
+ *
+ * It does not speak YMODEM-G, which has no answers at all, and it resumes nothing.
+ */
+import { assert } from '../../errors.ts';
+import type { Machine } from '../machine.ts';
+import {
+  ACK,
+  BACKSPACE,
+  BLOCK_BYTES_MAX,
+  CAN,
+  CANCELS_WANTED,
+  type Check,
+  CRC_BYTES,
+  CRC_START,
+  EOT,
+  HEAD_BYTES,
+  LARGE_BYTES,
+  NAK,
+  PAD,
+  SMALL_BYTES,
+  SUM_BYTES,
+  sealBlock,
+  wireMs,
+} from './block.ts';
+import type { XmodemFailure } from './codes.ts';
+import {
+  XMODEM_TIMES,
+  type XmodemEvent,
+  type XmodemFile,
+  type XmodemSenderOptions,
+  type XmodemTimes,
+} from './messages.ts';
+import { batchEnd, fileHeader } from './ymodem-header.ts';
+
+/** The original text's bound. */
+const ATTEMPTS_MAX = 10;
+/** Refusals of every copy of a large block after which small ones are tried. */
+const REFUSALS_BEFORE_SMALLER = 3;
+/** A larger rest goes out in one large block: eight small ones are longer than that. */
+const SMALL_REST_BYTES_MAX = LARGE_BYTES - SMALL_BYTES;
+/** A request to start that comes so long after the first block is a refusal of it, ms; ours. */
+const START_REPEATED_MS = 500;
+/** Clocks of two ends differ by 5 % at most, and times come in whole milliseconds. */
+const WIRE_SHARE = 0.95;
+const CLOCK_STEP_MS = 1;
+const CANCELS = 8;
+
+type State = 'idle' | 'await-start' | 'send' | 'await-answer' | 'settle' | 'ended';
+type Item = 'header' | 'data' | 'end' | 'batch-end';
+type ProgressEvent = Extract<XmodemEvent, { kind: 'progress' }>;
+
+export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
+  private readonly options: XmodemSenderOptions;
+  private readonly times: XmodemTimes;
+  private readonly attemptsMax: number;
+  private readonly pad: number;
+  private readonly block = new Uint8Array(BLOCK_BYTES_MAX);
+  private readonly smallWithCrc = this.block.subarray(0, HEAD_BYTES + SMALL_BYTES + CRC_BYTES);
+  private readonly smallWithSum = this.block.subarray(0, HEAD_BYTES + SMALL_BYTES + SUM_BYTES);
+  private readonly endBytes = new Uint8Array([EOT]);
+  private readonly cancelBytes: Uint8Array;
+  private readonly events: XmodemEvent[] = [];
+  private readonly progress: ProgressEvent = {
+    kind: 'progress',
+    file: 0,
+    sentBytes: 0,
+    totalBytes: 0,
+  };
+  private progressWaits = false;
+  private cancelWaits = false;
+
+  private state: State = 'idle';
+  private item: Item = 'data';
+  private deadlineMs = Number.POSITIVE_INFINITY;
+  private files: readonly XmodemFile[] = [];
+  private file = 0;
+  private source: Uint8Array = new Uint8Array(0);
+  private header: Uint8Array = new Uint8Array(0);
+  private offset = 0;
+  private number = 1;
+  private check: Check = 'crc';
+  private smallOnly = false;
+  /** Copies of what is being sent: all, those refused, those that met silence. */
+  private attempts = 0;
+  private refusals = 0;
+  private silences = 0;
+  /** Answers that may still come while settling. */
+  private owed = 0;
+  private troubled = false;
+  private cancelsSeen = 0;
+  /** Of the transfer under way or the last one: blocks that have arrived, and copies sent again. */
+  blocks = 0;
+  resent = 0;
+  /** When the line has carried all that it was given. */
+  private lineFreeMs = Number.NEGATIVE_INFINITY;
+  private earliestAnswerMs = Number.NEGATIVE_INFINITY;
+  private acknowledged = false;
+  private droppedEarly = false;
+  /** Whether the line is as slow as its baud rate says. */
+  private lineIsTimed = true;
+
+  constructor(options: XmodemSenderOptions) {
+    assert(options.baudRate > 0, 'a line has a baud rate');
+    this.options = options;
+    this.times = { ...XMODEM_TIMES, ...options.times };
+    this.attemptsMax = options.attemptsMax ?? ATTEMPTS_MAX;
+    this.pad = options.pad ?? PAD;
+    const cancels = options.cancels ?? CANCELS;
+    const backspaces = options.backspaces ?? CANCELS;
+    this.cancelBytes = new Uint8Array(cancels + backspaces).fill(BACKSPACE).fill(CAN, 0, cancels);
+  }
+
+  /** Whether a transfer is under way. */
+  get active(): boolean {
+    return this.state !== 'idle' && this.state !== 'ended';
+  }
+
+  /** Waits for the receiver's request. XMODEM takes one file, YMODEM any number, all with a name. */
+  start(files: readonly XmodemFile[], nowMs: number): void {
+    assert(!this.active, 'one transfer at a time');
+    const batch = this.options.variant === 'ymodem';
+    assert(files.length === 1 || (batch && files.length > 1), 'XMODEM takes one file');
+    assert(!batch || files.every(({ name }) => name), 'a file of a batch has a name');
+    this.files = files;
+    this.events.length = 0;
+    this.progressWaits = false;
+    this.cancelWaits = false;
+    this.cancelsSeen = 0;
+    this.blocks = 0;
+    this.resent = 0;
+    this.lineFreeMs = Number.NEGATIVE_INFINITY;
+    this.acknowledged = false;
+    this.droppedEarly = false;
+    this.lineIsTimed = true;
+    this.openFile(0);
+    this.awaitStart(nowMs);
+  }
+
+  /** Ends the transfer; the receiver is told after the block that is being written. */
+  cancel(): void {
+    if (this.active) this.fail('cancelled', true);
+  }
+
+  /** Ends the transfer without a word to the receiver: it has left by itself. */
+  abandon(): void {
+    this.end();
+    this.cancelWaits = false;
+    this.events.length = 0;
+    this.progressWaits = false;
+  }
+
+  /** The bytes are read during the call only. */
+  handleBytes(bytes: Uint8Array, nowMs: number): void {
+    for (let i = 0; i < bytes.length; i++) this.handleByte(bytes[i]!, nowMs);
+  }
+
+  /** For a caller that shares the line with other text and has to know where the transfer ends. */
+  handleByte(byte: number, nowMs: number): void {
+    if (!this.active) return;
+    this.cancelsSeen = byte === CAN ? this.cancelsSeen + 1 : 0;
+    if (this.cancelsSeen === CANCELS_WANTED) this.fail('cancelled-by-peer', false);
+    else if (this.state === 'await-start') this.handleStart(byte, nowMs);
+    else if (this.state === 'await-answer') this.handleAnswer(byte, nowMs);
+    else if (this.state === 'settle') this.handleLateAnswer(byte, nowMs);
+  }
+
+  handleTimeout(nowMs: number): void {
+    if (nowMs < this.deadlineMs) return;
+    switch (this.state) {
+      case 'await-start':
+        this.fail(this.item === 'batch-end' ? 'batch-left-open' : 'start-missing', true);
+        return;
+      case 'send':
+        this.fail('line-blocked', true);
+        return;
+      case 'await-answer':
+        this.silences++;
+        this.troubled = true;
+        if (this.droppedEarly) this.lineIsTimed = false;
+        this.repeat('silence', nowMs);
+        return;
+      case 'settle':
+        this.advance(nowMs);
+        return;
+    }
+  }
+
+  /** A view of the sender's own buffer, unchanged until the next call. */
+  pollTransmit(nowMs: number): Uint8Array | undefined {
+    if (this.cancelWaits) {
+      this.cancelWaits = false;
+      return this.cancelBytes;
+    }
+    if (this.state !== 'send') return undefined;
+    const bytes = this.buildItem();
+    const onLineMs = wireMs(bytes.length, this.options.baudRate);
+    const fromMs = Math.max(nowMs, this.lineFreeMs);
+    this.lineFreeMs = fromMs + onLineMs;
+    this.earliestAnswerMs = fromMs + onLineMs * WIRE_SHARE - CLOCK_STEP_MS;
+    this.deadlineMs = this.lineFreeMs + this.times.answerMs;
+    this.state = 'await-answer';
+    this.droppedEarly = false;
+    if (this.attempts > 0) this.resent++;
+    this.attempts++;
+    return bytes;
+  }
+
+  pollEvent(): XmodemEvent | undefined {
+    if (this.progressWaits) {
+      this.progressWaits = false;
+      return this.progress;
+    }
+    return this.events.length > 0 ? this.events.shift() : undefined;
+  }
+
+  pollTimeout(): number {
+    return this.deadlineMs;
+  }
+
+  // ---- what the receiver says -------------------------------------------------------------------------
+
+  private handleStart(byte: number, nowMs: number): void {
+    if (byte !== CRC_START && byte !== NAK) return;
+    const check = byte === CRC_START ? 'crc' : 'checksum';
+    if (this.acknowledged) {
+      if (check !== this.check) return;
+    } else {
+      if (check === 'checksum' && this.options.crcOnly) return;
+      this.check = check;
+      this.events.push({ kind: 'started', check });
+    }
+    this.ready(nowMs);
+  }
+
+  private handleAnswer(byte: number, nowMs: number): void {
+    if (byte !== ACK && byte !== NAK && byte !== CRC_START) return;
+    if (this.lineIsTimed && nowMs < this.earliestAnswerMs) {
+      if (byte !== ACK || this.acknowledged) {
+        this.droppedEarly = true;
+        this.troubled = true;
+        return;
+      }
+      this.lineIsTimed = false;
+    }
+    if (byte === CRC_START) {
+      if (!this.startIsRepeated(nowMs)) return;
+      this.check = 'crc';
+    }
+    if (byte === ACK) {
+      this.acknowledged = true;
+      this.handleAcknowledged(nowMs);
+      return;
+    }
+    this.refusals++;
+    this.repeat('refused', nowMs);
+  }
+
+  /** A receiver that still asks to start has not seen the first block. */
+  private startIsRepeated(nowMs: number): boolean {
+    if (nowMs < this.lineFreeMs + START_REPEATED_MS) return false;
+    return !this.acknowledged || (this.item === 'data' && this.offset === 0);
+  }
+
+  private handleAcknowledged(nowMs: number): void {
+    if (this.item !== 'data') {
+      this.advance(nowMs);
+      return;
+    }
+    const last = this.offset + this.dataBytes() >= this.source.length;
+    this.owed = this.silences;
+    if (this.owed > 0 || (last && this.troubled)) {
+      this.state = 'settle';
+      this.deadlineMs = nowMs + this.times.settleMs;
+      return;
+    }
+    this.advance(nowMs);
+  }
+
+  private handleLateAnswer(byte: number, nowMs: number): void {
+    if (byte === NAK) {
+      this.refusals++;
+      this.repeat('refused', nowMs);
+    } else if (byte === ACK) {
+      this.owed--;
+      const last = this.offset + this.dataBytes() >= this.source.length;
+      if (this.owed === 0 && !last) this.advance(nowMs);
+    }
+  }
+
+  // ---- from item to item ------------------------------------------------------------------------------
+
+  private openFile(file: number): void {
+    const batch = this.options.variant === 'ymodem';
+    this.file = file;
+    this.item = batch ? 'header' : 'data';
+    this.source = this.files[file]!.bytes;
+    this.header = batch ? fileHeader(this.files[file]!) : this.header;
+    this.offset = 0;
+    this.number = 1;
+    this.smallOnly = false;
+    this.troubled = false;
+    this.noteProgress();
+  }
+
+  private awaitStart(nowMs: number): void {
+    this.state = 'await-start';
+    this.deadlineMs = nowMs + this.times.startMs;
+  }
+
+  /** The item is to be sent for the first time. */
+  private ready(nowMs: number): void {
+    if (this.item === 'data' && this.source.length === 0) this.item = 'end';
+    this.attempts = 0;
+    this.refusals = 0;
+    this.silences = 0;
+    this.offer(nowMs);
+  }
+
+  private offer(nowMs: number): void {
+    this.state = 'send';
+    this.deadlineMs = Math.max(nowMs, this.lineFreeMs) + this.times.blockedMs;
+  }
+
+  private repeat(reason: 'refused' | 'silence', nowMs: number): void {
+    const block = this.item === 'data' ? this.number : 0;
+    if (this.attempts >= this.attemptsMax) {
+      const ends = this.item === 'end' || this.item === 'batch-end';
+      const refused = ends ? 'end-refused' : 'block-refused';
+      this.fail(reason === 'silence' ? 'no-answer' : refused, true);
+      return;
+    }
+    this.events.push({ kind: 'retry', block, reason, attempt: this.attempts + 1 });
+    const allRefused = this.refusals >= REFUSALS_BEFORE_SMALLER && this.refusals === this.attempts;
+    if (allRefused && this.item === 'data' && this.dataBytes() === LARGE_BYTES) {
+      this.smallOnly = true;
+      this.events.push({ kind: 'smaller-blocks', block });
+    }
+    this.offer(nowMs);
+  }
+
+  /** What was sent has arrived. */
+  private advance(nowMs: number): void {
+    switch (this.item) {
+      case 'header':
+        this.item = 'data';
+        this.awaitStart(nowMs);
+        return;
+      case 'data':
+        this.blocks++;
+        this.offset = Math.min(this.offset + this.dataBytes(), this.source.length);
+        this.number = (this.number + 1) & 0xff;
+        if (this.offset === this.source.length) this.item = 'end';
+        this.noteProgress();
+        this.ready(nowMs);
+        return;
+      case 'end':
+        this.events.push({ kind: 'file-done', file: this.file });
+        if (this.options.variant !== 'ymodem') {
+          this.finish();
+          return;
+        }
+        if (this.file + 1 < this.files.length) this.openFile(this.file + 1);
+        else this.item = 'batch-end';
+        this.awaitStart(nowMs);
+        return;
+      case 'batch-end':
+        this.finish();
+        return;
+    }
+  }
+
+  private finish(): void {
+    this.end();
+    this.events.push({ kind: 'done', blocks: this.blocks, resent: this.resent });
+  }
+
+  private fail(code: XmodemFailure, tellReceiver: boolean): void {
+    this.end();
+    this.cancelWaits = tellReceiver && this.cancelBytes.length > 0;
+    const block = this.item === 'data' ? this.number : 0;
+    this.events.push({ kind: 'failed', code, block, sentBytes: this.offset });
+  }
+
+  private end(): void {
+    this.state = 'ended';
+    this.deadlineMs = Number.POSITIVE_INFINITY;
+    this.files = [];
+  }
+
+  // ---- leaves -----------------------------------------------------------------------------------------
+
+  private buildItem(): Uint8Array {
+    if (this.item === 'end') return this.endBytes;
+    if (this.item === 'data') {
+      const bytes = this.dataBytes();
+      const { block, source, offset } = this;
+      const end = Math.min(offset + bytes, source.length);
+      for (let i = offset, at = HEAD_BYTES; i < end; i++, at++) block[at] = source[i]!;
+      block.fill(this.pad, HEAD_BYTES + end - offset, HEAD_BYTES + bytes);
+      return this.sealed(this.number, bytes);
+    }
+    const header = this.item === 'header' ? this.header : batchEnd();
+    this.block.set(header, HEAD_BYTES);
+    return this.sealed(0, header.length);
+  }
+
+  private sealed(number: number, dataBytes: number): Uint8Array {
+    sealBlock(this.block, number, dataBytes, this.check);
+    if (dataBytes === LARGE_BYTES) return this.block;
+    return this.check === 'crc' ? this.smallWithCrc : this.smallWithSum;
+  }
+
+  /** Of the next data block; a checksum is too weak for large ones, and few receivers take both. */
+  private dataBytes(): number {
+    if (this.options.variant === 'xmodem' || this.smallOnly || this.check !== 'crc') {
+      return SMALL_BYTES;
+    }
+    return this.source.length - this.offset > SMALL_REST_BYTES_MAX ? LARGE_BYTES : SMALL_BYTES;
+  }
+
+  private noteProgress(): void {
+    this.progress.file = this.file;
+    this.progress.sentBytes = this.offset;
+    this.progress.totalBytes = this.source.length;
+    this.progressWaits = true;
+  }
+}
