@@ -64,6 +64,7 @@ const OUR_ENDINGS: readonly XmodemFailure[] = [
   'no-answer',
   'block-refused',
   'end-refused',
+  'end-unanswered',
   'line-blocked',
   'start-missing',
 ];

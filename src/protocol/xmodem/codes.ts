@@ -25,6 +25,11 @@ export const XMODEM_FAILURES = {
     next: 'check the line, then run the same command again',
     exit: EXIT.transferFailed,
   },
+  'end-unanswered': {
+    sentence: 'the receiver took every block and did not acknowledge the end',
+    next: 'look at the receiver: if it has left, the file has arrived',
+    exit: EXIT.transferFailed,
+  },
   'batch-left-open': {
     sentence: 'the files have arrived, but the receiver did not ask what follows',
     next: 'end the receiver by hand; the files it has are whole',

@@ -8,10 +8,11 @@
  * - An answer that comes before the line can have carried the block is none to it, and is dropped. Where
  *   the first acknowledgement of a transfer is that early, or silence follows one that was dropped, the
  *   line is faster than its baud rate says (a pseudo-terminal, a USB device) and nothing is dropped any more.
- * - After silence a late answer may still be under way. So the next block waits until it has come, or for
- *   `settleMs`; a refusal in that time sends the block again.
- * - The end of a file in which any of this happened waits in the same way: an end that is acknowledged by
- *   a late answer would leave the receiver without its last block.
+ * - After silence, and after a refusal so late that it may be the receiver's own time-out, an answer may
+ *   still be under way. So the next block waits until it has come, or for `settleMs`; a refusal in that time
+ *   sends the block again.
+ * - The end of a file waits in the same way, for longer where any of this happened: an end acknowledged by
+ *   a surplus answer would leave the receiver without its last block, or waiting.
  *
  * A block of 1,024 bytes is cut to 128 only if every copy was refused. If one stayed unanswered the
  * receiver may have it, would take the smaller one for a repeat, and lose the rest in silence.
@@ -19,6 +20,9 @@
  * Bytes: a block is built inside `pollTransmit` and stays until the next `pollTransmit`, so what a driver
  * is still writing does not change under it, whatever arrives. Nothing is allocated for a block, measured
  * by test/bench/xmodem.bench.ts.
+ *
+ * What no sender can tell: where something on the line makes two answers of one, and the last block of the
+ * same file is lost, the answers come out even. A file needs a check of its own behind this protocol.
  *
  * It does not speak YMODEM-G, which has no answers at all, and it resumes nothing.
  */
@@ -59,6 +63,10 @@ const ATTEMPTS_MAX = 10;
 const REFUSALS_BEFORE_SMALLER = 3;
 /** A larger rest goes out in one large block: eight small ones are longer than that. */
 const SMALL_REST_BYTES_MAX = LARGE_BYTES - SMALL_BYTES;
+/** A refusal so long after a block may be the receiver's own time-out, which begins at 1 s; ours. */
+const LATE_REFUSAL_MS = 800;
+/** Before the end of a file: longer than a block takes by so much. USB adapters pause 16 ms, flash 14. */
+const END_QUIET_MS = 50;
 /** A request to start that comes so long after the first block is a refusal of it, ms; ours. */
 const START_REPEATED_MS = 500;
 /** Clocks of two ends differ by 5 % at most, and times come in whole milliseconds. */
@@ -101,12 +109,15 @@ export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
   private number = 1;
   private check: Check = 'crc';
   private smallOnly = false;
-  /** Copies of what is being sent: all, those refused, those that met silence. */
+  /** Copies of what is being sent: all, those refused, those that may still be answered. */
   private attempts = 0;
   private refusals = 0;
-  private silences = 0;
-  /** Answers that may still come while settling. */
+  private unsure = 0;
+  /** While settling: answers that may still come, and those that came. */
   private owed = 0;
+  private surplus = 0;
+  /** While settling: the request for what comes next was heard. */
+  private startSeen = false;
   private troubled = false;
   private cancelsSeen = 0;
   /** Of the transfer under way or the last one: blocks that have arrived, and copies sent again. */
@@ -151,6 +162,7 @@ export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
     this.resent = 0;
     this.lineFreeMs = Number.NEGATIVE_INFINITY;
     this.acknowledged = false;
+    this.startSeen = false;
     this.droppedEarly = false;
     this.lineIsTimed = true;
     this.openFile(0);
@@ -195,7 +207,7 @@ export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
         this.fail('line-blocked', true);
         return;
       case 'await-answer':
-        this.silences++;
+        this.unsure++;
         this.troubled = true;
         if (this.droppedEarly) this.lineIsTimed = false;
         this.repeat('silence', nowMs);
@@ -263,16 +275,21 @@ export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
       }
       this.lineIsTimed = false;
     }
-    if (byte === CRC_START) {
-      if (!this.startIsRepeated(nowMs)) return;
-      this.check = 'crc';
-    }
     if (byte === ACK) {
       this.acknowledged = true;
       this.handleAcknowledged(nowMs);
       return;
     }
-    this.refusals++;
+    if (byte === CRC_START) {
+      if (!this.startIsRepeated(nowMs)) return;
+      this.check = 'crc';
+    }
+    if (byte === CRC_START || nowMs >= this.lineFreeMs + LATE_REFUSAL_MS) {
+      this.unsure++;
+      this.troubled = true;
+    } else {
+      this.refusals++;
+    }
     this.repeat('refused', nowMs);
   }
 
@@ -283,28 +300,27 @@ export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
   }
 
   private handleAcknowledged(nowMs: number): void {
-    if (this.item !== 'data') {
+    this.owed = this.unsure;
+    this.surplus = 0;
+    this.startSeen = false;
+    const batch = this.options.variant === 'ymodem';
+    const transferEnds = this.item === 'batch-end' || (this.item === 'end' && !batch);
+    if (transferEnds || (this.owed === 0 && !this.fileEndsHere())) {
       this.advance(nowMs);
       return;
     }
-    const last = this.offset + this.dataBytes() >= this.source.length;
-    this.owed = this.silences;
-    if (this.owed > 0 || (last && this.troubled)) {
-      this.state = 'settle';
-      this.deadlineMs = nowMs + this.times.settleMs;
-      return;
-    }
-    this.advance(nowMs);
+    this.state = 'settle';
+    this.deadlineMs = nowMs + this.settleMs();
   }
 
   private handleLateAnswer(byte: number, nowMs: number): void {
-    if (byte === NAK) {
-      this.refusals++;
+    if (byte === CRC_START) this.startSeen = true;
+    if (byte === NAK && this.item === 'data') {
       this.repeat('refused', nowMs);
-    } else if (byte === ACK) {
-      this.owed--;
-      const last = this.offset + this.dataBytes() >= this.source.length;
-      if (this.owed === 0 && !last) this.advance(nowMs);
+    } else if (byte === ACK && this.surplus < this.attemptsMax) {
+      this.surplus++;
+      if (this.item !== 'data' || this.fileEndsHere()) this.deadlineMs = nowMs + this.settleMs();
+      else if (this.surplus === this.owed) this.advance(nowMs);
     }
   }
 
@@ -326,6 +342,8 @@ export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
   private awaitStart(nowMs: number): void {
     this.state = 'await-start';
     this.deadlineMs = nowMs + this.times.startMs;
+    if (this.startSeen) this.handleStart(CRC_START, nowMs);
+    this.startSeen = false;
   }
 
   /** The item is to be sent for the first time. */
@@ -333,7 +351,7 @@ export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
     if (this.item === 'data' && this.source.length === 0) this.item = 'end';
     this.attempts = 0;
     this.refusals = 0;
-    this.silences = 0;
+    this.unsure = 0;
     this.offer(nowMs);
   }
 
@@ -347,7 +365,8 @@ export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
     if (this.attempts >= this.attemptsMax) {
       const ends = this.item === 'end' || this.item === 'batch-end';
       const refused = ends ? 'end-refused' : 'block-refused';
-      this.fail(reason === 'silence' ? 'no-answer' : refused, true);
+      const unanswered = ends ? 'end-unanswered' : 'no-answer';
+      this.fail(reason === 'silence' ? unanswered : refused, true);
       return;
     }
     this.events.push({ kind: 'retry', block, reason, attempt: this.attempts + 1 });
@@ -437,6 +456,15 @@ export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
       return SMALL_BYTES;
     }
     return this.source.length - this.offset > SMALL_REST_BYTES_MAX ? LARGE_BYTES : SMALL_BYTES;
+  }
+
+  private fileEndsHere(): boolean {
+    return this.item === 'data' && this.offset + this.dataBytes() >= this.source.length;
+  }
+
+  private settleMs(): number {
+    if (this.owed > 0 || this.troubled) return this.times.settleMs;
+    return wireMs(this.dataBytes(), this.options.baudRate) + END_QUIET_MS;
   }
 
   private noteProgress(): void {

@@ -17,6 +17,8 @@ const CANCEL = [...Array(8).fill(CAN), ...Array(8).fill(0x08)];
 /** On a line of 115200 baud a block of 128 bytes takes 11.5 ms, one of 1,024 bytes 89.3 ms. */
 const SMALL_MS = 12;
 const LARGE_MS = 90;
+/** Before the end of a file, where nothing went wrong: 50 ms and the time of a block. */
+const END_QUIET_MS = 50 + LARGE_MS;
 
 function desk(
   options: Partial<XmodemSenderOptions>,
@@ -42,6 +44,7 @@ test('golden bytes: "123456789" with CRC and with a checksum', () => {
     .expectSent([0x01, 0x01, 0xfe, ...data, 0xe4, 0x47])
     .pass(SMALL_MS)
     .receive(ACK)
+    .pass(END_QUIET_MS)
     .expectSent([0x04]);
   const sum = (477 + 119 * 0x1a) & 0xff;
   desk({}, file)
@@ -71,7 +74,7 @@ test('a clean line carries what the naive encoder writes', () => {
       const expected = blocks(file, variant === 'xmodem-1k' && check === 'crc', check);
       const d = desk({ variant, pad: 0x1a }, file).receive(check === 'crc' ? C : NAK);
       for (const block of expected) d.expectSent(block).pass(LARGE_MS).receive(ACK);
-      d.expectSent([EOT]).pass(1).receive(ACK).expectNothing();
+      d.expectNothing().pass(END_QUIET_MS).expectSent([EOT]).pass(1).receive(ACK).expectNothing();
       assert.equal(d.last(), { kind: 'done', blocks: expected.length, resent: 0 }, `${length}`);
     }
   }
@@ -80,6 +83,7 @@ test('a clean line carries what the naive encoder writes', () => {
 test('progress counts what the receiver has, once a block', () => {
   const d = desk({}, counting(300)).receive(C);
   for (let i = 0; i < 3; i++) d.pass(SMALL_MS).receive(ACK);
+  d.pass(END_QUIET_MS);
   const seen = d.events.flatMap((event) => (event.kind === 'progress' ? [event.sentBytes] : []));
   assert.equal(seen, [0, 128, 256, 300]);
 });
@@ -92,7 +96,8 @@ test('YMODEM: two files, the end refused once, and the batch closed', () => {
     d.receive(C).expectSent(headerBlock(text)).pass(SMALL_MS).receive(ACK).expectNothing();
     d.receive(C);
     for (const block of blocks(file, true)) d.expectSent(block).pass(LARGE_MS).receive(ACK);
-    d.expectSent([EOT]).pass(1).receive(NAK).expectSent([EOT]).pass(1).receive(ACK).expectNothing();
+    d.pass(END_QUIET_MS).expectSent([EOT]).pass(1).receive(NAK).expectSent([EOT]).pass(1);
+    d.receive(ACK).expectNothing();
   };
   sendFile('one\x001100', one.bytes);
   sendFile('two\x005', two.bytes);
@@ -181,7 +186,7 @@ test('a line that answers its first block early is faster than it says', () => {
   const list = blocks(counting(1_000), false);
   const d = desk({}, counting(1_000)).receive(C);
   for (const block of list) d.expectSent(block).receive(ACK);
-  d.expectSent([EOT]).receive(ACK);
+  d.pass(END_QUIET_MS).expectSent([EOT]).receive(ACK);
   assert.equal(d.last(), { kind: 'done', blocks: list.length, resent: 0 });
 });
 
@@ -200,6 +205,20 @@ test('after a time-out the late answer is waited for', () => {
   d.pass(10_001).expectSent(first!).receive(ACK).expectNothing();
   d.pass(400).receive(ACK).expectSent(second!);
   assert.is(d.count('retry'), 1);
+});
+
+test('two acknowledgements of the last block: the second is not one of the end', () => {
+  const [first] = blocks(counting(9), false);
+  const d = desk({}, counting(9)).receive(C).expectSent(first!).pass(SMALL_MS).receive(ACK);
+  d.expectNothing().pass(1).receive(ACK).expectNothing();
+  d.pass(1_000).expectSent([EOT]).pass(1).receive(ACK);
+  assert.is(d.last()?.kind, 'done');
+});
+
+test('a refusal before the end sends the last block again', () => {
+  const [first] = blocks(counting(9), false);
+  const d = desk({}, counting(9)).receive(C).expectSent(first!).pass(SMALL_MS).receive(ACK);
+  d.pass(1).receive(NAK).expectSent(first!);
 });
 
 test('a refusal while late answers are waited for sends the block again', () => {
@@ -249,7 +268,7 @@ test('a receiver that knows no large blocks gets small ones', () => {
   const d = desk({ variant: 'xmodem-1k' }, file).receive(C);
   for (let i = 0; i < 3; i++) d.expectSent(large!).pass(LARGE_MS).receive(NAK);
   for (const block of small) d.expectSent(block).pass(LARGE_MS).receive(ACK);
-  d.expectSent([EOT]);
+  d.pass(END_QUIET_MS).expectSent([EOT]);
   assert.is(d.count('smaller-blocks'), 1);
 });
 
@@ -289,7 +308,7 @@ test('nobody asks for a block: the wait ends', () => {
 });
 
 test('the end is asked for until it is acknowledged', () => {
-  const d = desk({}, counting(9)).receive(C).pass(SMALL_MS).receive(ACK);
+  const d = desk({}, counting(9)).receive(C).pass(SMALL_MS).receive(ACK).pass(END_QUIET_MS);
   d.takeSent();
   d.pass(10_001).expectSent([EOT]);
   for (let i = 0; i < 8; i++) d.pass(1).receive(NAK).expectSent([EOT]);
@@ -299,7 +318,8 @@ test('the end is asked for until it is acknowledged', () => {
 
 test('a batch that is not closed is told apart: the files have arrived', () => {
   const d = desk({ variant: 'ymodem' }, { bytes: counting(5), name: 'x' });
-  d.receive(C).pass(SMALL_MS).receive(ACK, C).pass(SMALL_MS).receive(ACK).pass(1).receive(ACK);
+  d.receive(C).pass(SMALL_MS).receive(ACK, C).pass(SMALL_MS).receive(ACK).pass(END_QUIET_MS);
+  d.receive(ACK);
   assert.is(d.count('file-done'), 1);
   assert.is(failureOf(d.pass(60_000)), 'batch-left-open');
 });
@@ -308,7 +328,7 @@ test('block numbers wrap', () => {
   const file = counting(258 * 128);
   const d = desk({}, file).receive(C);
   for (const block of blocks(file, false)) d.expectSent(block).pass(SMALL_MS).receive(ACK);
-  d.expectSent([EOT]);
+  d.pass(END_QUIET_MS).expectSent([EOT]);
 });
 
 test('a machine sends one file after another', () => {
@@ -333,7 +353,7 @@ test('what a receiver says may be cut anywhere', () => {
     for (const chunk of answers) {
       d.receive(...chunk.slice(0, cut))
         .receive(...chunk.slice(cut))
-        .pass(SMALL_MS);
+        .pass(END_QUIET_MS);
     }
     return [d.takeSent(), d.events];
   };
