@@ -21,12 +21,17 @@ import { testWithTool } from './tools.ts';
 
 const test = suite('interop lrzsz');
 
-/** lrzsz: time-outs in tenths of a second; 2 s, so that damage costs little time. */
-const QUICK = ['-t', '20'];
+/** lrzsz: time-outs in tenths of a second; 1 s, so that damage costs little time. */
+const QUICK = ['-t', '10'];
 /** On a pipe there is no line to wait for, and a time-out above theirs. */
-const TIMES = { answerMs: 3_000, settleMs: 300, startMs: 20_000 };
-/** Every message of both directions may be hit, but what lrzsz takes for its own cancel. */
-const KINDS = ['drop', 'corrupt', 'truncate', 'noise'] as const;
+const TIMES = { answerMs: 1_500, settleMs: 200, startMs: 20_000 };
+
+/** About six of the messages that a file takes, in its first nine tenths. */
+function damageOf(seed: number, fileBytes: number, blockBytes: number): Damage {
+  const messages = Math.floor(0.9 * 2 * (fileBytes / blockBytes));
+  const kinds = ['drop', 'corrupt', 'truncate', 'noise'] as const;
+  return { seed, messages, perMille: Math.ceil(6_000 / messages), kinds };
+}
 
 function inFolder(body: (folder: string) => Promise<void>): () => Promise<void> {
   return async () => {
@@ -59,7 +64,12 @@ async function receive(
   folder: string,
   damage?: Damage,
 ): Promise<{ run: ProgramRun<XmodemReceiverEvent>; files: Record<string, Uint8Array> }> {
-  const receiver = new XmodemReceiver({ startPeriodMs: 1_000, blockMs: 2_000, ...options });
+  const receiver = new XmodemReceiver({
+    startPeriodMs: 1_000,
+    blockMs: 1_500,
+    byteMs: 500,
+    ...options,
+  });
   const [program, ...args] = command;
   const begin = (nowMs: number) => receiver.start(nowMs);
   const run = await runProgram(program!, args, folder, receiver, begin, damage);
@@ -106,7 +116,7 @@ for (const { name, variant, args, check } of RECEIVERS) {
     'rx',
     `we send, ${name}`,
     inFolder(async (folder) => {
-      for (const length of [1, 128, 1_000, 1_024, 70_001]) {
+      for (const length of [1, 1_024, 70_001]) {
         const bytes = counting(length);
         const file = [{ name: 'x', bytes }];
         const run = await send(variant, ['rx', '-b', ...args, 'got'], folder, file);
@@ -127,7 +137,7 @@ for (const { name, variant, args, check } of RECEIVERS) {
     inFolder(async (folder) => {
       const seed = 0x5eed01;
       const bytes = counting(60_001);
-      const damage = { seed, perMille: variant === 'xmodem' ? 8 : 40, kinds: KINDS };
+      const damage = damageOf(seed, bytes.length, variant === 'xmodem' ? 128 : 1_024);
       const command = ['rx', '-b', ...QUICK, ...args, 'got'];
       const run = await send(variant, command, folder, [{ name: 'x', bytes }], damage);
       note(name, seed, run);
@@ -165,7 +175,7 @@ testWithTool(
       name: `f${length}`,
       bytes: counting(length),
     }));
-    const damage = { seed, perMille: 40, kinds: KINDS };
+    const damage = damageOf(seed, 50_007, 1_024);
     const run = await send('ymodem', ['rb', '-b', '-y', ...QUICK], folder, files, damage);
     note('rb', seed, run);
     expectDone(run);
@@ -205,7 +215,7 @@ for (const { name, args, check } of SENDERS) {
     'sx',
     `${name}, we receive`,
     inFolder(async (folder) => {
-      for (const length of [1, 128, 1_000, 1_024, 70_001]) {
+      for (const length of [1, 1_024, 70_001]) {
         const bytes = counting(length);
         writeFileSync(join(folder, 'sent'), bytes);
         const options = { variant: 'xmodem', check } as const;
@@ -225,7 +235,7 @@ for (const { name, args, check } of SENDERS) {
       const bytes = counting(60_001);
       writeFileSync(join(folder, 'sent'), bytes);
       const options = { variant: 'xmodem', check } as const;
-      const damage = { seed, perMille: 8, kinds: KINDS };
+      const damage = damageOf(seed, bytes.length, args.length > 0 ? 1_024 : 128);
       const command = ['sx', '-b', ...QUICK, ...args, 'sent'];
       const { run, files } = await receive(options, command, folder, damage);
       note(name, seed, run);

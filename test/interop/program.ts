@@ -7,10 +7,14 @@ export interface BytesMachine<Event> extends Machine<Uint8Array, Event> {
   handleBytes(bytes: Uint8Array, nowMs: number): void;
 }
 
-/** Damage to what passes, of 1,000 messages of each direction; the seed decides which. */
+/**
+ * Damage to what passes, to so many of 1,000 messages; the seed decides which. Not to the last ones: when
+ * its last answer is lost a program cannot know that it is through.
+ */
 export interface Damage {
   seed: number;
   perMille: number;
+  messages: number;
   kinds: readonly ('drop' | 'corrupt' | 'truncate' | 'noise')[];
 }
 
@@ -44,6 +48,7 @@ class Pump<Event extends { kind: string }> {
   private readonly damage: Damage | undefined;
   private readonly random: (below: number) => number;
   private readonly outcome: ProgramRun<Event>;
+  private messages = 0;
   private timer: NodeJS.Timeout | undefined;
   private ended = false;
 
@@ -114,7 +119,8 @@ class Pump<Event extends { kind: string }> {
 
   private damaged(bytes: Uint8Array): Uint8Array[] {
     const { damage, random } = this;
-    if (!damage || random(1_000) >= damage.perMille) return [bytes];
+    if (!damage || this.messages++ >= damage.messages) return [bytes];
+    if (random(1_000) >= damage.perMille) return [bytes];
     this.outcome.damaged++;
     switch (damage.kinds[random(damage.kinds.length)]!) {
       case 'drop':
