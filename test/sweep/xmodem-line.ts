@@ -30,12 +30,13 @@ export interface LineOptions<Near, Far> {
   baudRate: number;
   fault?: ((message: number) => Fault | undefined) | undefined;
   /** The far end after a cut; absent where it stays dark. */
-  restart?: (nowMs: number) => End<Far>;
+  restart?: ((nowMs: number) => End<Far>) | undefined;
   onNear: (event: Near, nowMs: number) => void;
   onFar: (event: Far, nowMs: number) => void;
   /** True ends the run. */
   over: () => boolean;
   limitMs: number;
+  startMs?: number;
 }
 
 export interface LineOutcome {
@@ -62,10 +63,11 @@ interface Arrival {
 export function run<Near, Far>(options: LineOptions<Near, Far>): LineOutcome {
   const { near } = options;
   let far: End<Far> | undefined = options.far;
-  let nowMs = START_MS;
+  const startMs = options.startMs ?? START_MS;
+  let nowMs = startMs;
   let messages = 0;
   let blockDoubled = false;
-  const freeMs = { down: START_MS, up: START_MS };
+  const freeMs = { down: startMs, up: startMs };
   const arrivals: Arrival[] = [];
 
   const carry = (bytes: Uint8Array, toFar: boolean, afterMs = 0) => {
@@ -132,8 +134,8 @@ export function run<Near, Far>(options: LineOptions<Near, Far>): LineOutcome {
     const wakeMs = Math.min(near.pollTimeout(), far?.pollTimeout() ?? Number.POSITIVE_INFINITY);
     const first = arrivals[0];
     const atMs = Math.min(first?.atMs ?? Number.POSITIVE_INFINITY, wakeMs);
-    if (atMs > START_MS + options.limitMs || messages > 20_000) {
-      return { messages, finishedMs: nowMs - START_MS, stuck: true, blockDoubled };
+    if (atMs > startMs + options.limitMs || messages > 20_000) {
+      return { messages, finishedMs: nowMs - startMs, stuck: true, blockDoubled };
     }
     nowMs = Math.max(nowMs, atMs);
     if (first && first.atMs <= wakeMs) {
@@ -146,5 +148,5 @@ export function run<Near, Far>(options: LineOptions<Near, Far>): LineOutcome {
     }
     drain();
   }
-  return { messages, finishedMs: nowMs - START_MS, stuck: false, blockDoubled };
+  return { messages, finishedMs: nowMs - startMs, stuck: false, blockDoubled };
 }
