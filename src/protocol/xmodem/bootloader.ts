@@ -41,6 +41,8 @@ const ABORTED = 'upload aborted';
 
 /** Above the bootloader's own 3 s, after which it refuses of itself. */
 const ANSWER_MS = 5_000;
+/** Below the second within which its user's guide, unlike its source, wants the next block. */
+const SETTLE_MS = 500;
 const CHOICES_MAX = 3;
 /** After the prompt: a second menu, to a second wake-up, would still be coming. USB adapters pause 16 ms. */
 const QUIET_MS = 60;
@@ -66,7 +68,6 @@ const OUR_ENDINGS: readonly XmodemFailure[] = [
   'end-refused',
   'end-unanswered',
   'line-blocked',
-  'start-missing',
 ];
 
 type ProgressEvent = Extract<BootloaderEvent, { kind: 'progress' }>;
@@ -101,7 +102,7 @@ export class BootloaderClient implements Machine<Uint8Array, BootloaderEvent> {
       variant: 'xmodem',
       baudRate: options.baudRate,
       crcOnly: true,
-      times: { startMs: this.times.requestMs, answerMs: ANSWER_MS, ...options.blockTimes },
+      times: { answerMs: ANSWER_MS, settleMs: SETTLE_MS, ...options.blockTimes },
       cancels: CANCELS,
       backspaces: 0,
       ...(options.pad === undefined ? {} : { pad: options.pad }),

@@ -163,7 +163,7 @@ export type XmodemFailure = keyof typeof XMODEM_FAILURES;
 interface StatusMeaning {
   code: XmodemFailure;
   meaning: string;
-  /** `read`: in the Gecko bootloader's source or its user's guide; the Ember bootloader shares numbers. */
+  /** Where it was read: the Gecko bootloader's UART source, or the user's guide of both families. */
   source: 'gecko-source' | 'users-guide';
 }
 

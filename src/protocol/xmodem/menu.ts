@@ -16,7 +16,8 @@ const TITLE_CHARACTERS_MAX = 80;
 
 /** What the menu says of the bootloader; the last menu, where the text holds several. */
 export function menuFacts(text: string): BootloaderFacts {
-  const title = lines(text)[titleIndex(lines(text))] ?? '';
+  const all = lines(text);
+  const title = all[titleIndex(all)] ?? '';
   const gecko = /Gecko Bootloader/i.test(title);
   const ember = /EM3\w* .*Bootloader|Ember .*Bootloader/i.test(title);
   return {

@@ -136,7 +136,7 @@ export interface BootloaderOptions {
   /** 115200 in every bootloader seen. */
   baudRate: number;
   times?: Partial<BootloaderTimes>;
-  /** For the blocks; see `XmodemTimes`. Default: 5 s for an answer, above the bootloader's own 3 s. */
+  /** For the blocks; see `XmodemTimes`. Defaults: 5 s for an answer, above the bootloader's own 3 s; 0.5 s. */
   blockTimes?: Partial<XmodemTimes>;
   /** How often a menu entry is chosen before it fails. Default 3. */
   choicesMax?: number;

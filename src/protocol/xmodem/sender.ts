@@ -72,6 +72,8 @@ const START_REPEATED_MS = 500;
 /** Clocks of two ends differ by 5 % at most, and times come in whole milliseconds. */
 const WIRE_SHARE = 0.95;
 const CLOCK_STEP_MS = 1;
+/** Silence behind an answer that was dropped as too early: it was the answer after all; ours. */
+const EARLY_DOUBT_MS = 1_000;
 const CANCELS = 8;
 
 type State = 'idle' | 'await-start' | 'send' | 'await-answer' | 'settle' | 'ended';
@@ -271,6 +273,7 @@ export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
       if (byte !== ACK || this.acknowledged) {
         this.droppedEarly = true;
         this.troubled = true;
+        this.deadlineMs = Math.min(this.deadlineMs, this.lineFreeMs + EARLY_DOUBT_MS);
         return;
       }
       this.lineIsTimed = false;

@@ -194,7 +194,7 @@ test('silence after an early answer: the line is faster than it says', () => {
   const list = blocks(counting(500), false);
   const d = desk({}, counting(500)).receive(C).expectSent(list[0]!);
   d.pass(SMALL_MS).receive(ACK).expectSent(list[1]!).receive(ACK).expectNothing();
-  d.pass(10_012).expectSent(list[1]!).receive(ACK);
+  d.pass(1_012).expectSent(list[1]!).receive(ACK);
   d.pass(1_000).expectSent(list[2]!).receive(ACK).expectSent(list[3]!).receive(ACK);
   d.expectNothing().pass(1_000).expectSent([EOT]);
 });
