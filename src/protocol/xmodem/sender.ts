@@ -270,10 +270,9 @@ export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
   private handleAnswer(byte: number, nowMs: number): void {
     if (byte !== ACK && byte !== NAK && byte !== CRC_START) return;
     if (this.lineIsTimed && nowMs < this.earliestAnswerMs) {
-      if (byte !== ACK || this.acknowledged) {
-        this.droppedEarly = true;
-        this.troubled = true;
-        this.deadlineMs = Math.min(this.deadlineMs, this.lineFreeMs + EARLY_DOUBT_MS);
+      const firstAcknowledgement = byte === ACK && !this.acknowledged;
+      if (!firstAcknowledgement) {
+        this.dropEarly(byte);
         return;
       }
       this.lineIsTimed = false;
@@ -294,6 +293,14 @@ export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
       this.refusals++;
     }
     this.repeat('refused', nowMs);
+  }
+
+  /** Before the first acknowledgement it is a surplus request to start, which tells nothing. */
+  private dropEarly(byte: number): void {
+    if (!this.acknowledged || byte === CRC_START) return;
+    this.droppedEarly = true;
+    this.troubled = true;
+    this.deadlineMs = Math.min(this.deadlineMs, this.lineFreeMs + EARLY_DOUBT_MS);
   }
 
   /** A receiver that still asks to start has not seen the first block. */

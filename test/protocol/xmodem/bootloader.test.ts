@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { BootloaderClient } from '../../../src/protocol/xmodem/bootloader.ts';
 import { BLOCK_STATUS, FILE_STATUS } from '../../../src/protocol/xmodem/codes.ts';
 import type { BootloaderEvent } from '../../../src/protocol/xmodem/messages.ts';
+import { seeded } from '../zcl-ota/naive-frames.ts';
 import { Desk } from './desk.ts';
 import { ACK, blocks, C, CAN, counting, EOT, NAK } from './naive-blocks.ts';
 
@@ -321,6 +322,32 @@ test('a babbling line neither hangs the client nor fills the memory', () => {
   const info = woken('info');
   for (let i = 0; i < 2_000; i++) info.receive('y'.repeat(100)).pass(10);
   expectFailed(info, 'no-menu');
+});
+
+test('whatever is said, a task ends with one event', () => {
+  const seed = 0xb007;
+  console.log(`\nSEED ${seed}`);
+  const random = seeded(seed);
+  const words = [GECKO, EMBER, BEGIN, COMPLETE, ABORTED, 'BL > ', 'file error 0x\0', '45', C, ACK];
+  const said = [...words, ACK, NAK, CAN, 'x', 0, 0xff, '\r\n'];
+  const ends: Record<string, number> = {};
+  for (let round = 0; round < 2_000; round++) {
+    const task = (['probe', 'info', 'run', 'upload'] as const)[random(4)]!;
+    const d = desk().call((client, nowMs) =>
+      task === 'upload' ? client.upload(IMAGE, nowMs) : client[task](nowMs),
+    );
+    for (let word = 0; word < 60; word++) d.receive(said[random(said.length)]!).pass(random(400));
+    d.pass(300_000);
+    const last = d.events.at(-1)!;
+    const label = `round ${round}, ${task}: ${last.kind}`;
+    assert.is(d.machine.active, false, label);
+    const ending = d.events.filter(({ kind }) =>
+      ['info', 'uploaded', 'running', 'failed'].includes(kind),
+    );
+    assert.is(ending.length, task === 'probe' && last.kind === 'bootloader' ? 0 : 1, label);
+    ends[last.kind] = (ends[last.kind] ?? 0) + 1;
+  }
+  assert.ok(Object.keys(ends).length >= 4, JSON.stringify(ends));
 });
 
 test.run();

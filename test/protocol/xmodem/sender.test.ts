@@ -243,6 +243,15 @@ test('surplus requests to start do not double the first block', () => {
   d.pass(SMALL_MS).receive(C).pass(2_000).receive(C).expectNothing();
 });
 
+test('surplus requests leave a slow first block its time: flash may be erased', () => {
+  for (const start of [C, NAK]) {
+    const d = desk({}, counting(200)).receive(start);
+    d.takeSent();
+    d.receive(start, start).pass(9_000).expectNothing().receive(ACK);
+    assert.is(d.takeSent().length, start === C ? 133 : 132);
+  }
+});
+
 test('a receiver that goes on asking has not seen the first block', () => {
   const [first] = blocks(counting(200), false);
   const d = desk({}, counting(200)).receive(C).expectSent(first!);
