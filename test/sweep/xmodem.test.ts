@@ -6,6 +6,7 @@
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { LineTime } from '../../src/protocol/xmodem/line-time.ts';
 import type { XmodemVariant } from '../../src/protocol/xmodem/messages.ts';
 import { XmodemReceiver } from '../../src/protocol/xmodem/receiver.ts';
 import { XmodemSender } from '../../src/protocol/xmodem/sender.ts';
@@ -285,7 +286,7 @@ test('a random campaign: every fault, rates up to one message in eight', () => {
 class BelievesEveryAnswer extends XmodemSender {
   override pollTransmit(nowMs: number): Uint8Array | undefined {
     const bytes = super.pollTransmit(nowMs);
-    Reflect.set(this, 'earliestAnswerMs', Number.NEGATIVE_INFINITY);
+    (Reflect.get(this, 'line') as LineTime).noteFaster();
     return bytes;
   }
 }

@@ -48,6 +48,7 @@ import {
   wireMs,
 } from './block.ts';
 import type { XmodemFailure } from './codes.ts';
+import { LineTime } from './line-time.ts';
 import {
   XMODEM_TIMES,
   type XmodemEvent,
@@ -69,9 +70,6 @@ const LATE_REFUSAL_MS = 800;
 const END_QUIET_MS = 50;
 /** A request to start that comes so long after the first block is a refusal of it, ms; ours. */
 const START_REPEATED_MS = 500;
-/** Clocks of two ends differ by 5 % at most, and times come in whole milliseconds. */
-const WIRE_SHARE = 0.95;
-const CLOCK_STEP_MS = 1;
 /** Silence behind an answer that was dropped as too early: it was the answer after all; ours. */
 const EARLY_DOUBT_MS = 1_000;
 const CANCELS = 8;
@@ -82,6 +80,7 @@ type ProgressEvent = Extract<XmodemEvent, { kind: 'progress' }>;
 
 export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
   private readonly options: XmodemSenderOptions;
+  private readonly line: LineTime;
   private readonly times: XmodemTimes;
   private readonly attemptsMax: number;
   private readonly pad: number;
@@ -125,17 +124,12 @@ export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
   /** Of the transfer under way or the last one: blocks that have arrived, and copies sent again. */
   blocks = 0;
   resent = 0;
-  /** When the line has carried all that it was given. */
-  private lineFreeMs = Number.NEGATIVE_INFINITY;
-  private earliestAnswerMs = Number.NEGATIVE_INFINITY;
+  /** Whether anything was acknowledged in this transfer. */
   private acknowledged = false;
-  private droppedEarly = false;
-  /** Whether the line is as slow as its baud rate says. */
-  private lineIsTimed = true;
 
   constructor(options: XmodemSenderOptions) {
-    assert(options.baudRate > 0, 'a line has a baud rate');
     this.options = options;
+    this.line = new LineTime(options.baudRate);
     this.times = { ...XMODEM_TIMES, ...options.times };
     this.attemptsMax = options.attemptsMax ?? ATTEMPTS_MAX;
     this.pad = options.pad ?? PAD;
@@ -162,11 +156,9 @@ export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
     this.cancelsSeen = 0;
     this.blocks = 0;
     this.resent = 0;
-    this.lineFreeMs = Number.NEGATIVE_INFINITY;
     this.acknowledged = false;
     this.startSeen = false;
-    this.droppedEarly = false;
-    this.lineIsTimed = true;
+    this.line.reset();
     this.openFile(0);
     this.awaitStart(nowMs);
   }
@@ -211,7 +203,7 @@ export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
       case 'await-answer':
         this.unsure++;
         this.troubled = true;
-        if (this.droppedEarly) this.lineIsTimed = false;
+        this.line.noteSilence();
         this.repeat('silence', nowMs);
         return;
       case 'settle':
@@ -228,13 +220,9 @@ export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
     }
     if (this.state !== 'send') return undefined;
     const bytes = this.buildItem();
-    const onLineMs = wireMs(bytes.length, this.options.baudRate);
-    const fromMs = Math.max(nowMs, this.lineFreeMs);
-    this.lineFreeMs = fromMs + onLineMs;
-    this.earliestAnswerMs = fromMs + onLineMs * WIRE_SHARE - CLOCK_STEP_MS;
-    this.deadlineMs = this.lineFreeMs + this.times.answerMs;
+    this.line.carry(bytes.length, nowMs);
+    this.deadlineMs = this.line.freeMs + this.times.answerMs;
     this.state = 'await-answer';
-    this.droppedEarly = false;
     if (this.attempts > 0) this.resent++;
     this.attempts++;
     return bytes;
@@ -269,13 +257,13 @@ export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
 
   private handleAnswer(byte: number, nowMs: number): void {
     if (byte !== ACK && byte !== NAK && byte !== CRC_START) return;
-    if (this.lineIsTimed && nowMs < this.earliestAnswerMs) {
+    if (this.line.isEarly(nowMs)) {
       const firstAcknowledgement = byte === ACK && !this.acknowledged;
       if (!firstAcknowledgement) {
         this.dropEarly(byte);
         return;
       }
-      this.lineIsTimed = false;
+      this.line.noteFaster();
     }
     if (byte === ACK) {
       this.acknowledged = true;
@@ -286,7 +274,7 @@ export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
       if (!this.startIsRepeated(nowMs)) return;
       this.check = 'crc';
     }
-    if (byte === CRC_START || nowMs >= this.lineFreeMs + LATE_REFUSAL_MS) {
+    if (byte === CRC_START || nowMs >= this.line.freeMs + LATE_REFUSAL_MS) {
       this.unsure++;
       this.troubled = true;
     } else {
@@ -298,14 +286,14 @@ export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
   /** Before the first acknowledgement it is a surplus request to start, which tells nothing. */
   private dropEarly(byte: number): void {
     if (!this.acknowledged || byte === CRC_START) return;
-    this.droppedEarly = true;
+    this.line.noteDropped();
     this.troubled = true;
-    this.deadlineMs = Math.min(this.deadlineMs, this.lineFreeMs + EARLY_DOUBT_MS);
+    this.deadlineMs = Math.min(this.deadlineMs, this.line.freeMs + EARLY_DOUBT_MS);
   }
 
   /** A receiver that still asks to start has not seen the first block. */
   private startIsRepeated(nowMs: number): boolean {
-    if (nowMs < this.lineFreeMs + START_REPEATED_MS) return false;
+    if (nowMs < this.line.freeMs + START_REPEATED_MS) return false;
     return !this.acknowledged || (this.item === 'data' && this.offset === 0);
   }
 
@@ -367,7 +355,7 @@ export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
 
   private offer(nowMs: number): void {
     this.state = 'send';
-    this.deadlineMs = Math.max(nowMs, this.lineFreeMs) + this.times.blockedMs;
+    this.deadlineMs = Math.max(nowMs, this.line.freeMs) + this.times.blockedMs;
   }
 
   private repeat(reason: 'refused' | 'silence', nowMs: number): void {
