@@ -50,6 +50,8 @@ const PURE_EXCEPTION: Record<string, string[]> = {
   trust: ['node:crypto'],
   // A parser of text into records: no I/O.
   products: ['csv-parse/sync'],
+  // Encodes and decodes maps: no I/O.
+  protocol: ['cbor-x'],
 };
 const IMPURE_NAMES =
   /\b(Date\.now|new Date\(\)|setTimeout|setInterval|setImmediate|Math\.random|process\.|console\.|performance\.)/;
