@@ -109,9 +109,9 @@ class Scanner {
   private item(): boolean {
     const at = this.at;
     if (at >= this.end) return this.refuse('truncated', at);
-    if (++this.items > this.options.itemsMax) return this.refuse('too-many-items', at);
     const level = this.levels.at(-1);
     if (this.bytes[at] === BREAK) return this.breakOff(level, at);
+    if (++this.items > this.options.itemsMax) return this.refuse('too-many-items', at);
     this.tagged = false;
     const major = this.bytes[at]! >> 5;
     if (!this.head(major, at)) return false;

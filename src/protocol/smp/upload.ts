@@ -192,7 +192,7 @@ export class UploadRun {
     const kind = this.flights.kind(order);
     if (kind !== FLIGHT.first && kind !== FLIGHT.chunk) return false;
     if (!this.answer.read(bytes, start, end)) {
-      if (!this.readSlowly(bytes, start, end, order, version, nowMs)) return true;
+      if (!this.readSlowly(bytes, start, end, order, nowMs)) return true;
     }
     this.version.accepted(version);
     if (this.answer.match === 0) this.fail(clientFailure('upload-mismatch'));
@@ -318,6 +318,8 @@ export class UploadRun {
       this.retry('upload-no-progress', nowMs);
       return;
     }
+    // Probes may still be answered: they have told what they could.
+    this.flights.clear();
     this.stage = 'streaming';
     this.attempts = 0;
     this.expected = offset;
@@ -406,13 +408,12 @@ export class UploadRun {
     start: number,
     end: number,
     order: number,
-    version: number,
     nowMs: number,
   ): boolean {
     const decoded = decodeCborMap(bytes, start, end);
     const error = decoded.ok ? errorOf(decoded.map) : undefined;
     if (error?.kind === 'refused') {
-      this.refused(error.failure, order, version, nowMs);
+      this.refused(error.failure, order, nowMs);
       return false;
     }
     const { off, match } = decoded.ok ? decoded.map : {};
@@ -426,11 +427,11 @@ export class UploadRun {
     return false;
   }
 
-  private refused(failure: SmpFailure, order: number, version: number, nowMs: number): void {
+  private refused(failure: SmpFailure, order: number, nowMs: number): void {
     const { group, rc } = failure.device!;
     const atSmpLevel = group === undefined;
     if (atSmpLevel && (rc === RC_VERSION_TOO_NEW || rc === RC_VERSION_TOO_OLD)) {
-      if (this.version.wire !== version || this.version.refused(this.version.wire)) {
+      if (this.version.refused(this.version.wire)) {
         this.sendAgain('no-answer', order, nowMs);
         return;
       }
