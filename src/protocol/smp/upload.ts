@@ -228,9 +228,9 @@ export class UploadRun {
     return false;
   }
 
-  /** True where an answer is overdue. */
+  /** True where an answer is overdue: the next packet should end whatever broken line there is. */
   handleTimeout(nowMs: number): boolean {
-    let overdue = false;
+    let overdue = this.stage === 'opening' && this.timesMs[PROBE_DUE]! <= nowMs;
     for (;;) {
       const order = this.over ? -1 : this.flights.oldest();
       if (order < 0 || this.flights.due(order) > nowMs) return overdue;

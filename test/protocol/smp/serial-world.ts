@@ -34,6 +34,8 @@ export interface WorldPlan {
 const START_MS = 1_700_000_000_000;
 /** How late a late packet is, ms: beyond the first few retransmission times. */
 const LATE_MS = 700;
+/** Steps at one instant: more means a machine that wants to be woken and does nothing. */
+const IDLE_STEPS_MAX = 1_000;
 const BABBLE = '\x1b[1;32muart:~$ \x1b[0m[00:00:01.234] <inf> app: still here\r\n*** Booting ';
 
 interface Due {
@@ -58,6 +60,7 @@ export class SerialWorld {
   private order = 0;
   private toDeviceFreeMs = 0;
   private toHostFreeMs = 0;
+  private idleSteps = 0;
 
   constructor(plan: Partial<WorldPlan> = {}) {
     this.plan = { device: {}, options: {}, baudRate: 115_200, adapterMs: 0, ...plan };
@@ -131,6 +134,8 @@ export class SerialWorld {
     const timerMs = this.client.pollTimeout();
     const nextMs = Math.min(this.queue[0]?.atMs ?? Number.POSITIVE_INFINITY, timerMs);
     if (nextMs > endMs) return false;
+    this.idleSteps = nextMs > this.nowMs ? 0 : this.idleSteps + 1;
+    if (this.idleSteps > IDLE_STEPS_MAX) throw new Error('time stands still');
     this.nowMs = Math.max(this.nowMs, nextMs);
     if (timerMs <= this.nowMs) this.client.handleTimeout(this.nowMs);
     while (this.queue.length > 0 && this.queue[0]!.atMs <= this.nowMs) this.queue.shift()!.run();
@@ -153,8 +158,10 @@ export class SerialWorld {
       case 'drop':
         return [];
       case 'corrupt': {
+        // Another symbol somewhere: what that does to the packet differs from place to place.
         const other = Uint8Array.from(bytes);
-        other[middle] = other[middle] === 0x41 ? 0x42 : 0x41;
+        const at = 3 + ((11 * this.packets) % (bytes.length - 4));
+        other[at] = other[at] === 0x41 ? 0x42 : 0x41;
         return [[0, other]];
       }
       case 'duplicate':
