@@ -1,0 +1,189 @@
+/**
+ * A hub with MCUboot and an SMP application on one UART: boots, swaps, answers, resets, and logs on the
+ * line that the protocol uses.
+ */
+
+import type { Board, BoardContext } from './board.ts';
+import { encodeConsoleLines } from './console-framing.ts';
+import { LineReceiver } from './line-receiver.ts';
+import { areaOf, Mcuboot } from './mcuboot.ts';
+import { imageVersionText, readSignatureKey } from './mcuboot-image.ts';
+import { SmpRecovery } from './smp-recovery.ts';
+import { SmpServer } from './smp-server.ts';
+
+const NEWLINE = 0x0a;
+const LOG_LINES = [
+  '[00:00:01.117,563] <inf> hub: meter poll done\r\n',
+  '[00:00:02.586,824] <wrn> hub: HAN beacon late\r\n',
+  'uart:~$ ',
+];
+
+export class SmpBoard implements Board {
+  readonly bootloader: Mcuboot;
+  /** The application's server while it runs. */
+  server: SmpServer | undefined;
+  receiver: LineReceiver | undefined;
+  private readonly context: BoardContext;
+  private answerPacket: ((packet: Uint8Array) => Uint8Array[]) | undefined;
+  /** Kept over a reset, lost with the power. */
+  private recoveryAsked = false;
+  private stalledUntilMs = 0;
+  private fifoFill = 0;
+
+  constructor(context: BoardContext) {
+    this.context = context;
+    const { smp, faults } = context.options;
+    this.bootloader = new Mcuboot({
+      flash: context.flash,
+      imageCount: smp.imageCount,
+      signatureKey: readSignatureKey(smp.signatureKey),
+      preventsDowngrade: smp.preventsDowngrade,
+    });
+    this.bootloader.refusesImages = faults.refusesImage;
+  }
+
+  /** As from the factory: the image in slot 0, everything else blank. */
+  installFirmware(firmware: Uint8Array): void {
+    this.context.flash.load(areaOf(0, 0), firmware);
+  }
+
+  start(): void {
+    this.stop();
+    const { context } = this;
+    const { bootMs, smp } = context.options;
+    if (this.recoveryAsked) {
+      this.recoveryAsked = false;
+      context.after(bootMs, () => this.startRecovery());
+      return;
+    }
+    const report = this.bootloader.boot();
+    for (const [image, swap] of report.swaps.entries()) {
+      if (swap !== 'none') context.event({ kind: 'image-swapped', image, swap });
+    }
+    const log = ['*** Booting MCUboot v2.3.0 ***', ...report.log];
+    context.after(bootMs + context.flash.takeBusyMs(), () => {
+      this.print(`${log.join('\r\n')}\r\n`);
+      if (report.boots) this.startApplication();
+      else if (smp.recovery && smp.recoveryWithoutImage) this.startRecovery();
+      else context.event({ kind: 'nothing-to-boot' });
+    });
+  }
+
+  takeByte(byte: number, atMs: number): void {
+    if (this.receiver === undefined) return;
+    // While the processor stands still the UART keeps only what its queue holds.
+    if (atMs >= this.stalledUntilMs) this.fifoFill = 0;
+    else if (++this.fifoFill > this.context.options.uartFifoBytes) return;
+    this.receiver.takeByte(byte, atMs);
+  }
+
+  losePower(): void {
+    this.recoveryAsked = false;
+    this.stop();
+  }
+
+  private stop(): void {
+    this.server = undefined;
+    this.receiver = undefined;
+    this.answerPacket = undefined;
+    this.stalledUntilMs = 0;
+  }
+
+  private startApplication(): void {
+    const { context } = this;
+    const { smp, faults } = context.options;
+    if (smp.imageConfirmsItself) this.confirmAll();
+    const server = new SmpServer(smp, context.flash, this.bootloader, {
+      reset: (intoRecovery) => this.resetSoon(intoRecovery, smp.resetDelayMs),
+    });
+    this.server = server;
+    this.listen(smp.bufBytes, smp.poolLines, (packet) => server.handlePacket(packet));
+    const running = this.bootloader.readImage(0, 0);
+    const version = running.ok ? imageVersionText(running.image.version) : '';
+    this.print(`*** Booting Zephyr OS build ${smp.info.r} ***\r\n`);
+    context.event({ kind: 'application-started', version });
+    if (faults.crashAfterActivationMs > 0 && this.bootloader.swapType(0) === 'revert') {
+      context.after(faults.crashAfterActivationMs, () => {
+        if (this.bootloader.swapType(0) === 'revert') this.start();
+      });
+    }
+  }
+
+  private confirmAll(): void {
+    for (let image = 0; image < this.bootloader.imageCount; image++) this.bootloader.confirm(image);
+  }
+
+  private startRecovery(): void {
+    const { smp } = this.context.options;
+    const recovery = new SmpRecovery(smp, this.context.flash, this.bootloader, () =>
+      this.resetSoon(false, smp.resetDelayMs),
+    );
+    const answer = (packet: Uint8Array) => recovery.handlePacket(packet);
+    this.listen(smp.recoveryBufBytes, smp.recoveryPoolLines, answer);
+    this.context.event({ kind: 'bootloader-started' });
+  }
+
+  private listen(
+    bufBytes: number,
+    poolLines: number,
+    answer: (packet: Uint8Array) => Uint8Array[],
+  ): void {
+    const { lineBytes, lineMs } = this.context.options.smp;
+    this.answerPacket = answer;
+    this.receiver = new LineReceiver(
+      { lineBytes, lineMs, bufBytes, poolLines },
+      { message: (message, atMs) => this.work(message, atMs) },
+    );
+  }
+
+  /** Works a message; its answers leave when that is done. */
+  private work(message: Uint8Array, atMs: number): number {
+    const { options, flash } = this.context;
+    const answers = this.answerPacket!(message);
+    const busyMs = options.smp.messageMs + flash.takeBusyMs();
+    if (options.flashBlocksUart) this.stalledUntilMs = atMs + busyMs;
+    for (const answer of answers) this.sendAnswer(answer, atMs + busyMs);
+    return busyMs;
+  }
+
+  private sendAnswer(message: Uint8Array, atMs: number): void {
+    const { context } = this;
+    const { faults } = context.options;
+    const { random } = context;
+    if (random.chance(faults.silentAnswer)) return;
+    const lateMs = random.chance(faults.lateAnswer) ? faults.lateAnswerMs : 0;
+    const lines = encodeConsoleLines(message);
+    if (random.chance(faults.babble)) this.print(this.babble());
+    for (const line of splitLines(lines)) {
+      if (lateMs === 0) context.send(line, atMs);
+      else context.after(lateMs, () => context.send(line, context.nowMs()));
+      if (random.chance(faults.babble)) this.print(this.babble());
+    }
+  }
+
+  private babble(): string {
+    return LOG_LINES[Math.floor(this.context.random.next() * LOG_LINES.length)]!;
+  }
+
+  private print(text: string): void {
+    this.context.send(new TextEncoder().encode(text), this.context.nowMs());
+  }
+
+  private resetSoon(intoRecovery: boolean, delayMs: number): void {
+    this.context.after(delayMs, () => {
+      this.recoveryAsked = intoRecovery;
+      this.start();
+    });
+  }
+}
+
+/** Each line with its newline. */
+function splitLines(bytes: Uint8Array): Uint8Array[] {
+  const lines: Uint8Array[] = [];
+  for (let start = 0; start < bytes.length; ) {
+    const end = bytes.indexOf(NEWLINE, start) + 1;
+    lines.push(bytes.subarray(start, end));
+    start = end;
+  }
+  return lines;
+}
