@@ -110,7 +110,8 @@ export class UpgradeStream {
   applicationVersion: number | undefined;
   private readonly options: UpgradeStreamOptions;
   private readonly dialect: Dialect;
-  private readonly verifier: Verify;
+  /** Fed with every byte before the signature; nothing follows one that was checked. */
+  private verifier: Verify | undefined;
   private readonly head: Uint8Array;
   private headFill = 0;
   private role: TagRole | undefined;
@@ -155,7 +156,7 @@ export class UpgradeStream {
     else if ((role === 'header') === this.headerSeen) this.error = FILE_ERROR.type;
     else this.error = this.checkPlace(role, length);
     if (this.error !== undefined) return;
-    if (role !== 'signature') this.verifier.update(this.head);
+    if (role !== 'signature') this.verifier?.update(this.head);
     this.role = role;
     this.valueLeft = length;
     this.valueAt = 0;
@@ -167,6 +168,7 @@ export class UpgradeStream {
     const { signatureKey } = this.options;
     const kept = role !== 'program' && role !== 'encrypted-program' && role !== 'ignored';
     if (kept && length > KEPT_VALUE_MAX) return FILE_ERROR.type;
+    if (role === 'signature' && this.verified) return FILE_ERROR.type;
     if (role === 'signature' && length !== SIGNATURE_BYTES) return FILE_ERROR.signature;
     if (role === 'end' && length !== 4) return FILE_ERROR.type;
     const unsigned = role === 'end' && signatureKey !== undefined && !this.verified;
@@ -177,7 +179,7 @@ export class UpgradeStream {
     const part = bytes.subarray(at, at + this.valueLeft);
     const from = this.valueAt;
     this.crc = crc32(part, this.crc);
-    if (this.role !== 'signature') this.verifier.update(part);
+    if (this.role !== 'signature') this.verifier?.update(part);
     this.valueLeft -= part.length;
     this.valueAt += part.length;
     if (this.role === 'program' || this.role === 'encrypted-program') {
@@ -229,7 +231,8 @@ export class UpgradeStream {
   private checkSignature(signature: Uint8Array): FileError | undefined {
     const key = this.options.signatureKey;
     if (key === undefined) return undefined;
-    this.verified = this.verifier.verify({ key, dsaEncoding: 'ieee-p1363' }, signature);
+    this.verified = this.verifier!.verify({ key, dsaEncoding: 'ieee-p1363' }, signature);
+    this.verifier = undefined;
     return this.verified ? undefined : FILE_ERROR.signature;
   }
 }
