@@ -3,7 +3,7 @@
  * cut into lines of base64 behind a two-byte marker. What is wrong is dropped without a word.
  *
  * As the server observed: a marker counts only at a line's start, each line is base64 of its own, a first
- * line starts afresh, and what follows the base64 in a line is ignored.
+ * line starts afresh, other lines in between are ignored, and so is what follows the base64 in a line.
  */
 import { crc16Xmodem } from '../../bytes/crc.ts';
 
@@ -40,8 +40,6 @@ export class PacketAssembler {
       this.reset();
       this.begun = true;
     } else if (line[0] !== CONTINUATION[0] || line[1] !== CONTINUATION[1] || !this.begun) {
-      // Something else on the same line rate: a log, a prompt, noise. The packet begun is gone too.
-      this.reset();
       return undefined;
     }
     const part = decodeBase64(line.subarray(2));

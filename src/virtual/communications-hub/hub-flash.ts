@@ -25,6 +25,8 @@ export class HubFlash {
   operations = 0;
   /** The power goes at this operation; Infinity for never. */
   cutAtOperation = Number.POSITIVE_INFINITY;
+  /** The power goes in the operation during which the flash has been busy so long; Infinity for never. */
+  cutAfterBusyMs = Number.POSITIVE_INFINITY;
   /** The operation that is cut is half done, else not begun. */
   tears = false;
   private busyMs = 0;
@@ -115,9 +117,15 @@ export class HubFlash {
   private begin(durationMs: number): boolean {
     this.operations++;
     this.busyMs += durationMs;
-    if (this.operations !== this.cutAtOperation) return false;
+    if (this.operations !== this.cutAtOperation && this.busyMs <= this.cutAfterBusyMs) return false;
     this.cutAtOperation = Number.POSITIVE_INFINITY;
+    this.cutAfterBusyMs = Number.POSITIVE_INFINITY;
     return true;
+  }
+
+  /** A copy of every area. */
+  snapshot(): Uint8Array[] {
+    return this.areas.map((area) => area.read(0, this.geometry.slotBytes));
   }
 
   /** Puts a whole area in place, as a factory or a state file does: no operation. */

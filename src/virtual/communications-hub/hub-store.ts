@@ -49,9 +49,7 @@ export class HubStore {
     this.pending = undefined;
     const { slotBytes } = this.flash.geometry;
     const file = new Uint8Array(this.flash.areaCount * slotBytes);
-    for (let area = 0; area < this.flash.areaCount; area++) {
-      file.set(this.flash.read(area, 0, slotBytes), area * slotBytes);
-    }
+    for (const [area, bytes] of this.flash.snapshot().entries()) file.set(bytes, area * slotBytes);
     mkdirSync(dirname(this.path), { recursive: true });
     writeFileSync(`${this.path}.new`, file, { mode: 0o600 });
     renameSync(`${this.path}.new`, this.path);

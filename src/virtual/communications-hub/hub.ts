@@ -2,8 +2,7 @@
  * A virtual Communications Hub: a board behind a serial line of true speed, with power that can be cut,
  * and a memory on disk. It does not know where its host is: `openVirtualHub` puts it on a port.
  *
- * Everything happens on the scheduler it is given, so tests run it on simulated time. A cut by time finds
- * flash between whole steps; a cut at a flash operation finds it in the middle of one.
+ * Everything happens on the scheduler it is given, so tests run it on simulated time.
  */
 import { SeededRandom } from '../random.ts';
 import type { Scheduled, Scheduler } from '../scheduler.ts';
@@ -56,7 +55,7 @@ export class VirtualHub {
     const context = this.contextFor(new SeededRandom(options.seed + 2));
     this.board = options.protocol === 'smp' ? new SmpBoard(context) : new GeckoBoard(context);
     if (settings.restored === undefined) this.board.installFirmware(options.firmware);
-    else settings.restored.forEach((bytes, area) => void this.flash.load(area, bytes));
+    for (const [area, bytes] of (settings.restored ?? []).entries()) this.flash.load(area, bytes);
     const { powerCutAtFlashOperation, powerCutTearsFlash } = options.faults;
     if (powerCutAtFlashOperation > 0) this.flash.cutAtOperation = powerCutAtFlashOperation;
     this.flash.tears = powerCutTearsFlash;

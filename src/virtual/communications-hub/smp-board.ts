@@ -5,6 +5,7 @@
 
 import type { Board, BoardContext } from './board.ts';
 import { encodeConsoleLines } from './console-framing.ts';
+import { PowerCut } from './hub-flash.ts';
 import { LineReceiver } from './line-receiver.ts';
 import { areaOf, Mcuboot } from './mcuboot.ts';
 import { imageVersionText, readSignatureKey } from './mcuboot-image.ts';
@@ -27,6 +28,8 @@ export class SmpBoard implements Board {
   private answerPacket: ((packet: Uint8Array) => Uint8Array[]) | undefined;
   /** Kept over a reset, lost with the power. */
   private recoveryAsked = false;
+  /** While the bootloader is at work: flash as it found it, and when it began. */
+  private booting: { found: Uint8Array[]; sinceMs: number; busyMs: number } | undefined;
   private stalledUntilMs = 0;
   private fifoFill = 0;
 
@@ -56,12 +59,16 @@ export class SmpBoard implements Board {
       context.after(bootMs, () => this.startRecovery());
       return;
     }
+    const found = context.flash.snapshot();
     const report = this.bootloader.boot();
-    for (const [image, swap] of report.swaps.entries()) {
-      if (swap !== 'none') context.event({ kind: 'image-swapped', image, swap });
-    }
-    const log = ['*** Booting MCUboot v2.3.0 ***', ...report.log];
-    context.after(bootMs + context.flash.takeBusyMs(), () => {
+    const busyMs = context.flash.takeBusyMs();
+    this.booting = { found, sinceMs: context.nowMs(), busyMs };
+    context.after(busyMs + bootMs, () => {
+      this.booting = undefined;
+      for (const [image, swap] of report.swaps.entries()) {
+        if (swap !== 'none') context.event({ kind: 'image-swapped', image, swap });
+      }
+      const log = ['*** Booting MCUboot v2.3.0 ***', ...report.log];
       this.print(`${log.join('\r\n')}\r\n`);
       if (report.boots) this.startApplication();
       else if (smp.recovery && smp.recoveryWithoutImage) this.startRecovery();
@@ -82,7 +89,30 @@ export class SmpBoard implements Board {
     this.stop();
   }
 
+  /**
+   * The bootloader works at once and its time passes afterwards. Where it is stopped within that time, it
+   * works again from what it found, up to that moment.
+   */
+  private interruptBoot(): void {
+    const { booting, context } = this;
+    this.booting = undefined;
+    if (booting === undefined) return;
+    const elapsedMs = context.nowMs() - booting.sinceMs;
+    if (elapsedMs >= booting.busyMs) return;
+    for (const [area, bytes] of booting.found.entries()) context.flash.load(area, bytes);
+    context.flash.takeBusyMs();
+    context.flash.cutAfterBusyMs = elapsedMs;
+    try {
+      this.bootloader.boot();
+    } catch (error) {
+      if (!(error instanceof PowerCut)) throw error;
+    }
+    context.flash.cutAfterBusyMs = Number.POSITIVE_INFINITY;
+    context.flash.takeBusyMs();
+  }
+
   private stop(): void {
+    this.interruptBoot();
     this.server = undefined;
     this.receiver = undefined;
     this.answerPacket = undefined;

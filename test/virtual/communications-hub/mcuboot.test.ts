@@ -183,21 +183,24 @@ test('row 14: cuts while the swap runs; it goes on, and the next reset reverts',
   }
 });
 
-test('row 15: cuts around the reset find one image or the other, by their moment', () => {
+test('row 15: cuts by time around the reset find one image or the other, and in between a swap', () => {
   const outcomes = new Set<string>();
-  for (let atMs = 0; atMs <= 700; atMs += 50) {
-    const bench = uploaded(B, { flash: { ...FLASH, eraseBlockMs: 3, programPageMs: 1 } });
+  let resumed = 0;
+  for (let atMs = 0; atMs <= 1_000; atMs += 25) {
+    const bench = uploaded(B, { flash: { ...FLASH, eraseBlockMs: 20, programPageMs: 1 } });
     bench.setState({ hash: B.hash });
     bench.ask(2, 0, 5, {});
     bench.scheduler.run(atMs);
     bench.hub.powerOff();
     bench.hub.powerOn();
     bench.scheduler.run(4_000);
+    if (/Swap type: test, resumed/.test(bench.text())) resumed++;
     const state = bench.state();
     assert.ok([B_ON_TRIAL, A_AND_B].includes(state), `${atMs} ms: ${state}`);
     outcomes.add(state);
   }
   assert.is(outcomes.size, 2);
+  assert.ok(resumed > 5, `${resumed} swaps were cut by time`);
 });
 
 test('hash and confirm as the server refuses them', () => {
@@ -335,7 +338,7 @@ for (const [name, { publicKey, privateKey, type }] of Object.entries(KEYS)) {
 
 test('flash is all that survives: a hub made anew from it goes on', () => {
   const bench = onTrial();
-  const restored = [0, 1].map((area) => bench.hub.flash.read(area, 0, FLASH.slotBytes));
+  const restored = bench.hub.flash.snapshot();
   const again = Bench.booted({ firmware: A.bytes, restored });
   assert.is(again.state(), A_AND_B, 'its start was a reset, B was not confirmed');
 });
