@@ -57,8 +57,11 @@ export class VirtualHub {
     if (settings.restored === undefined) this.board.installFirmware(options.firmware);
     for (const [area, bytes] of (settings.restored ?? []).entries()) this.flash.load(area, bytes);
     const { powerCutAtFlashOperation, powerCutTearsFlash } = options.faults;
-    if (powerCutAtFlashOperation > 0) this.flash.cutAtOperation = powerCutAtFlashOperation;
+    if (powerCutAtFlashOperation > 0) {
+      this.flash.cutAtOperation = this.flash.operations + powerCutAtFlashOperation;
+    }
     this.flash.tears = powerCutTearsFlash;
+    this.savedOperations = this.flash.operations;
   }
 
   get isPowered(): boolean {
