@@ -12,3 +12,14 @@ export interface Machine<Transmit, Event> {
   /** When `handleTimeout` wants to be called next, ms since the epoch; Infinity for never. */
   pollTimeout(): number;
 }
+
+/** A machine at one end of a stream of bytes. */
+export interface ByteMachine<Event> extends Machine<Uint8Array, Event> {
+  /** Takes all of them, wherever they are cut. They are the caller's again when this returns. */
+  handleBytes(bytes: Uint8Array, nowMs: number): void;
+  /**
+   * Of a machine that has ended within the bytes it was handed: those after its end, for the machine
+   * that follows on the stream. Once; valid until the next call.
+   */
+  pollUnread?(): Uint8Array | undefined;
+}
