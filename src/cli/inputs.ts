@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { AdmissionPolicy } from '../admission/facts.ts';
 import { loadRig } from '../config/load.ts';
-import type { Rig, RigDevice } from '../config/schema.ts';
+import type { PpmidDevice, Rig } from '../config/schema.ts';
 import { EXIT, UpliftError } from '../errors.ts';
 import {
   type LoadedImage,
@@ -32,10 +32,10 @@ export interface RigOptions extends AdmissionOptions {
 /** A rig, the devices that are meant, and for each the image as its profile reads it. */
 export interface Targets {
   rig: Rig;
-  devices: RigDevice[];
+  devices: PpmidDevice[];
   list: CentralProductsList | undefined;
   policy: AdmissionPolicy;
-  imageFor(device: RigDevice): LoadedImage;
+  imageFor(device: PpmidDevice): LoadedImage;
 }
 
 export function loadTargets(options: RigOptions): Targets {
@@ -44,7 +44,7 @@ export function loadTargets(options: RigOptions): Targets {
   const trustAnchors = anchorsOf(options, rig);
   const imageIndex = indexOf(options.imageIndex);
   const images = new Map<ImageProfileId, LoadedImage>();
-  const imageFor = ({ model }: RigDevice): LoadedImage => {
+  const imageFor = ({ model }: PpmidDevice): LoadedImage => {
     const known = images.get(model.imageProfile);
     if (known) return known;
     const image = loadImage(options.image, {
@@ -59,16 +59,16 @@ export function loadTargets(options: RigOptions): Targets {
   return { rig, devices, list: listOf(options, rig), policy: policyOf(options), imageFor };
 }
 
-export function selectDevices(rig: Rig, names: string[] | undefined): RigDevice[] {
-  if (!names || names.length === 0) return rig.devices;
+export function selectDevices(rig: Rig, names: string[] | undefined): PpmidDevice[] {
+  if (!names || names.length === 0) return rig.ppmids;
   const chosen = names.map((name) => {
     const wanted = name.toLowerCase();
-    const found = rig.devices.find(
+    const found = rig.ppmids.find(
       ({ id, eui64 }) => id === wanted || eui64 === wanted.replaceAll(':', ''),
     );
     if (found) return found;
     throw new UpliftError('device-unknown', `the rig ${rig.id} has no device ${name}`, {
-      expected: someOf(rig.devices.map(({ id }) => id)),
+      expected: someOf(rig.ppmids.map(({ id }) => id)),
       actual: name,
       next: 'name one of those, or add the device to the rig file',
     });

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { hex } from '../bytes/hex.ts';
 import { loadRig } from '../config/load.ts';
-import type { CoordinatorConfig, Rig, RigDevice } from '../config/schema.ts';
+import type { CoordinatorConfig, PpmidDevice, Rig } from '../config/schema.ts';
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
 import { StateFolder } from '../gateway/state-folder.ts';
 import { notJoined, ZigbeeSite } from '../gateway/zigbee-site.ts';
@@ -43,12 +43,11 @@ export function list(options: { rig?: string }, output: Output): ExitCode {
     return EXIT.done;
   }
   const rig = loadRig(options.rig);
-  const rows = rig.devices.map(({ id, eui64, coordinator, model }) => [
-    id,
-    eui64,
-    coordinator,
-    model.model,
-  ]);
+  const rows = rig.devices.map((device) =>
+    device.kind === 'ppmid'
+      ? [device.id, device.eui64, device.coordinator, device.model.model]
+      : [device.id, device.port, '', device.model.model],
+  );
   const ports = rig.coordinators.map(({ id, adapter, port, virtual }) => [
     id,
     adapter,
@@ -166,7 +165,7 @@ async function checkRig(
 }
 
 async function checkDevices(
-  devices: RigDevice[],
+  devices: PpmidDevice[],
   coordinator: CoordinatorConfig,
   join: boolean,
   site: ZigbeeSite,
@@ -181,7 +180,7 @@ async function checkDevices(
   );
 }
 
-function unasked(device: RigDevice, error: UpliftError): DeviceCheck {
+function unasked(device: PpmidDevice, error: UpliftError): DeviceCheck {
   const { id, eui64, coordinator } = device;
   const { code, message, actual, next } = error;
   const problem = actual ? `${message}; ${actual}` : message;
@@ -197,7 +196,7 @@ function unasked(device: RigDevice, error: UpliftError): DeviceCheck {
 }
 
 async function checkDevice(
-  device: RigDevice,
+  device: PpmidDevice,
   coordinator: CoordinatorConfig,
   site: ZigbeeSite,
 ): Promise<DeviceCheck> {

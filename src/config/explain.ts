@@ -2,7 +2,7 @@
  * What a schema finds wrong, told by the file: the place, the key, what was expected and what was found,
  * and the key or word that was probably meant.
  */
-import type { Problem } from './codes.ts';
+import type { ConfigCode, Problem } from './codes.ts';
 import { nearest } from './nearest.ts';
 import type { JsonSchema } from './schema.ts';
 import type { Found, KeyPath, YamlSource } from './yaml-source.ts';
@@ -15,6 +15,8 @@ export interface SchemaIssue {
   expected?: string;
   keys?: readonly string[];
   values?: readonly unknown[];
+  /** Of an issue of our own: what it is told as. */
+  params?: { code?: ConfigCode; found?: string; next?: string } | undefined;
 }
 
 /**
@@ -32,7 +34,7 @@ export function explain(
     if (issue.code !== 'unrecognized_keys') continue;
     const path = issue.path as KeyPath;
     for (const key of issue.keys ?? []) {
-      const known = Object.keys(schemaAt(schema, path)?.properties ?? {});
+      const known = Object.keys(schemaAt(schema, path, source)?.properties ?? {});
       const absent = known.filter((name) => !source.has([...path, name]));
       const meant = nearest(key, absent) ?? nearest(key, known);
       if (meant !== undefined) misspelt.add(keyText([...path, meant]));
@@ -115,14 +117,14 @@ function wrongValue(source: YamlSource, issue: SchemaIssue): Problem {
   const found = source.found(path);
   const unquoted =
     issue.expected === 'string' && ['number', 'boolean', 'other'].includes(found.kind);
-  const next = unquoted ? quoteIt(found) : suggestion(issue, found);
+  const next = unquoted ? quoteIt(found) : (issue.params?.next ?? suggestion(issue, found));
   return {
-    code: unquoted ? 'value-unquoted' : 'value-wrong',
+    code: unquoted ? 'value-unquoted' : (issue.params?.code ?? 'value-wrong'),
     file: source.file,
     ...source.placeOfValue(path),
     key: keyText(path),
     expected: issue.message,
-    found: found.words,
+    found: issue.params?.found ?? found.words,
     ...(next === undefined ? {} : { next }),
   };
 }
@@ -137,8 +139,23 @@ function suggestion(issue: SchemaIssue, found: Found): string | undefined {
   return meant === undefined ? undefined : `did you mean "${meant}"?`;
 }
 
-function schemaAt(schema: JsonSchema, path: KeyPath): JsonSchema | undefined {
+function schemaAt(schema: JsonSchema, path: KeyPath, source: YamlSource): JsonSchema | undefined {
   let at: JsonSchema | undefined = schema;
-  for (const step of path) at = typeof step === 'number' ? at?.items : at?.properties?.[step];
+  for (const [index, step] of path.entries()) {
+    at = typeof step === 'number' ? at?.items : at?.properties?.[step];
+    at = optionAt(at, path.slice(0, index + 1), source);
+  }
   return at;
+}
+
+/** Of several schemas for one place, the one that knows most of the keys that are there. */
+function optionAt(
+  schema: JsonSchema | undefined,
+  path: KeyPath,
+  source: YamlSource,
+): JsonSchema | undefined {
+  if (schema?.anyOf === undefined) return schema;
+  const known = ({ properties = {} }: JsonSchema) =>
+    Object.keys(properties).filter((key) => source.has([...path, key])).length;
+  return schema.anyOf.reduce((best, option) => (known(option) > known(best) ? option : best));
 }

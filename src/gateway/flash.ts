@@ -7,7 +7,7 @@
 
 import { type Decision, decideAdmission } from '../admission/decide.ts';
 import type { AdmissionPolicy, DeviceFacts, ImageFacts } from '../admission/facts.ts';
-import type { CoordinatorConfig, Rig, RigDevice } from '../config/schema.ts';
+import type { CoordinatorConfig, PpmidDevice, Rig } from '../config/schema.ts';
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
 import type { CentralProductsList } from '../products/central-products-list.ts';
 import { ANY_U16, type ImageTriple } from '../protocol/zcl-ota/codec.ts';
@@ -26,9 +26,9 @@ const PARK_GRACE_MS = 4_000;
 
 export interface FlashRequest {
   rig: Rig;
-  devices: RigDevice[];
+  devices: PpmidDevice[];
   /** The image as each device's profile reads it. */
-  imageFor(device: RigDevice): LoadedImage;
+  imageFor(device: PpmidDevice): LoadedImage;
   list: CentralProductsList | undefined;
   policy: AdmissionPolicy;
   activation: Activation;
@@ -37,10 +37,10 @@ export interface FlashRequest {
 
 export type FlashEvent =
   | { kind: 'site'; event: SiteEvent }
-  | { kind: 'session'; device: RigDevice; event: SessionEvent }
-  | { kind: 'progress'; device: RigDevice; sample: ProgressSample }
+  | { kind: 'session'; device: PpmidDevice; event: SessionEvent }
+  | { kind: 'progress'; device: PpmidDevice; sample: ProgressSample }
   /** Before or beside its session: it never joined, its coordinator does not open. */
-  | { kind: 'failed'; device: RigDevice; error: UpliftError };
+  | { kind: 'failed'; device: PpmidDevice; error: UpliftError };
 
 export interface DeviceOutcome {
   device: string;
@@ -61,7 +61,7 @@ export interface DeviceOutcome {
 }
 
 interface Run {
-  device: RigDevice;
+  device: PpmidDevice;
   outcome: DeviceOutcome;
   zigbee: ZigbeeDevice | undefined;
   startedMs: number;
@@ -80,7 +80,7 @@ export async function flash(
 }
 
 /** What is known of a device before it is asked. */
-export function factsOfModel({ eui64, model }: Pick<RigDevice, 'eui64' | 'model'>): DeviceFacts {
+export function factsOfModel({ eui64, model }: Pick<PpmidDevice, 'eui64' | 'model'>): DeviceFacts {
   const { manufacturerCode, imageType, hardwareVersion } = model.zigbee;
   const { deviceModel, flash: geometry } = model;
   return {
@@ -185,7 +185,7 @@ async function findDevices(
   coordinator: CoordinatorConfig,
   runs: Run[],
   site: ZigbeeSite,
-): Promise<Set<RigDevice>> {
+): Promise<Set<PpmidDevice>> {
   await site.open(coordinator);
   const devices = runs.map((run) => run.device);
   return new Set(await site.missing(coordinator, devices));
@@ -240,7 +240,7 @@ function openDevice(
 }
 
 /** A header may leave manufacturer and image type open; on the air the device's own are used. */
-function tripleFor(header: ImageTriple, device: RigDevice): ImageTriple {
+function tripleFor(header: ImageTriple, device: PpmidDevice): ImageTriple {
   const { manufacturerCode, imageType } = device.model.zigbee;
   return {
     manufacturerCode:
@@ -348,7 +348,7 @@ function isSettled({ outcome, zigbee }: Run): boolean {
   return isFinal(outcome.state) || zigbee?.holds() === true;
 }
 
-function newRun(device: RigDevice, image: LoadedImage): Run {
+function newRun(device: PpmidDevice, image: LoadedImage): Run {
   const outcome: DeviceOutcome = {
     device: device.id,
     eui64: device.eui64,

@@ -1,5 +1,5 @@
 /** The coordinators of a rig, opened: one worker process each, their events told apart, their devices found. */
-import type { CoordinatorConfig, RigDevice } from '../config/schema.ts';
+import type { CoordinatorConfig, PpmidDevice } from '../config/schema.ts';
 import { EXIT, UpliftError } from '../errors.ts';
 import { ZigbeeLink } from '../transport/zigbee/client.ts';
 import type { KnownDevice, LinkEvent, OpenResult } from '../transport/zigbee/messages.ts';
@@ -58,9 +58,9 @@ export class ZigbeeSite {
    */
   async missing(
     coordinator: CoordinatorConfig,
-    devices: RigDevice[],
+    devices: PpmidDevice[],
     join = coordinator.joining === 'open-when-missing',
-  ): Promise<RigDevice[]> {
+  ): Promise<PpmidDevice[]> {
     const link = this.link(coordinator.id);
     const absent = without(devices, await link.call('devices', {}));
     if (absent.length === 0 || !join) return absent;
@@ -82,7 +82,7 @@ export class ZigbeeSite {
 
 /** `waited`: the network was open for it, as long as the rig file says. */
 export function notJoined(
-  device: RigDevice,
+  device: PpmidDevice,
   coordinator: CoordinatorConfig,
   waited = coordinator.joining === 'open-when-missing',
 ): UpliftError {
@@ -102,7 +102,7 @@ export function notJoined(
   );
 }
 
-function without(devices: RigDevice[], known: KnownDevice[]): RigDevice[] {
+function without(devices: PpmidDevice[], known: KnownDevice[]): PpmidDevice[] {
   const interviewed = new Set(
     known.filter((entry) => entry.interviewed).map((entry) => entry.eui64),
   );

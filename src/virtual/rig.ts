@@ -5,7 +5,7 @@
  */
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CoordinatorConfig, Rig, RigDevice } from '../config/schema.ts';
+import type { CoordinatorConfig, PpmidDevice, Rig } from '../config/schema.ts';
 import { EXIT, UpliftError } from '../errors.ts';
 import { locateUpgradeImage } from '../image/gb-upgrade.ts';
 import { parseOtaFile } from '../image/zigbee-ota.ts';
@@ -66,7 +66,7 @@ export async function startVirtualRig(
       if (config.virtual === undefined) continue;
       const coordinator = await openCoordinator(config, folder, scheduler, options);
       running.coordinators.set(config.id, coordinator);
-      const devices = rig.devices.filter((device) => device.coordinator === config.id);
+      const devices = rig.ppmids.filter((device) => device.coordinator === config.id);
       for (const [index, device] of devices.entries()) {
         if (device.virtual === undefined) continue;
         const store = new DeviceStore(scheduler, join(folder, 'devices', device.id));
@@ -133,7 +133,7 @@ interface DeviceContext {
 }
 
 function buildDevice(
-  device: RigDevice,
+  device: PpmidDevice,
   context: DeviceContext,
   options: VirtualRigOptions,
 ): VirtualPpmid {
@@ -171,7 +171,7 @@ function buildDevice(
 class FirmwareVersions {
   private readonly known = new Map<string, { fileVersion: number; sealed: boolean }>();
 
-  of(device: RigDevice): { fileVersion: number; sealed: boolean } {
+  of(device: PpmidDevice): { fileVersion: number; sealed: boolean } {
     const path = device.virtual!.firmwarePath;
     const known = this.known.get(path);
     if (known !== undefined) return known;

@@ -76,7 +76,7 @@ async function gateway(devices: number): Promise<GatewayRun> {
     const outcomes = await flash(
       {
         rig: rig.rig,
-        devices: rig.rig.devices,
+        devices: rig.rig.ppmids,
         imageFor: () => image,
         list,
         policy: {},

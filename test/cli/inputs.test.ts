@@ -90,7 +90,7 @@ test('devices by name or EUI-64, each once; none named is all', () => {
     { id: 'ppmid-1', eui64: '000d6f000a9069e7' },
     { id: 'ppmid-2', eui64: '000d6f000a9069e8' },
   ];
-  const rig = { id: 'r', devices } as unknown as Rig;
+  const rig = { id: 'r', ppmids: devices } as unknown as Rig;
   assert.equal(selectDevices(rig, undefined), devices);
   assert.equal(selectDevices(rig, []), devices);
   const names = ['PPMID-2', '00:0D:6F:00:0A:90:69:E8', '000d6f000a9069e8'];

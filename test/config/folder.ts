@@ -54,12 +54,56 @@ devices:
       firmware: old.zigbee
 `;
 
+export const HUB_MODEL = `model: h
+kind: communications-hub
+description: d
+source: s
+deviceModel:
+  manufacturer: "121D"
+  model: "0090"
+  hardwareVersion: "01"
+  hardwareRevision: "00"
+imageProfile: mcuboot
+serial:
+  protocol: smp
+  baudRate: 57600
+  enterBootloader:
+    - {rts: true, dtr: false, waitMs: 50}
+    - {breakMs: 250}
+    - {send: "\\x03\\n"}
+    - {waitMs: 7}
+smp: {recovery: line-steps}
+flash:
+  slotBytes: 524288
+  eraseBlockBytes: 4096
+  programPageBytes: 256
+  eraseBlockMs: 45
+  programPageMs: 0.7
+`;
+
+export const HUB_RIG = `rig: r
+description: d
+state: state
+devices:
+  - id: hub
+    model: hub.yaml
+    port: ports/hub
+    virtual:
+      firmware: old.zigbee
+`;
+
 const folders: string[] = [];
 
 export function newFolder(files: Record<string, string | Uint8Array> = {}): string {
   const folder = mkdtempSync(join(tmpdir(), 'uplift-config-'));
   folders.push(folder);
-  const all = { 'rig.yaml': RIG, 'model.yaml': MODEL, 'old.zigbee': 'x', ...files };
+  const all = {
+    'rig.yaml': RIG,
+    'model.yaml': MODEL,
+    'hub.yaml': HUB_MODEL,
+    'old.zigbee': 'x',
+    ...files,
+  };
   for (const [name, content] of Object.entries(all)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), content);

@@ -5,14 +5,15 @@
  */
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { modelJsonSchema, rigJsonSchema } from '../../src/config/schema.ts';
+import { hubJsonSchema, ppmidJsonSchema, rigJsonSchema } from '../../src/config/schema.ts';
 
 const HW_CONFIG = resolve(import.meta.dirname, '../../hw-config');
 
 export function jsonSchemaFiles(): { path: string; text: string }[] {
   return [
     { path: resolve(HW_CONFIG, 'rig.schema.json'), text: written(rigJsonSchema()) },
-    { path: resolve(HW_CONFIG, 'ppmid.schema.json'), text: written(modelJsonSchema()) },
+    { path: resolve(HW_CONFIG, 'ppmid.schema.json'), text: written(ppmidJsonSchema()) },
+    { path: resolve(HW_CONFIG, 'hub.schema.json'), text: written(hubJsonSchema()) },
   ];
 }
 

@@ -1,18 +1,27 @@
 /** Every way in which a file can be wrong: the code, the line and the column where it is told. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { CONFIG_CODES } from '../../src/config/codes.ts';
-import { loadPpmidModel, loadRig } from '../../src/config/load.ts';
-import { edited, MODEL, newFolder, problemsOf, RIG, removeFolders } from './folder.ts';
+import { loadHubModel, loadPpmidModel, loadRig } from '../../src/config/load.ts';
+import {
+  edited,
+  HUB_MODEL,
+  HUB_RIG,
+  MODEL,
+  newFolder,
+  problemsOf,
+  RIG,
+  removeFolders,
+} from './folder.ts';
 
 interface Wrong {
   name: string;
-  /** The rig file, or with `of: 'model'` the model file. */
+  /** The rig file, or with `of` the model file of a PPMID or a hub. */
   text: string | Uint8Array;
-  of?: 'model';
+  of?: 'model' | 'hub';
   /** `code line:column key`, one a problem. */
   problems: string[];
   /** Parts of the message. */
@@ -24,6 +33,8 @@ const rig = (from: string, to: string) => edited(RIG, from, to);
 const model = (from: string, to: string) => edited(MODEL, from, to);
 const device = (id: string, eui64: string, virtual = '      firmware: old.zigbee\n') =>
   `  - id: ${id}\n    model: model.yaml\n    coordinator: zigbee-1\n    eui64: "${eui64}"\n    virtual:\n${virtual}`;
+const hub = (from: string, to: string) => edited(HUB_MODEL, from, to);
+const hubRig = (from: string, to: string) => edited(HUB_RIG, from, to);
 const coordinator = (id: string, port: string) =>
   RIG.slice(RIG.indexOf('  - id: zigbee-1'), RIG.indexOf('devices:'))
     .replace('zigbee-1', id)
@@ -394,15 +405,228 @@ const CASES: Wrong[] = [
     text: `trustAnchors: old.zigbee\n${RIG}`,
     problems: ['trust-anchors-missing 1:15 trustAnchors'],
   },
+
+  // Devices on a line of their own
+  {
+    name: 'coordinator and port',
+    text: hubRig('    port:', '    coordinator: zigbee-1\n    port:'),
+    problems: ['device-kind-unclear 5:5 devices[0]'],
+    says: ['expected either coordinator', 'found both'],
+  },
+  {
+    name: 'coordinator and port beside all that a PPMID has',
+    text: rig('    coordinator:', '    port: /dev/ttyUSB0\n    coordinator:'),
+    problems: ['device-kind-unclear 15:5 devices[0]'],
+    says: ['found both'],
+  },
+  {
+    name: 'neither coordinator nor port',
+    text: hubRig('    port: ports/hub\n', ''),
+    problems: ['device-kind-unclear 5:5 devices[0]'],
+    says: ['found neither'],
+  },
+  {
+    name: 'port misspelt',
+    text: hubRig('port:', 'prot:'),
+    problems: ['device-kind-unclear 5:5 devices[0]'],
+    says: ['found neither; did you mean "port"?'],
+  },
+  {
+    name: 'coordinator misspelt',
+    text: rig('coordinator: zigbee-1', 'cordinator: zigbee-1'),
+    problems: ['key-unknown 17:5 devices[0].cordinator'],
+    says: ['did you mean "coordinator"?'],
+  },
+  {
+    name: 'text for a device',
+    text: hubRig('devices:\n', 'devices:\n  - hub\n'),
+    problems: ['value-wrong 5:5 devices[0]'],
+    says: ['a mapping of keys and values, found "hub"'],
+  },
+  {
+    name: 'key of a PPMID on a hub',
+    text: hubRig('    port:', '    eui64: "000d6f0000000001"\n    baudRate: 9600\n    port:'),
+    problems: ['key-unknown 7:5 devices[0].eui64'],
+    says: ['one of the keys id, model, port, baudRate, virtual'],
+  },
+  {
+    name: 'misspelt fault of a hub',
+    text: `${HUB_RIG}      faults: {babbel: true}\n`,
+    problems: ['key-unknown 10:16 devices[0].virtual.faults.babbel'],
+    says: ['did you mean "babble"?'],
+  },
+  {
+    name: 'fault of a hub out of range',
+    text: `${HUB_RIG}      faults: {loss: 5, powerCutAtFlashOperation: [0]}\n`,
+    problems: [
+      'value-wrong 10:22 devices[0].virtual.faults.loss',
+      'value-wrong 10:52 devices[0].virtual.faults.powerCutAtFlashOperation[0]',
+    ],
+    says: ['a probability from 0 to 1, found the number 5'],
+  },
+  {
+    name: 'firmware of a hub missing',
+    text: hubRig('old.zigbee', 'old.bin'),
+    problems: ['firmware-missing 9:17 devices[0].virtual.firmware'],
+  },
+  {
+    name: 'port of a hub with another scheme',
+    text: hubRig('ports/hub', 'rfc2217://host:4000'),
+    problems: ['value-wrong 7:11 devices[0].port'],
+    says: ['usb:SERIAL'],
+  },
+  {
+    name: 'port of a hub with no serial number',
+    text: hubRig('ports/hub', '"usb:"'),
+    problems: ['value-wrong 7:11 devices[0].port'],
+  },
+  {
+    name: 'usb port of a coordinator',
+    text: rig('tcp://127.0.0.1:17000', 'usb:FT4ABCDE'),
+    problems: ['value-wrong 7:11 coordinators[0].port'],
+  },
+  {
+    name: 'port of a hub as a number',
+    text: hubRig('ports/hub', '4001'),
+    problems: ['value-unquoted 7:11 devices[0].port'],
+  },
+  {
+    name: 'virtual hub on a USB adapter',
+    text: hubRig('ports/hub', 'usb:FT4ABCDE'),
+    problems: ['port-not-virtual 7:11 devices[0].port'],
+    says: ['found "usb:FT4ABCDE"'],
+  },
+  {
+    name: 'two hubs on one port',
+    text: `${HUB_RIG}  - {id: hub-2, model: hub.yaml, port: ./ports/../ports/hub}\n`,
+    problems: ['port-shared 10:40 devices[1].port'],
+    says: ['devices[0].port in line 7'],
+  },
+  {
+    name: 'hub on the port of a coordinator',
+    text: `${RIG}  - {id: hub, model: hub.yaml, port: "tcp://LOCALHOST:17000"}\n`,
+    problems: ['port-shared 21:38 devices[1].port'],
+    says: ['coordinators[0].port in line 7'],
+  },
+  {
+    name: 'hub with the id of a PPMID',
+    text: `${RIG}  - {id: ppmid, model: hub.yaml, port: p}\n`,
+    problems: ['id-duplicate 21:10 devices[1].id'],
+  },
+  {
+    name: 'no such model of a hub',
+    text: hubRig('hub.yaml', 'hbu.yaml'),
+    problems: ['model-missing 6:12 devices[0].model'],
+    says: ['did you mean "hub.yaml"?'],
+  },
+
+  // Models of hubs
+  {
+    name: 'unknown protocol',
+    text: hub('protocol: smp', 'protocol: xmodem'),
+    of: 'hub',
+    problems: ['value-wrong 12:13 serial.protocol'],
+    says: ['one of smp, gecko-bootloader, ember-bootloader'],
+  },
+  {
+    name: 'profile of another protocol',
+    text: hub('mcuboot', 'gbl'),
+    of: 'hub',
+    problems: ['value-wrong 10:15 imageProfile'],
+    says: ['mcuboot with smp'],
+  },
+  {
+    name: 'smp without settings',
+    text: hub('smp: {recovery: line-steps}\n', ''),
+    of: 'hub',
+    problems: ['key-missing 1:1 smp'],
+    says: ['"smp: {}" takes the defaults'],
+  },
+  {
+    name: 'settings of smp without smp',
+    text: hub('protocol: smp', 'protocol: gecko-bootloader').replace('mcuboot', 'gbl'),
+    of: 'hub',
+    problems: ['value-wrong 19:6 smp'],
+    says: ['serial.protocol is not smp'],
+  },
+  {
+    name: 'recovery by steps that are not there',
+    text: HUB_MODEL.replace(/ {2}enterBootloader:\n( {4}.*\n)+/, ''),
+    of: 'hub',
+    problems: ['value-wrong 14:17 smp.recovery'],
+  },
+  {
+    name: 'step of two kinds',
+    text: hub('{breakMs: 250}', '{breakMs: 250, rts: true}'),
+    of: 'hub',
+    problems: ['value-wrong 16:7 serial.enterBootloader[1]'],
+    says: ['one of: rts and dtr, or breakMs, or send; or waitMs alone'],
+  },
+  {
+    name: 'step of nothing',
+    text: hub('{breakMs: 250}', '{}'),
+    of: 'hub',
+    problems: ['value-wrong 16:7 serial.enterBootloader[1]'],
+  },
+  {
+    name: 'step misspelt',
+    text: hub('{breakMs: 250}', '{rst: true}'),
+    of: 'hub',
+    problems: ['key-unknown 16:8 serial.enterBootloader[1].rst'],
+    says: ['did you mean "rts"?'],
+  },
+  {
+    name: 'break for a minute',
+    text: hub('breakMs: 250', 'breakMs: 60000'),
+    of: 'hub',
+    problems: ['value-wrong 16:17 serial.enterBootloader[1].breakMs'],
+  },
+  {
+    name: 'text to send that is no bytes',
+    text: hub(String.raw`"\x03\n"`, '"\u2192"'),
+    of: 'hub',
+    problems: ['value-wrong 17:14 serial.enterBootloader[2].send'],
+    says: ['each of one byte'],
+  },
+  {
+    name: 'window of nothing',
+    text: hub('recovery: line-steps', 'windowMax: 0'),
+    of: 'hub',
+    problems: ['value-wrong 19:18 smp.windowMax'],
+  },
+  {
+    name: 'baud rate of nothing',
+    text: hub('57600', '0'),
+    of: 'hub',
+    problems: ['value-wrong 13:13 serial.baudRate'],
+  },
+  {
+    name: 'hub with a slot of odd size',
+    text: hub('524288', '524289'),
+    of: 'hub',
+    problems: ['value-wrong 21:14 flash.slotBytes'],
+  },
+  { name: "a PPMID's model for a hub's", text: MODEL, of: 'hub', problems: ['file-other-kind -'] },
+  {
+    name: "a hub's model for a PPMID's",
+    text: HUB_MODEL,
+    of: 'model',
+    problems: ['file-other-kind -'],
+  },
 ];
 
 test.after(removeFolders);
 
+const FILES = {
+  rig: ['rig.yaml', loadRig],
+  model: ['model.yaml', loadPpmidModel],
+  hub: ['hub.yaml', loadHubModel],
+} as const;
+
 for (const wrong of CASES) {
   test(wrong.name, () => {
-    const name = wrong.of === 'model' ? 'model.yaml' : 'rig.yaml';
+    const [name, load] = FILES[wrong.of ?? 'rig'];
     const path = join(newFolder({ [name]: wrong.text }), name);
-    const load = wrong.of === 'model' ? loadPpmidModel : loadRig;
     const problems = problemsOf(() => load(path));
     for (const { code } of problems) told.add(code);
     assert.equal(problems.slice(0, wrong.problems.length).map(summary), wrong.problems);
@@ -433,6 +657,33 @@ test('a wrong model is told at the rig and in its own lines', () => {
     ],
   );
   told.add('model-wrong');
+});
+
+test('settings of SMP for a virtual hub that does not speak it', () => {
+  const text = hub('protocol: smp', 'protocol: gecko-bootloader')
+    .replace('mcuboot', 'gbl')
+    .replace('smp: {recovery: line-steps}\n', '');
+  const folder = newFolder({
+    'rig.yaml': `${HUB_RIG}      smp: {poolLines: 8}\n`,
+    'hub.yaml': text,
+  });
+  const [problem] = problemsOf(() => loadRig(join(folder, 'rig.yaml')));
+  assert.is(problem!.code, 'protocol-other');
+  assert.is(problem!.key, 'devices[0].virtual.smp');
+  assert.match(problem!.expected, 'speaks gecko-bootloader');
+  told.add('protocol-other');
+});
+
+test('a model of the wrong kind is told at the rig', () => {
+  for (const [text, model] of [
+    [RIG, 'model.yaml'],
+    [HUB_RIG, 'hub.yaml'],
+  ] as const) {
+    const other = model === 'model.yaml' ? 'hub.yaml' : 'model.yaml';
+    const folder = newFolder({ 'rig.yaml': edited(text, model, other) });
+    const codes = problemsOf(() => loadRig(join(folder, 'rig.yaml'))).map(({ code }) => code);
+    assert.equal(codes, ['model-wrong', 'file-other-kind']);
+  }
 });
 
 test('a missing rig names the ones that there are', () => {
@@ -484,26 +735,32 @@ test('a file of nothing but wrong keys is told in a hundred lines, and soon', ()
   assert.is(message.split('\n').at(-1), 'and 19904 more');
 });
 
-test('every truncation of a rig and every changed byte ends in a rig or a ConfigError', () => {
-  const folder = newFolder();
-  const text = new TextEncoder().encode(RIG);
-  let refused = 0;
-  for (let at = 0; at < text.length; at++) {
-    const flipped = text.slice();
-    flipped[at] = flipped[at]! ^ (1 << (at % 8));
-    for (const bytes of [text.subarray(0, at), flipped]) {
-      newFile(folder, bytes);
-      try {
-        loadRig(join(folder, 'rig.yaml'));
-      } catch (error) {
-        problemsOf(() => {
-          throw error;
-        });
-        refused++;
+test('every truncation of a file and every changed byte ends in a value or a ConfigError', () => {
+  for (const [name, text, load] of [
+    ['rig.yaml', RIG, loadRig],
+    ['rig.yaml', HUB_RIG, loadRig],
+    ['hub.yaml', HUB_MODEL, loadHubModel],
+  ] as const) {
+    const path = join(newFolder(), name);
+    const bytes = new TextEncoder().encode(text);
+    let refused = 0;
+    for (let at = 0; at < bytes.length; at++) {
+      const flipped = bytes.slice();
+      flipped[at] = flipped[at]! ^ (1 << (at % 8));
+      for (const changed of [bytes.subarray(0, at), flipped]) {
+        writeFileSync(path, changed);
+        try {
+          load(path);
+        } catch (error) {
+          problemsOf(() => {
+            throw error;
+          });
+          refused++;
+        }
       }
     }
+    assert.ok(refused > bytes.length, `${refused} of ${name} refused`);
   }
-  assert.ok(refused > text.length, `${refused} refused`);
 });
 
 test('every code has a test', () => {
@@ -512,10 +769,6 @@ test('every code has a test', () => {
     [],
   );
 });
-
-function newFile(folder: string, bytes: Uint8Array): void {
-  writeFileSync(resolve(folder, 'rig.yaml'), bytes);
-}
 
 function messageOf(load: () => unknown): string {
   try {

@@ -136,7 +136,7 @@ for (const { name, rule, image, list = ['--cpl', FIRMWARE.list] } of imageCases(
 }
 
 test('every cut of the header, and many of the body', () => {
-  const facts = factsOfModel(rig.rig.devices[0]!);
+  const facts = factsOfModel(rig.rig.ppmids[0]!);
   const list = loadCentralProductsList(FIRMWARE.list);
   for (let cut = 0; cut < good.length; cut += cut < 512 ? 1 : 997) {
     const path = saved('cut', good.subarray(0, cut));

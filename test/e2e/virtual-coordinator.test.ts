@@ -91,7 +91,7 @@ async function joinAll(controller: Controller, count: number): Promise<void> {
 }
 
 function deviceOf(controller: Controller, bench: Bench, index = 0) {
-  const device = controller.getDeviceByIeeeAddr(`0x${bench.rig.devices[index]!.eui64}`);
+  const device = controller.getDeviceByIeeeAddr(`0x${bench.rig.ppmids[index]!.eui64}`);
   assert.ok(device, 'the driver knows the device');
   return device;
 }

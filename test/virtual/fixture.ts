@@ -2,13 +2,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  type OtaClientConfig,
-  type PpmidFaults,
-  type PpmidModel,
-  ppmidModelSchema,
-  type Rig,
-  rigSchema,
+import { ppmidModelSchema } from '../../src/config/ppmid-schema.ts';
+import { rigSchema, type ZigbeeDeviceDocument } from '../../src/config/rig-schema.ts';
+import type {
+  OtaClientConfig,
+  PpmidDevice,
+  PpmidFaults,
+  PpmidModel,
+  Rig,
 } from '../../src/config/schema.ts';
 import { encodeOtaImage } from '../../src/image/zigbee-ota.ts';
 import type { Scheduled, Scheduler } from '../../src/virtual/scheduler.ts';
@@ -121,15 +122,9 @@ export function makeRig(shape: RigShape = {}): Rig & { remove: () => void } {
   const model = shape.model ?? makeModel();
   // Port 0, any free one, is for tests only: a rig file has to name a port.
   document.coordinators[0]!.port = shape.port ?? 'tcp://127.0.0.1:0';
-  return {
-    id: document.rig,
-    description: document.description,
-    path: join(folder, 'rig.yaml'),
-    stateFolder: join(folder, 'state'),
-    centralProductsList: undefined,
-    trustAnchors: undefined,
-    coordinators: document.coordinators,
-    devices: document.devices.map((device) => ({
+  const ppmids = (document.devices as ZigbeeDeviceDocument[]).map(
+    (device): PpmidDevice => ({
+      kind: 'ppmid',
       id: device.id,
       eui64: device.eui64,
       coordinator: device.coordinator,
@@ -140,7 +135,19 @@ export function makeRig(shape: RigShape = {}): Rig & { remove: () => void } {
         otaClient: { ...model.otaClient, ...shape.otaClient },
         faults: device.virtual!.faults,
       },
-    })),
+    }),
+  );
+  return {
+    id: document.rig,
+    description: document.description,
+    path: join(folder, 'rig.yaml'),
+    stateFolder: join(folder, 'state'),
+    centralProductsList: undefined,
+    trustAnchors: undefined,
+    coordinators: document.coordinators,
+    devices: ppmids,
+    ppmids,
+    hubs: [],
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

@@ -57,7 +57,7 @@ class Harness {
       eui64: EUI64,
       model,
       otaClient: { ...model.otaClient, ...shape.otaClient },
-      faults: { ...none.devices[0]!.virtual!.faults, ...shape.faults },
+      faults: { ...none.ppmids[0]!.virtual!.faults, ...shape.faults },
       ...(shape.quirks && { quirks: shape.quirks }),
       ...(shape.expectedSha256 && { expectedSha256: shape.expectedSha256 }),
       ...(restored && { restored }),

@@ -16,7 +16,7 @@ const [engine, rigPath, imagePath] = process.argv.slice(2) as [string, string, s
 const rig = loadRig(rigPath);
 const { network, port, adapter } = rig.coordinators[0]!;
 const stateFolder = join(rig.stateFolder, 'bench-gateway');
-const eui64s = rig.devices.map(({ eui64 }) => eui64);
+const eui64s = rig.ppmids.map(({ eui64 }) => eui64);
 const silent = { write: () => {} };
 
 interface Usage {
