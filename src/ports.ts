@@ -5,6 +5,11 @@ export interface Clock {
   nowMs(): number;
 }
 
+/** A clock that also wakes. */
+export interface Timers extends Clock {
+  after(delayMs: number, task: () => void): { cancel(): void };
+}
+
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error';
 
 export interface Log {

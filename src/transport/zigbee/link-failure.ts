@@ -1,7 +1,6 @@
 /** Turns what a driver says when a coordinator does not open into an error for the person at the keyboard. */
-import { readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
-import { basename } from 'node:path';
 import { EXIT, UpliftError } from '../../errors.ts';
+import { portHolder } from '../port-holder.ts';
 
 export function linkFailure(port: string, error: unknown): UpliftError {
   if (error instanceof UpliftError) return error;
@@ -51,46 +50,4 @@ export function linkFailure(port: string, error: unknown): UpliftError {
     ...detail,
     next: 'check that the adapter named in the rig file is the one plugged in, unplug it, plug it in and try again',
   });
-}
-
-/** Program name and process number of who has the port open, where this system tells. */
-function portHolder(port: string): string | undefined {
-  try {
-    const target = realpathSync(port);
-    for (const pid of readdirSync('/proc').filter(
-      (name) => /^\d+$/.test(name) && name !== String(process.pid),
-    )) {
-      if (!holds(pid, target)) continue;
-      return `${programName(pid)} (process ${pid})`;
-    }
-  } catch {
-    // Not Linux, or not a path: the message does without the name.
-  }
-  return undefined;
-}
-
-/** The program and, of an interpreter, its script: the name of the process alone may be "MainThread". */
-function programName(pid: string): string {
-  const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-  const [program, script] = [words[0] ?? '', words[1] ?? ''];
-  if (program === '') return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-  return script.startsWith('/') ? `${basename(program)} ${script}` : basename(program);
-}
-
-function holds(pid: string, target: string): boolean {
-  try {
-    return readdirSync(`/proc/${pid}/fd`).some(
-      (fd) => linkTarget(`/proc/${pid}/fd/${fd}`) === target,
-    );
-  } catch {
-    return false;
-  }
-}
-
-function linkTarget(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return undefined;
-  }
 }
