@@ -1,7 +1,9 @@
 /** Pseudo-terminals for the tests of links: the device's end is here, its path is what a link opens. */
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ReadStream } from 'node:tty';
 import { UpliftError } from '../../../src/errors.ts';
 import { type HostPort, openHostPort } from '../../../src/virtual/host-port.ts';
 
@@ -45,4 +47,40 @@ export async function until(condition: () => boolean, limitMs = 5_000): Promise<
     if (performance.now() - startedMs > limitMs) throw new Error(`not within ${limitMs} ms`);
     await new Promise((done) => setTimeout(done, 2));
   }
+}
+
+/** A terminal whose device takes nothing until it is told to; undefined as above. */
+export function newDeafTerminal():
+  | { path: string; listen(): Promise<number>; remove(): void }
+  | undefined {
+  const name = `@lydell/node-pty-${process.platform}-${process.arch}/pty.node`;
+  let opened: { master: number; slave: number; pty: string };
+  try {
+    opened = createRequire(import.meta.url)(name).open(80, 24);
+  } catch (error) {
+    if (process.env['CI'] === 'true') throw error;
+    console.log(`SKIP no pseudo-terminal here: ${(error as Error).message}`);
+    return undefined;
+  }
+  const slave = new ReadStream(opened.slave);
+  slave.setRawMode(true);
+  const master = new ReadStream(opened.master);
+  return {
+    path: opened.pty,
+    // How many bytes there are until there are no more for a while.
+    listen: () =>
+      new Promise((done) => {
+        let bytes = 0;
+        let quiet = setTimeout(() => done(bytes), 200);
+        master.on('data', (chunk: Buffer) => {
+          bytes += chunk.length;
+          clearTimeout(quiet);
+          quiet = setTimeout(() => done(bytes), 200);
+        });
+      }),
+    remove: () => {
+      master.destroy();
+      slave.destroy();
+    },
+  };
 }
