@@ -30,7 +30,8 @@ export function holdsItself(port: string): boolean {
 /** The program and, of an interpreter, its script: the name of the process alone may be "MainThread". */
 function programName(pid: string): string {
   const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-  const [program, script] = [words[0] ?? '', words[1] ?? ''];
+  const program = words[0] ?? '';
+  const script = words.slice(1).find((word) => !word.startsWith('-')) ?? '';
   if (program === '') return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
   return script.startsWith('/') ? `${basename(program)} ${script}` : basename(program);
 }
