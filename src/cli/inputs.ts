@@ -60,6 +60,13 @@ export function loadTargets(options: RigOptions): Targets {
 }
 
 export function selectDevices(rig: Rig, names: string[] | undefined): PpmidDevice[] {
+  if (rig.ppmids.length === 0) {
+    throw new UpliftError('device-unknown', `the rig ${rig.id} has no device on a coordinator`, {
+      expected: 'a PPMID behind a coordinator',
+      actual: 'hubs on serial lines only',
+      next: 'name another rig file',
+    });
+  }
   if (!names || names.length === 0) return rig.ppmids;
   const chosen = names.map((name) => {
     const wanted = name.toLowerCase();

@@ -10,6 +10,7 @@ import { notJoined, ZigbeeSite } from '../gateway/zigbee-site.ts';
 import { escapeText } from '../image/describe.ts';
 import type { DeviceReading } from '../protocol/zcl-ota/device-reading.ts';
 import { startVirtualRig } from '../virtual/rig.ts';
+import { checkHubPorts, hubLines, selectHubs } from './hub-check.ts';
 import { selectDevices, shippedPath } from './inputs.ts';
 import { type Output, paint, table } from './output.ts';
 import { siteLine } from './site-line.ts';
@@ -132,7 +133,11 @@ async function checkRig(
   joins: (coordinator: CoordinatorConfig) => boolean,
 ): Promise<ExitCode> {
   const rig: Rig = loadRig(options.rig);
-  const devices = selectDevices(rig, options.device);
+  const hubs = selectHubs(rig, options.device);
+  const others = options.device?.filter((name) => !hubs.some(({ id }) => id === name));
+  // Nothing but hubs, in the rig or among the names, is no PPMID and no mistake.
+  const onlyHubs = hubs.length > 0 && (others?.length === 0 || rig.ppmids.length === 0);
+  const devices = onlyHubs ? [] : selectDevices(rig, others);
   const state = StateFolder.open(rig.stateFolder);
   const site = new ZigbeeSite(state, (event) => {
     if (event.kind === 'link' && !output.verbose) return;
@@ -153,11 +158,16 @@ async function checkRig(
         checks.push(...mine.map((device) => unasked(device, error)));
       }
     }
-    if (errors.length === used.length && errors[0]) throw errors[0];
+    if (errors.length === used.length && hubs.length === 0 && errors[0]) throw errors[0];
+    const hubChecks = await checkHubPorts(hubs);
     const silent = checks.filter(({ answers }) => !answers);
-    const lines = [...checkLines(checks), ...countLines(checks)];
-    output.result({ kind: 'result', rig: rig.id, devices: checks }, lines, checkLines(silent));
-    return silent.length === 0 ? EXIT.done : EXIT.notReachable;
+    const closed = hubChecks.filter(({ opens }) => !opens);
+    output.result(
+      { kind: 'result', rig: rig.id, devices: [...checks, ...hubChecks] },
+      [...checkLines(checks), ...countLines(checks), ...hubLines(hubChecks)],
+      [...checkLines(silent), ...hubLines(closed)],
+    );
+    return silent.length + closed.length === 0 ? EXIT.done : EXIT.notReachable;
   } finally {
     await site.close();
     state.close();

@@ -96,6 +96,8 @@ test('devices by name or EUI-64, each once; none named is all', () => {
   const names = ['PPMID-2', '00:0D:6F:00:0A:90:69:E8', '000d6f000a9069e8'];
   assert.equal(selectDevices(rig, names), [devices[1]]);
   refuses(() => selectDevices(rig, ['ppmid-1', 'ppmid-3']), 'device-unknown');
+  const hubsOnly = { id: 'r', ppmids: [] } as unknown as Rig;
+  refuses(() => selectDevices(hubsOnly, undefined), 'device-unknown');
 });
 
 test('a long list of names is cut short', () => {

@@ -126,7 +126,6 @@ export function stockList(): Promise<ListedPort[]> {
 
 const CURED: typeof SerialPort.binding = {
   ...SerialPort.binding,
-  list: () => SerialPort.binding.list(),
   open: async (options: never) => {
     const port = await SerialPort.binding.open(options);
     if ('poller' in port) cure(port as unknown as UnixPort);

@@ -161,7 +161,8 @@ function linuxPorts(root: string): SerialPortInfo[] {
         path,
         byId: byId.get(path),
         usb: usbAdapter(device, join(root, 'sys')),
-        driver: driver && basename(driver),
+        // "port" is what newer kernels put between a UART and its driver.
+        driver: driver === undefined || basename(driver) === 'port' ? undefined : basename(driver),
         latencyTimerMs: timer === undefined ? undefined : Number(timer),
       };
     })

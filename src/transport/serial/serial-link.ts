@@ -7,13 +7,24 @@ import type { Link, LinkClosed, LinkListener, LinkSignals } from '../../ports.ts
 import { Attachment } from './attachment.ts';
 import { OpenPort } from './binding.ts';
 import { openFailure, unfitPort } from './open-failure.ts';
-import { listPorts, portAt, resolvePort, stableId } from './ports.ts';
+import { listPorts, portAt, resolvePort, type SerialPortInfo, stableId } from './ports.ts';
 
 export interface SerialLinkOptions {
   /** As a rig file writes it: a path, `usb:SERIAL` or `usb:VID:PID:SERIAL`. */
   port: string;
   baudRate: number;
   rtscts: boolean;
+}
+
+/** What is known of an open port. */
+export interface PortReading {
+  /** The device node. */
+  path: string;
+  /** Undefined where the kernel does not list it, as a pseudo-terminal. */
+  info: SerialPortInfo | undefined;
+  hasModemLines: boolean;
+  /** Whether the driver was won over to hand short input on at once. */
+  isLowLatency: boolean;
 }
 
 /** What an error says of a device that is gone, rather than of one that fails. */
@@ -24,6 +35,7 @@ export class SerialLink implements Link {
   private readonly options: SerialLinkOptions;
   private port: OpenPort | undefined;
   private attachment: Attachment | undefined;
+  private opened: Omit<PortReading, 'isLowLatency'> | undefined;
   private opening = false;
   private closing: Promise<void> | undefined;
   /** Of the adapter it was open on: where the rig file names a path, that may become another's. */
@@ -53,16 +65,19 @@ export class SerialLink implements Link {
       const info = portAt(path, ports);
       this.known = info && stableId(info);
       this.attach(port, new Attachment(listener));
-      // A wish: most drivers have no such mode.
-      await port.set({ lowLatency: true }).catch(() => false);
+      // Low latency is a wish: most drivers have no such mode.
+      const hasModemLines = await port.set({ lowLatency: true }).catch(() => false);
+      this.opened = { path, info, hasModemLines };
     } finally {
       this.opening = false;
     }
   }
 
-  /** Whether the driver was won over to hand short input on at once. */
-  async isLowLatency(): Promise<boolean> {
-    return (await this.port?.lowLatency()) ?? false;
+  /** Undefined where it is closed. */
+  async reading(): Promise<PortReading | undefined> {
+    const { port, opened } = this;
+    if (!this.isOpen || port === undefined || opened === undefined) return undefined;
+    return { ...opened, isLowLatency: await port.lowLatency() };
   }
 
   send(bytes: Uint8Array, taken: (whole: boolean) => void): void {

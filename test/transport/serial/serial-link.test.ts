@@ -111,7 +111,7 @@ test('a closed link takes nothing and has nothing', async () => {
   assert.is(await link.setSignals({ rts: true }), false);
   assert.is(await link.setBaudRate(9600), false);
   assert.is(await link.sendBreak(1), false);
-  assert.is(await link.isLowLatency(), false);
+  assert.is(await link.reading(), undefined);
   await link.drained();
   await link.discard();
 });
@@ -171,7 +171,12 @@ test('a terminal has a baud rate but no modem lines, and says so', async () => {
   assert.is(await link.setBaudRate(921_600), true);
   assert.is(await link.setSignals({ rts: true, dtr: false }), false);
   assert.is(await link.sendBreak(1), false);
-  assert.is(await link.isLowLatency(), false);
+  assert.equal(await link.reading(), {
+    path: device.path,
+    info: undefined,
+    hasModemLines: false,
+    isLowLatency: false,
+  });
   await sent(link, Uint8Array.of(1));
   await link.drained();
   await link.discard();
