@@ -11,9 +11,6 @@ import { assert } from '../../errors.ts';
 
 const NEWLINE = 0x0a;
 
-/** Lines of one chunk wait here: the parser may never hold any back. */
-const LINES_HELD_MAX = 1_048_576;
-
 export class LineSplitter {
   /** Bytes that were dropped from lines that were too long. */
   droppedBytes = 0;
@@ -21,8 +18,8 @@ export class LineSplitter {
   private readonly parser = new DelimiterParser({
     delimiter: [NEWLINE],
     includeDelimiter: true,
+    // Line by line: a stream of bytes would give out all there are as one.
     readableObjectMode: true,
-    readableHighWaterMark: LINES_HELD_MAX,
   });
 
   constructor(lineBytesMax: number) {

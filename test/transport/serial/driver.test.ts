@@ -245,6 +245,16 @@ test('lines that were not handed on go to the next machine too', async () => {
   assert.equal(next.took, ['two\n', 'three\n', 'four\n']);
 });
 
+test('what a machine leaves unread of the first kept chunk comes before the next kept one', async () => {
+  const { link, run } = await bench();
+  link.receive(bytesOf('menu>CC'));
+  link.receive(bytesOf('later'));
+  const menu = ending('over', 'menu>'.length);
+  const next = new Scripted();
+  run(menu, () => run(next));
+  assert.is(next.took.join(''), 'CClater');
+});
+
 test('each line is followed by all that the machine makes of it', async () => {
   const { run, link, told } = await bench();
   const machine = new Scripted();

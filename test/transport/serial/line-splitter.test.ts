@@ -76,6 +76,12 @@ test('more lines in one chunk than a stream holds by default', () => {
   assert.equal(linesOf(splitter), ['next\n']);
 });
 
+test('several chunks of many lines before the first is asked for', () => {
+  const splitter = new LineSplitter(127);
+  for (let chunk = 0; chunk < 3; chunk++) splitter.push(bytesOf(`${chunk}\n`.repeat(100)));
+  assert.is(textOf(splitter.takeRest()), '0\n'.repeat(100) + '1\n'.repeat(100) + '2\n'.repeat(100));
+});
+
 test('the rest is all that was not given out, in order, once', () => {
   const splitter = new LineSplitter(127);
   splitter.push(bytesOf('one\ntwo\nthr'));

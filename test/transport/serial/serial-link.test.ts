@@ -13,7 +13,14 @@ import { openFailure } from '../../../src/transport/serial/open-failure.ts';
 import { SerialLink } from '../../../src/transport/serial/serial-link.ts';
 import { TcpLink } from '../../../src/transport/serial/tcp-link.ts';
 import { Heard, sent } from './listener.ts';
-import { freePath, newDeafTerminal, newTerminal, removeTerminals, until } from './terminal.ts';
+import {
+  descriptorsOf,
+  freePath,
+  newDeafTerminal,
+  newTerminal,
+  removeTerminals,
+  until,
+} from './terminal.ts';
 
 const linkTo = (port: string) => new SerialLink({ port, baudRate: 115_200, rtscts: false });
 
@@ -76,7 +83,9 @@ test('a device that vanishes under a stuck sender tells it and closes the link',
   await link.open(heard);
   const { stuck } = await sendUntilStuck(link);
   device.remove();
+  const heldWhenTold = stuck.then(() => descriptorsOf(device.path));
   assert.is(await stuck, false);
+  assert.is(await heldWhenTold, 0, 'the port is let go of before it is told');
   await until(() => heard.closes.length > 0);
   assert.is(heard.closes[0]!.reason, 'vanished');
 });

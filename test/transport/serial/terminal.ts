@@ -1,5 +1,5 @@
 /** Pseudo-terminals for the tests of links: the device's end is here, its path is what a link opens. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,6 +29,18 @@ export async function newTerminal(
     console.log(`SKIP no pseudo-terminal here: ${error.actual}`);
     return undefined;
   }
+}
+
+/** How many descriptors of this process are open on a terminal, also one that is gone; 0 where unknown. */
+export function descriptorsOf(path: string): number {
+  if (process.platform !== 'linux') return 0;
+  return readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).replace(' (deleted)', '') === path;
+    } catch {
+      return false;
+    }
+  }).length;
 }
 
 /** A path in the tests' folder that is nothing yet. */
@@ -64,6 +76,8 @@ export function newDeafTerminal():
   }
   const slave = new ReadStream(opened.slave);
   slave.setRawMode(true);
+  // Node opened the terminal once more for its stream, and would leave this one open for good.
+  if (descriptorsOf(opened.pty) > 1) closeSync(opened.slave);
   const master = new ReadStream(opened.master);
   return {
     path: opened.pty,
