@@ -74,7 +74,7 @@ export class QemuBoard {
     sequences: ReadonlySet<number>,
     wanted: number,
   ): Promise<Uint8Array[]> {
-    const own = () => naiveParse(this.received).filter((message) => sequences.has(message[6]!));
+    const own = () => naiveParse(this.wire).filter((message) => sequences.has(message[6]!));
     for (let attempt = 1; ; attempt++) {
       this.received = Buffer.alloc(0);
       for (const piece of pieces) {
@@ -86,6 +86,11 @@ export class QemuBoard {
       if (answers.length >= wanted) return attempt === 1 ? answers : answers.slice(0, wanted);
       if (attempt === TRIES) return answers;
     }
+  }
+
+  /** The whole lines that came since the last writing. */
+  get wire(): Uint8Array {
+    return this.received.subarray(0, this.received.lastIndexOf('\n') + 1);
   }
 
   /** False where it has not within its time. */

@@ -15,6 +15,7 @@ const CRC_BYTES = 2;
 /** Raw bytes in a first line and in a later one, as Zephyr's sender cuts them. */
 const FIRST_LINE_BYTES = 93;
 const LATER_LINE_BYTES = 90;
+const BASE64_GROUP_BYTES = 3;
 
 /** Gathers the lines of one packet. */
 export class PacketAssembler {
@@ -76,8 +77,8 @@ export function encodeConsoleLines(message: Uint8Array): Uint8Array {
     const marker = at === 0 ? FIRST : CONTINUATION;
     const room = at === 0 ? FIRST_LINE_BYTES : LATER_LINE_BYTES;
     let end = Math.min(raw.length, at + room);
-    // The CRC is not torn apart: a line that would end within it ends before it.
-    if (end === raw.length - 1) end = raw.length - CRC_BYTES;
+    // A line that would leave nothing but CRC bytes for the next one ends three bytes earlier.
+    if (end < raw.length && raw.length - end <= CRC_BYTES) end -= BASE64_GROUP_BYTES;
     const text = Buffer.from(raw.subarray(at, end)).toString('base64');
     lines.push(...marker, ...Buffer.from(text, 'latin1'), NEWLINE);
     at = end;

@@ -6,7 +6,7 @@
  */
 import { SeededRandom } from '../random.ts';
 import type { Scheduled, Scheduler } from '../scheduler.ts';
-import type { Board, BoardContext, HubEvent } from './board.ts';
+import type { BoardContext, HubEvent } from './board.ts';
 import { GeckoBoard } from './gecko-board.ts';
 import { HubFlash, PowerCut } from './hub-flash.ts';
 import { Line } from './line.ts';
@@ -162,5 +162,3 @@ export class VirtualHub {
     this.backOn = this.scheduler.after(this.options.powerOffMs, () => this.powerOn());
   }
 }
-
-export type { Board, HubEvent };

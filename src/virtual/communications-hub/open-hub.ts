@@ -1,7 +1,8 @@
 /** A virtual hub on a port: a pseudo-terminal or TCP, with its flash kept in a file. */
 import { type HostPort, openHostPort } from '../host-port.ts';
 import type { Scheduler } from '../scheduler.ts';
-import { type HubEvent, VirtualHub } from './hub.ts';
+import type { HubEvent } from './board.ts';
+import { VirtualHub } from './hub.ts';
 import { HubStore } from './hub-store.ts';
 import type { HubSettings } from './options.ts';
 

@@ -4,7 +4,7 @@
  */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Bench, cbor, makeImage, naiveLines, naiveMessage } from './fixture.ts';
+import { Bench, cbor, GEOMETRY, makeImage, naiveLines, naiveMessage } from './fixture.ts';
 
 const READ = 0;
 const WRITE = 2;
@@ -238,6 +238,21 @@ test('an erase ends the upload; a complete one cannot be resumed', () => {
   assert.equal(bench.upload(B), { off: B.bytes.length });
   const again = { off: 0, len: B.bytes.length, sha: B.sha, data: B.bytes.subarray(0, 128) };
   assert.equal(bench.chunk(again), { off: 128 });
+});
+
+test('a full slot is erased at the first chunk, or as the image grows', () => {
+  const erasedAtFirstChunk = (progressiveErase: boolean) => {
+    const bench = Bench.booted({ smp: { progressiveErase } });
+    bench.upload(B);
+    const before = bench.hub.flash.operations;
+    bench.upload(A, 240, 240);
+    const operations = bench.hub.flash.operations - before;
+    bench.upload(A);
+    assert.is(bench.state(), '0 1.0.0 confirmed active | 1 1.0.0');
+    return operations;
+  };
+  assert.is(erasedAtFirstChunk(false), Math.ceil(B.bytes.length / GEOMETRY.eraseBlockBytes));
+  assert.is(erasedAtFirstChunk(true), 1);
 });
 
 test('builds that answer rc on writes, and match at the end', () => {
