@@ -1,5 +1,5 @@
 /**
- * Where a virtual coordinator's host plugs in: a TCP port, or a pseudo-terminal with a name of its own.
+ * Where a virtual device's host plugs in: a TCP port, or a pseudo-terminal with a name of its own.
  *
  * One host at a time. A cut takes the line away as a pulled cable does (TCP: connection gone and port
  * closed; pseudo-terminal: hung up, its name gone); a restored one is found under the same name.
@@ -40,14 +40,10 @@ export async function openHostPort(port: string, handlers: HostPortHandlers): Pr
     return listener;
   }
   if (port.includes('://')) {
-    throw new UpliftError(
-      'VIRTUAL_PORT_UNKNOWN',
-      `a virtual coordinator cannot listen on ${port}`,
-      {
-        expected: 'tcp://host:port, or the path of a pseudo-terminal to make',
-        actual: port,
-      },
-    );
+    throw new UpliftError('VIRTUAL_PORT_UNKNOWN', `a virtual device cannot listen on ${port}`, {
+      expected: 'tcp://host:port, or the path of a pseudo-terminal to make',
+      actual: port,
+    });
   }
   const terminal = new PseudoTerminal(resolve(port), handlers);
   await terminal.restore();
@@ -99,7 +95,7 @@ class TcpPort implements HostPort {
   }
 
   /**
-   * A second host is turned away: a coordinator has one serial line. One that comes while the first is
+   * A second host is turned away: a device has one serial line. One that comes while the first is
    * just leaving waits for it, unread.
    */
   private accept(socket: Socket): void {
@@ -217,7 +213,7 @@ function loadPtyLibrary(): PtyLibrary {
     throw new UpliftError('VIRTUAL_PTY_UNAVAILABLE', 'cannot make a pseudo-terminal here', {
       expected: `the package ${dirname(name)}`,
       actual: (error as Error).message,
-      next: 'install @lydell/node-pty, or give the coordinator a tcp:// port',
+      next: 'install @lydell/node-pty, or give the virtual device a tcp:// port',
       exit: EXIT.notReachable,
       cause: error,
     });
@@ -232,7 +228,7 @@ function assertLinkIsOurs(path: string): void {
     !(there.isSymbolicLink() && readlinkSync(path).startsWith('/dev/pts/'))
   ) {
     throw new UpliftError('VIRTUAL_PORT_UNAVAILABLE', `${path} exists and is no pseudo-terminal`, {
-      next: 'name a path that is free for the virtual coordinator',
+      next: 'name a path that is free for the virtual device',
       exit: EXIT.notReachable,
     });
   }

@@ -439,10 +439,13 @@ async function calibrate(): Promise<void> {
   console.log(`NOTE ${steps.length} exchanges, all the same`);
 }
 
-/** The lines that are the protocol's; the board's log shares the wire. */
+/** The protocol's lines, from their marker on: the board's log shares the wire, and even a line. */
 function markedLines(wire: Uint8Array): string[] {
-  const lines = Buffer.from(wire).toString('latin1').split('\n');
-  return lines.filter((line) => line.startsWith('\x06\x09') || line.startsWith('\x04\x14'));
+  return Buffer.from(wire)
+    .toString('latin1')
+    .split('\n')
+    .map((line) => line.slice(Math.max(line.indexOf('\x06\x09'), line.indexOf('\x04\x14'))))
+    .filter((line) => line.startsWith('\x06\x09') || line.startsWith('\x04\x14'));
 }
 
 function toHex(bytes: Uint8Array): string {

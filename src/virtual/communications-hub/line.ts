@@ -26,7 +26,6 @@ export interface LineHooks {
 }
 
 export class Line {
-  /** Bytes that came off the wire at the hub. */
   readonly faults: HubFaults;
   private readonly scheduler: Scheduler;
   private readonly random: SeededRandom;

@@ -2,7 +2,7 @@
  * Slots and boots as the real board showed them: every row of the table of observed transitions (facts
  * sheet, section 5), errors as version 2 writes them; then what a virtual hub can be built with.
  */
-import { constants, generateKeyPairSync, sign } from 'node:crypto';
+import { constants, createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Bench, makeImage, type TestImage } from './fixture.ts';
@@ -305,8 +305,7 @@ const KEYS = {
 } as const;
 
 for (const [name, { publicKey, privateKey, type }] of Object.entries(KEYS)) {
-  test(`signatures: ${name}`, async () => {
-    const { createHash } = await import('node:crypto');
+  test(`signatures: ${name}`, () => {
     const signImage = (covered: Buffer) => {
       const digest = createHash('sha256').update(covered).digest();
       if (type === 0x24) return { type, value: sign(null, digest, privateKey) };
