@@ -1,7 +1,7 @@
 /**
- * The real thing: Zephyr 4.4's SMP server with MCUboot on QEMU's micro:bit, from the board image among the
- * samples. Flash travels in a saved machine state, since a file loaded by QEMU is written again at every
- * reset.
+ * The real thing: Zephyr 4.4's SMP server with MCUboot on QEMU's micro:bit, from the board image
+ * among the samples. Flash travels in a saved machine state, since a file loaded by QEMU is written
+ * again at every reset.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -55,7 +55,7 @@ export class QemuBoard {
     const { process, monitor } = await start(folder, [...serial, ...incoming]);
     const uart = await connectTo(join(folder, 'uart'));
     const board = new QemuBoard(folder, process, monitor, uart);
-    // A machine that is still taking its state in does not go on when it is told to: it is told again.
+    // A machine that is still taking its state in does not start when told to: it is told again.
     for (let attempt = 1; ; attempt++) {
       monitor.write('system_reset\ncont\n');
       if (await board.hasBooted()) return board;
@@ -66,8 +66,9 @@ export class QemuBoard {
   }
 
   /**
-   * Writes pieces with a pause between, as the receive pool wants it; every message of that sequence that
-   * came back. Where a line was lost it tries again, and an answer that comes twice then counts once.
+   * Writes pieces with a pause between, as the receive pool wants it; every message of that
+   * sequence that came back. Where a line was lost it tries again, and an answer that comes twice
+   * then counts once.
    */
   async exchange(
     pieces: readonly Uint8Array[],

@@ -1,6 +1,6 @@
 /**
- * A sender that is not ours against the virtual bootloader: lrzsz's `sx` uploads a file in blocks of 128
- * to the hub.
+ * A sender that is not ours against the virtual bootloader: lrzsz's `sx` uploads a file in blocks
+ * of 128 to the hub.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -46,7 +46,7 @@ interface Rig {
   stop: () => Promise<void>;
 }
 
-/** A bootloader on TCP: `sx` gets the socket as its input and output, so nothing it says is lost. */
+/** A bootloader on TCP: `sx` gets the socket as input and output, so nothing it says is lost. */
 async function rig(): Promise<Rig> {
   const folder = mkdtempSync(join(tmpdir(), 'uplift-sx-'));
   const scheduler = new SystemScheduler();

@@ -1,7 +1,7 @@
 /**
  * The virtual hub beside the real server: the same requests, in the same order, to Zephyr 4.4 with
- * MCUboot in QEMU and to the virtual hub set up as that board is built. Every answer has to be the same
- * byte for byte, and silence the same silence.
+ * MCUboot in QEMU and to the virtual hub set up as that board is built. Every answer has to be the
+ * same byte for byte, and silence the same silence.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';

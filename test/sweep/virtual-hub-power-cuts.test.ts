@@ -1,7 +1,7 @@
 /**
- * The power goes at every single flash operation of an upgrade, and at pairs of them, with the operation
- * left undone or half done. Whatever was cut, the next boot has one whole image to run, and the right
- * one; after it an upgrade can be carried through.
+ * The power goes at every single flash operation of an upgrade, and at pairs of them, with the
+ * operation left undone or half done. Whatever was cut, the next boot has one whole image to run,
+ * and the right one; after it an upgrade can be carried through.
  */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

@@ -1,10 +1,10 @@
 /**
- * The CBOR (RFC 8949) that an SMP server needs, written apart from the gateway's so that each checks the
- * other: maps of definite and indefinite length, lists, integers, text and byte strings, booleans, null.
- * No tags, floats or strings in pieces: the server observed refuses the latter.
+ * The CBOR (RFC 8949) that an SMP server needs, written apart from the gateway's so that each
+ * checks the other: maps of definite and indefinite length, lists, integers, text and byte strings,
+ * booleans, null. No tags, floats or strings in pieces: the server observed refuses the latter.
  *
- * Decoding reads one item and leaves what follows it alone, and refuses a map that has a key twice, both
- * as that server does.
+ * Decoding reads one item and leaves what follows it alone, and refuses a map that has a key twice,
+ * both as that server does.
  */
 
 export type CborValue =

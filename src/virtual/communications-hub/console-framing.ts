@@ -1,9 +1,11 @@
 /**
- * SMP over console, the hub's side: lines in, packets out, and back. A packet is `length | message | CRC`,
- * cut into lines of base64 behind a two-byte marker. What is wrong is dropped without a word.
+ * SMP over console, the hub's side: lines in, packets out, and back. A packet is `length | message
+ * | CRC`, cut into lines of base64 behind a two-byte marker. What is wrong is dropped without a
+ * word.
  *
- * As the server observed: a marker counts only at a line's start, each line is base64 of its own, a first
- * line starts afresh, other lines in between are ignored, and so is what follows the base64 in a line.
+ * As the server observed: a marker counts only at a line's start, each line is base64 of its own, a
+ * first line starts afresh, other lines in between are ignored, and so is what follows the base64
+ * in a line.
  */
 import { crc16Xmodem } from '../../bytes/crc.ts';
 

@@ -1,9 +1,10 @@
 /**
- * A hub with a Silicon Labs UART bootloader: its menu, its XMODEM upload, and an application that says one
- * line and then nothing. Gecko (GBL files) or the older Ember one (EBL files).
+ * A hub with a Silicon Labs UART bootloader: its menu, its XMODEM upload, and an application that
+ * says one line and then nothing. Gecko (GBL files) or the older Ember one (EBL files).
  *
- * Program data goes to flash while it arrives, so a failed upload leaves no application. At the slot's
- * end lies a record that says that the application is whole; it goes first and comes back last.
+ * Program data goes to flash while it arrives, so a failed upload leaves no application. At the
+ * slot's end lies a record that says that the application is whole; it goes first and comes back
+ * last.
  */
 
 import { crc32 } from '../../bytes/crc.ts';

@@ -1,9 +1,10 @@
 /**
- * A hub's flash: one slot an area, and every erase of a block and every program of a page an operation
- * that is counted, takes the time of its model and can be the one at which the power goes.
+ * A hub's flash: one slot an area, and every erase of a block and every program of a page an
+ * operation that is counted, takes the time of its model and can be the one at which the power
+ * goes.
  *
- * A torn operation leaves the block or page in a state that no rule promises anything about, as real
- * flash does: the bootloader has to live with it.
+ * A torn operation leaves the block or page in a state that no rule promises anything about, as
+ * real flash does: the bootloader has to live with it.
  */
 import { assert } from '../../errors.ts';
 import { type FlashGeometry, FlashSlot } from '../flash.ts';
@@ -25,7 +26,7 @@ export class HubFlash {
   operations = 0;
   /** The power goes at this operation; Infinity for never. */
   cutAtOperation = Number.POSITIVE_INFINITY;
-  /** The power goes in the operation during which the flash has been busy so long; Infinity for never. */
+  /** The power goes once the flash has been busy so long; Infinity for never. */
   cutAfterBusyMs = Number.POSITIVE_INFINITY;
   /** The operation that is cut is half done, else not begun. */
   tears = false;

@@ -1,6 +1,6 @@
 /**
- * A hub's memory on disk: the bytes of its flash. Changes within a time become one write, and a file is
- * either the old one or the new one.
+ * A hub's memory on disk: the bytes of its flash. Changes within a time become one write, and a
+ * file is either the old one or the new one.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';

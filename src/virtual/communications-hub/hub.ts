@@ -1,6 +1,7 @@
 /**
- * A virtual Communications Hub: a board behind a serial line of true speed, with power that can be cut,
- * and a memory on disk. It does not know where its host is: `openVirtualHub` puts it on a port.
+ * A virtual Communications Hub: a board behind a serial line of true speed, with power that can be
+ * cut, and a memory on disk. It does not know where its host is: `openVirtualHub` puts it on a
+ * port.
  *
  * Everything happens on the scheduler it is given, so tests run it on simulated time.
  */

@@ -1,10 +1,10 @@
 /**
  * The receive side of SMP over console: a pool of line buffers between the UART's interrupt and the
- * processor. A line that begins while every buffer waits for the processor is lost, and so is a line
- * longer than a buffer, both in silence: that is how a client that sends ahead loses packets.
+ * processor. A line that begins while every buffer waits for the processor is lost, and so is a
+ * line longer than a buffer, both in silence: that is how a client that sends ahead loses packets.
  *
- * It works on the hub's own time: every byte has the time at which it left the wire, and every line the
- * time at which the processor has done with it, so timers that come late change nothing.
+ * It works on the hub's own time: every byte has the time at which it left the wire, and every line
+ * the time at which the processor has done with it, so timers that come late change nothing.
  */
 import { PacketAssembler } from './console-framing.ts';
 

@@ -1,10 +1,11 @@
 /**
- * The serial line between a host and a hub, 8N1: ten bits a byte at the line rate, in both directions,
- * with the latency of a USB adapter on the way to the host, and what can go wrong with bytes.
+ * The serial line between a host and a hub, 8N1: ten bits a byte at the line rate, in both
+ * directions, with the latency of a USB adapter on the way to the host, and what can go wrong with
+ * bytes.
  *
- * A byte's time on the wire is worked out, not waited for: what is due is passed on every millisecond or
- * two, each byte to the hub with the moment at which it was complete. A timer that comes late delays
- * bytes but loses neither rate nor order.
+ * A byte's time on the wire is worked out, not waited for: what is due is passed on every
+ * millisecond or two, each byte to the hub with the moment at which it was complete. A timer that
+ * comes late delays bytes but loses neither rate nor order.
  */
 import type { SeededRandom } from '../random.ts';
 import type { Scheduled, Scheduler } from '../scheduler.ts';

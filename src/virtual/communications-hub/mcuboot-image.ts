@@ -1,7 +1,7 @@
 /**
- * What a bootloader reads of an MCUboot image (design of mcu-tools/mcuboot, image format): header, body,
- * then areas of type-length-value entries, the protected one covered by the hash. Written apart from the
- * gateway's reader, so that each checks the other. All integers are little-endian.
+ * What a bootloader reads of an MCUboot image (design of mcu-tools/mcuboot, image format): header,
+ * body, then areas of type-length-value entries, the protected one covered by the hash. Written
+ * apart from the gateway's reader, so that each checks the other. All integers are little-endian.
  */
 import { constants, createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { ByteReader } from '../../bytes/reader.ts';
@@ -170,7 +170,7 @@ export function imageVersionText({ major, minor, revision, build }: ImageVersion
   return `${major}.${minor}.${revision}${build > 0 ? `.${build}` : ''}`;
 }
 
-/** Negative where `left` is older. The build number does not count, as in MCUboot's default build. */
+/** Negative where `left` is older. The build number does not count, as MCUboot is built. */
 export function compareImageVersions(left: ImageVersion, right: ImageVersion): number {
   return left.major - right.major || left.minor - right.minor || left.revision - right.revision;
 }

@@ -1,16 +1,16 @@
 /**
- * MCUboot as a hub has it: two slots an image, "swap using offset", trailers in flash, and a swap that
- * goes on where a power cut stopped it.
+ * MCUboot as a hub has it: two slots an image, "swap using offset", trailers in flash, and a swap
+ * that goes on where a power cut stopped it.
  *
- * A new image lies one block into slot 1, so that the swap needs no scratch: block by block from the
- * first, the old one moves to slot 1, the new one to slot 0, and the old image ends at the very start of
- * slot 1. A revert does the same from the last block down. Each move is one erase and its programs, and
- * is marked done in slot 0's trailer afterwards: done twice it gives the same.
+ * A new image lies one block into slot 1, so that the swap needs no scratch: block by block from
+ * the first, the old one moves to slot 1, the new one to slot 0, and the old image ends at the very
+ * start of slot 1. A revert does the same from the last block down. Each move is one erase and its
+ * programs, and is marked done in slot 0's trailer afterwards: done twice it gives the same.
  *
- * Trailer at a slot's end, in units of 8 bytes: marks of finished moves, swap size, swap info, copy done,
- * image ok; then the magic of 16. The application reads and writes the last four too. What the layout of
- * the marks is, and that a revert is first announced in slot 1's trailer so that a cut while slot 0's is
- * rewritten cannot lose it, is this device's own.
+ * Trailer at a slot's end, in units of 8 bytes: marks of finished moves, swap size, swap info, copy
+ * done, image ok; then the magic of 16. The application reads and writes the last four too. What
+ * the layout of the marks is, and that a revert is first announced in slot 1's trailer so that a
+ * cut while slot 0's is rewritten cannot lose it, is this device's own.
  */
 import type { KeyObject } from 'node:crypto';
 import { assert } from '../../errors.ts';
@@ -95,7 +95,7 @@ export class Mcuboot {
     return this.flash.geometry.slotBytes - this.trailerBytes;
   }
 
-  /** Where an image in that slot begins: after a test swap the old one lies at the start of slot 1. */
+  /** Where an image begins: after a test swap the old one lies at the start of slot 1. */
   imageStart(image: number, slot: number): number {
     if (slot === 0 || this.swapType(image) === 'revert') return 0;
     return this.flash.geometry.eraseBlockBytes;
@@ -135,7 +135,7 @@ export class Mcuboot {
     if (trailer.magicGood && trailer.imageOk === UNSET) this.writeField(area, 'imageOk', SET);
   }
 
-  /** Decides, swaps or goes on swapping, and checks what is to run. A power cut comes out as it is. */
+  /** Decides, swaps or goes on swapping, checks what is to run. A power cut comes out of it. */
   boot(): BootReport {
     const report: BootReport = { boots: true, swaps: [], log: ['I: Starting bootloader'] };
     for (let image = 0; image < this.imageCount; image++) {

@@ -1,7 +1,8 @@
 /**
- * What a virtual Communications Hub can be told: its protocol, line, flash and faults. Names are flat and
- * carry their unit, so that a rig file can spell them the same way. The defaults are those of the board
- * that was observed (Zephyr 4.4 with MCUboot); where a default is only this device's own, it says so.
+ * What a virtual Communications Hub can be told: its protocol, line, flash and faults. Names are
+ * flat and carry their unit, so that a rig file can spell them the same way. The defaults are those
+ * of the board that was observed (Zephyr 4.4 with MCUboot); where a default is only this device's
+ * own, it says so.
  */
 import type { FlashGeometry } from '../flash.ts';
 
@@ -22,7 +23,7 @@ export interface HubOptions {
   /** How long the power stays away after a cut. */
   powerOffMs: number;
   flash: FlashGeometry;
-  /** The image that a new hub runs: an MCUboot image, or GBL/EBL for the Silicon Labs bootloaders. */
+  /** What a new hub runs: an MCUboot image; GBL or EBL for the Silicon Labs bootloaders. */
   firmware: Uint8Array;
   smp: SmpOptions;
   bootloader: BootloaderOptions;
@@ -77,7 +78,7 @@ export interface SmpOptions {
   recoveryParams: boolean;
   /** Recovery erases the whole slot at the first chunk, not block by block. */
   recoveryErasesSlot: boolean;
-  /** Recovery writes the slot that `image` names (2 x image + slot + 1), not always the primary one. */
+  /** Recovery writes the slot that `image` names (2 x image + slot + 1), not the primary one. */
   recoveryDirectUpload: boolean;
 }
 
@@ -116,7 +117,7 @@ export interface HubFaults {
   /** The hub stands still so long once it has received so many bytes; 0 never. */
   stallAfterBytes: number;
   stallMs: number;
-  /** The power goes at this flash operation, counted from 1 from when the hub is opened; 0 never. */
+  /** The power goes at this flash operation, 1 for the first once the hub is made; 0 never. */
   powerCutAtFlashOperation: number;
   /** The operation that the cut hits is left half done, instead of not begun. */
   powerCutTearsFlash: boolean;

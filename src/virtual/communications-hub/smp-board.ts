@@ -1,6 +1,6 @@
 /**
- * A hub with MCUboot and an SMP application on one UART: boots, swaps, answers, resets, and logs on the
- * line that the protocol uses.
+ * A hub with MCUboot and an SMP application on one UART: boots, swaps, answers, resets, and logs on
+ * the line that the protocol uses.
  */
 
 import type { Board, BoardContext } from './board.ts';
@@ -90,8 +90,8 @@ export class SmpBoard implements Board {
   }
 
   /**
-   * The bootloader works at once and its time passes afterwards. Where it is stopped within that time, it
-   * works again from what it found, up to that moment.
+   * The bootloader works at once and its time passes afterwards. Where it is stopped within that
+   * time, it works again from what it found, up to that moment.
    */
   private interruptBoot(): void {
     const { booting, context } = this;

@@ -1,6 +1,7 @@
 /**
- * The image group of Zephyr 4.4's SMP server, and the state of one upload. Orders of checks, texts of
- * reasons and every answer below were observed on the running server, unless a line says otherwise.
+ * The image group of Zephyr 4.4's SMP server, and the state of one upload. Orders of checks, texts
+ * of reasons and every answer below were observed on the running server, unless a line says
+ * otherwise.
  */
 import type { CborMap } from './cbor.ts';
 import type { HubFlash } from './hub-flash.ts';

@@ -1,6 +1,7 @@
 /**
- * SMP messages as a server reads and answers them: header of 8 bytes, big-endian, then one CBOR map.
- * Result codes are the ones the protocol calls `rc`; a group's own codes are translated for version 1.
+ * SMP messages as a server reads and answers them: header of 8 bytes, big-endian, then one CBOR
+ * map. Result codes are the ones the protocol calls `rc`; a group's own codes are translated for
+ * version 1.
  */
 import { ByteReader } from '../../bytes/reader.ts';
 import { ByteWriter } from '../../bytes/writer.ts';
@@ -38,7 +39,7 @@ export interface SmpRequest {
   body: CborMap;
 }
 
-/** What a command comes to: a map; an `rc`; or a group's own code, with what version 1 shows of it. */
+/** What a command comes to: a map, an `rc`, or a group's own code and what version 1 shows of it. */
 export type SmpResult =
   | { kind: 'answer'; map: CborMap }
   | { kind: 'rc'; rc: number }
@@ -48,9 +49,9 @@ export const answer = (map: CborMap): SmpResult => ({ kind: 'answer', map });
 export const refuse = (rc: number): SmpResult => ({ kind: 'rc', rc });
 
 /**
- * Works every request of a packet and answers each. What has no whole header is dropped in silence. The
- * stated length is used to find the next request, not to bound this one's map: so does the server
- * observed.
+ * Works every request of a packet and answers each. What has no whole header is dropped in silence.
+ * The stated length is used to find the next request, not to bound this one's map: so does the
+ * server observed.
  */
 export function answerPacket(
   packet: Uint8Array,

@@ -1,7 +1,7 @@
 /**
- * MCUboot's serial recovery: an SMP server of its own in the bootloader, smaller and less careful than
- * the application's. It writes the primary slot, checks nothing before the boot, and answers `rc: 0`
- * where the application answers no `rc`.
+ * MCUboot's serial recovery: an SMP server of its own in the bootloader, smaller and less careful
+ * than the application's. It writes the primary slot, checks nothing before the boot, and answers
+ * `rc: 0` where the application answers no `rc`.
  */
 import type { CborMap } from './cbor.ts';
 import type { HubFlash } from './hub-flash.ts';

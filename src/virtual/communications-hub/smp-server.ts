@@ -1,6 +1,6 @@
 /**
- * The SMP server of a running application, as Zephyr 4.4 answers: groups os and image. It is handed a
- * packet and gives the answers; line, time and faults are the hub's.
+ * The SMP server of a running application, as Zephyr 4.4 answers: groups os and image. It is handed
+ * a packet and gives the answers; line, time and faults are the hub's.
  */
 import type { CborMap } from './cbor.ts';
 import type { HubFlash } from './hub-flash.ts';

@@ -1,7 +1,7 @@
 /**
- * Reads a Silicon Labs upgrade file as it arrives, the way a bootloader does: tag by tag, refusing at the
- * first byte that cannot be right. Two dialects: GBL (32-bit little-endian tags) of the Gecko bootloader,
- * and EBL (16-bit big-endian tags) of the older Ember one.
+ * Reads a Silicon Labs upgrade file as it arrives, the way a bootloader does: tag by tag, refusing
+ * at the first byte that cannot be right. Two dialects: GBL (32-bit little-endian tags) of the
+ * Gecko bootloader, and EBL (16-bit big-endian tags) of the older Ember one.
  *
  * Nothing is decrypted: encrypted program data is stored as it is.
  */

@@ -1,6 +1,6 @@
 /**
- * Puts an upload into a flash area as it arrives: a page at a time, each block erased before its first
- * page. What waits for its page is in memory and is gone with the power.
+ * Puts an upload into a flash area as it arrives: a page at a time, each block erased before its
+ * first page. What waits for its page is in memory and is gone with the power.
  */
 import { createHash } from 'node:crypto';
 import type { HubFlash } from './hub-flash.ts';

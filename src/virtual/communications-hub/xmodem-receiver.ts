@@ -1,6 +1,6 @@
 /**
- * The XMODEM-CRC receiver of the Silicon Labs bootloaders: blocks of 128 bytes and nothing else. Where a
- * block should begin, any byte but SOH and EOT ends the transfer.
+ * The XMODEM-CRC receiver of the Silicon Labs bootloaders: blocks of 128 bytes and nothing else.
+ * Where a block should begin, any byte but SOH and EOT ends the transfer.
  *
  * It has no timer: the bootloader says when time is up.
  */

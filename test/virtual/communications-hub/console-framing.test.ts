@@ -1,6 +1,6 @@
 /**
- * The hub's own framing and CBOR: golden lines captured from the real server, an independent encoder and
- * cbor-x as oracles, every split, truncation and flipped bit.
+ * The hub's own framing and CBOR: golden lines captured from the real server, an independent
+ * encoder and cbor-x as oracles, every split, truncation and flipped bit.
  */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';

@@ -1,6 +1,6 @@
 /**
- * What the tests of the virtual hub share: images built by hand, a client that knows SMP from the facts
- * and not from the hub's code, and hubs on simulated time.
+ * What the tests of the virtual hub share: images built by hand, a client that knows SMP from the
+ * facts and not from the hub's code, and hubs on simulated time.
  */
 import { createHash } from 'node:crypto';
 import { Encoder } from 'cbor-x';

@@ -1,6 +1,7 @@
 /**
- * The virtual Gecko and Ember bootloaders against the facts of their real ones: texts with their NULs,
- * blocks of 128 only, refusals in the block that carries the fault, and flash that is gone once written.
+ * The virtual Gecko and Ember bootloaders against the facts of their real ones: texts with their
+ * NULs, blocks of 128 only, refusals in the block that carries the fault, and flash that is gone
+ * once written.
  */
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -122,7 +123,7 @@ test('entry by a command of the application', () => {
   assert.is(say(hub, '\n'), MENU);
 });
 
-test('the menu: any byte shows it, a choice is a choice, run without an application shows it again', () => {
+test('the menu: any byte shows it, and so does run without an application', () => {
   const hub = bench({}, { firmware: new Uint8Array(0) });
   hub.scheduler.run(5_000);
   assert.is(hub.text(), '');

@@ -1,6 +1,6 @@
 /**
- * Slots and boots as the real board showed them: every row of the table of observed transitions (facts
- * sheet, section 5), errors as version 2 writes them; then what a virtual hub can be built with.
+ * Slots and boots as the real board showed them, every observed transition a row, errors as version
+ * 2 writes them; then what a virtual hub can be built with.
  */
 import { constants, createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { test } from 'uvu';
@@ -183,7 +183,7 @@ test('row 14: cuts while the swap runs; it goes on, and the next reset reverts',
   }
 });
 
-test('row 15: cuts by time around the reset find one image or the other, and in between a swap', () => {
+test('row 15: cuts by time around the reset find either image, and a swap in between', () => {
   const outcomes = new Set<string>();
   let resumed = 0;
   for (let atMs = 0; atMs <= 1_000; atMs += 25) {

@@ -1,4 +1,4 @@
-/** MCUboot's serial recovery, where it differs from the application's server (facts sheet, section 7). */
+/** MCUboot's serial recovery, where it differs from the application's server. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { SmpOptions } from '../../../src/virtual/communications-hub/options.ts';

@@ -1,4 +1,4 @@
-/** GBL and EBL files written out by hand, and a sender of XMODEM blocks that can do each thing wrong. */
+/** GBL and EBL files and XMODEM blocks, written out by hand. */
 import { type KeyObject, sign } from 'node:crypto';
 import { naiveCrc16 } from './fixture.ts';
 

@@ -1,6 +1,6 @@
 /**
- * The virtual SMP server against what Zephyr 4.4 was seen to answer: every golden line here was captured
- * from the running server, the rows of the upload table and of the os group one by one.
+ * The virtual SMP server against what Zephyr 4.4 was seen to answer: every golden line here was
+ * captured from the running server, the rows of the upload table and of the os group one by one.
  */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
