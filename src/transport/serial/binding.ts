@@ -1,5 +1,6 @@
 /**
- * The `serialport` package, cured of what made it unfit for a night on a rig. Its only import.
+ * The `serialport` package, cured of what made it unfit for a night on a rig. Its only import, when the
+ * first port is opened: what opens none does without its native code.
  *
  * - A device that vanishes while it is being read makes the stock reader try again at once and for ever:
  *   no event, and half a core is gone (node-serialport issues 2043, 2323). On a terminal with VMIN 1 a
@@ -11,7 +12,7 @@
  */
 import { read } from 'node:fs';
 import { promisify } from 'node:util';
-import { SerialPort } from 'serialport';
+import type { SerialPort } from 'serialport';
 
 export interface SerialOptions {
   path: string;
@@ -70,8 +71,10 @@ export class OpenPort {
   }
 
   /** Rejects with what the operating system said. The port is locked for this process. */
-  static open(options: SerialOptions): Promise<OpenPort> {
-    const all = { ...options, lock: true, autoOpen: false, binding: CURED };
+  static async open(options: SerialOptions): Promise<OpenPort> {
+    const { SerialPort } = await import('serialport');
+    const binding = cured(SerialPort.binding);
+    const all = { ...options, lock: true, autoOpen: false, binding };
     const stream = new SerialPort(all);
     return new Promise((done, fail) => {
       stream.open((error) => (error ? fail(error) : done(new OpenPort(stream))));
@@ -120,18 +123,19 @@ export class OpenPort {
 }
 
 /** As the operating system's own tools tell: on Linux that takes udevadm, so ports.ts asks there itself. */
-export function stockList(): Promise<ListedPort[]> {
+export async function stockList(): Promise<ListedPort[]> {
+  const { SerialPort } = await import('serialport');
   return SerialPort.list();
 }
 
-const CURED: typeof SerialPort.binding = {
-  ...SerialPort.binding,
-  open: async (options: never) => {
-    const port = await SerialPort.binding.open(options);
+function cured(stock: typeof SerialPort.binding): typeof SerialPort.binding {
+  const open = async (options: never) => {
+    const port = await stock.open(options);
     if ('poller' in port) cure(port as unknown as UnixPort);
     return port as never;
-  },
-};
+  };
+  return { ...stock, open };
+}
 
 function cure(port: UnixPort): void {
   const stockClose = port.close.bind(port);
