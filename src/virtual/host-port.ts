@@ -4,7 +4,7 @@
  * One host at a time. A cut takes the line away as a pulled cable does (TCP: connection gone and port
  * closed; pseudo-terminal: hung up, its name gone); a restored one is found under the same name.
  */
-import { lstatSync, mkdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
+import { closeSync, lstatSync, mkdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { dirname, resolve } from 'node:path';
@@ -196,6 +196,8 @@ class PseudoTerminal implements HostPort {
     // The slave stays open here and raw: no echo, and no hang-up when a host closes its end.
     this.slave = new ReadStream(slave);
     this.slave.setRawMode(true);
+    // Node opens a terminal of its own for it, and would leave this one open for ever.
+    if (descriptorOf(this.slave) !== slave) closeSync(slave);
     const stream = new ReadStream(master);
     stream.on('error', () => stream.destroy());
     stream.on('data', (chunk: Buffer) => this.handlers.received(plain(chunk)));
@@ -203,6 +205,11 @@ class PseudoTerminal implements HostPort {
     makeLink(this.path, pty);
     this.handlers.connected();
   }
+}
+
+/** What the stream really reads: it has no public name for it. */
+function descriptorOf(stream: ReadStream): number | undefined {
+  return (stream as unknown as { _handle?: { fd?: number } })._handle?.fd;
 }
 
 function loadPtyLibrary(): PtyLibrary {
