@@ -34,7 +34,12 @@ export function chunkBytesMax(messageBytes: number, offset: number): number {
   return aligned(messageBytes - HEADER_BYTES - CHUNK_KEYS_BYTES - headBytes(offset));
 }
 
-/** The same for the first chunk, which also carries length, hash and options. */
+/** Length of the message that carries `length` bytes at `offset`. */
+export function chunkMessageBytes(offset: number, length: number): number {
+  return HEADER_BYTES + CHUNK_KEYS_BYTES + headBytes(offset) + headBytes(length) + length;
+}
+
+/** Most image bytes in the first chunk, which also carries length, hash and options. */
 export function firstChunkBytesMax(messageBytes: number, upload: UploadRequest): number {
   return aligned(messageBytes - HEADER_BYTES - firstMapBytes(upload));
 }

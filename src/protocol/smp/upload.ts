@@ -39,6 +39,7 @@ import { RoundTrip } from './round-trip.ts';
 import { UploadAnswer } from './upload-answer.ts';
 import {
   chunkBytesMax,
+  chunkMessageBytes,
   FIRST_CHUNK_BYTES_MIN,
   firstChunkBytesMax,
   writeChunk,
@@ -119,7 +120,9 @@ export class UploadRun {
       windowMax: ground.bufferCount === 1 ? 1 : options.windowMax,
       messageLines: linesOf(ground.messageBytes),
       receiveLines: options.receiveLines,
-      lineBytesPerMs: (ground.lineBytesPerMs * chunk) / wireBytesOf(ground.messageBytes),
+      lineBytesPerMs:
+        (ground.lineBytesPerMs * chunk) /
+        wireBytesOf(chunkMessageBytes(upload.image.length, chunk)),
     });
     this.statistics = { requests: 0, wireBytes: 0, lost: 0, restarts: 0, window: 1, elapsedMs: 0 };
     this.timesMs.fill(nowMs);

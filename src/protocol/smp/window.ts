@@ -7,8 +7,8 @@
  * repeats and waits included.
  *
  * - It begins with one request, measures that, and tries a larger window for one epoch. The first loss ends
- *   the trial and so does no gain; then the best setting known goes on, and the next trial waits four times
- *   as long as the one before. A failed trial costs about one round trip.
+ *   the trial, and costs about one round trip: half the step is tried at once, the same step after a pause
+ *   that grows by four each time. A trial without gain or loss costs nothing and is repeated sooner.
  * - With a known line speed the first measure also says which window fills the line: one trial goes there,
  *   and none goes beyond it.
  * - Two losses in an epoch, or a rate below that of the smaller window it came from, end a setting. At
@@ -28,13 +28,15 @@ export interface WindowLimits {
   lineBytesPerMs: number;
 }
 
-const FIRST_EPOCH_CHUNKS = 4;
+const FIRST_EPOCH_CHUNKS = 3;
 const EPOCH_CHUNKS = 16;
-const TRIAL_CHUNKS = 8;
+const TRIAL_CHUNKS = 4;
 const LOSSES_MAX = 2;
 /** A trial has to be faster by this to be kept. */
 const GAIN_MIN = 1.01;
-/** Chunks before a failed trial is repeated, and how that grows. */
+/** Chunks before a trial without gain is repeated: it cost nothing, and a slow flash page may have spoilt it. */
+const SHORT_PAUSE_CHUNKS = 32;
+/** Chunks before a trial with a loss is repeated, and how that grows. */
 const PAUSE_CHUNKS = 128;
 const PAUSE_GROWTH = 4;
 const PAUSE_CHUNKS_MAX = 8_192;
@@ -61,6 +63,7 @@ export class WindowControl {
   /** The smallest window that failed in a trial; 0 for none. */
   private failedWindow = 0;
   private targetWindow = 0;
+  private failedLeft = 0;
   private pauseLeft = 0;
   private pauseChunks = PAUSE_CHUNKS;
 
@@ -78,7 +81,7 @@ export class WindowControl {
 
   /** The device's offset has moved by `bytes`. */
   acknowledged(bytes: number, nowMs: number): void {
-    if (this.pauseLeft > 0) this.pauseLeft--;
+    this.countDown();
     if (this.settling > 0) {
       if (--this.settling === 0) this.numbers[EPOCH_START_MS] = nowMs;
       return;
@@ -91,7 +94,7 @@ export class WindowControl {
   /** A request did not reach the device. */
   lost(nowMs: number): void {
     this.losses++;
-    if (this.trial && this.window > this.bestWindow) this.failTrial();
+    if (this.trial && this.window > this.bestWindow) this.overrun();
     else if (!this.trial && this.losses >= LOSSES_MAX && this.chunks > 0) this.endEpoch(nowMs);
   }
 
@@ -112,32 +115,43 @@ export class WindowControl {
   private endTrial(rate: number): void {
     const { numbers } = this;
     if (rate < GAIN_MIN * numbers[BEST_RATE]!) {
-      this.failTrial();
+      this.rest(this.window > this.bestWindow ? SHORT_PAUSE_CHUNKS : PAUSE_CHUNKS);
       return;
     }
     numbers[LOWER_RATE] = this.window > this.bestWindow ? numbers[BEST_RATE]! : 0;
+    if (this.window < this.bestWindow) this.markFailed(this.bestWindow);
     this.lowerWindow = this.bestWindow;
     numbers[BEST_RATE] = rate;
     this.bestWindow = this.window;
     this.bestLines = this.lines;
-    if (this.tryLarger()) return;
-    if (this.failedWindow > 0) this.pause();
-    else this.use(this.bestWindow, this.bestLines, false);
+    if (!this.tryLarger()) this.use(this.bestWindow, this.bestLines, false);
   }
 
-  private failTrial(): void {
-    const larger = this.window > this.bestWindow;
-    if (larger) this.failedWindow = this.window;
-    // Half-way to what failed may still be a gain: that is tried at once, the failed one much later.
-    if (!larger || !this.tryLarger()) this.pause();
+  /** A larger window lost a request. */
+  private overrun(): void {
+    this.markFailed(this.window);
+    // Half-way to what failed may still be a gain.
+    if (!this.tryLarger()) this.rest(SHORT_PAUSE_CHUNKS);
   }
 
-  /** Stays with the best setting for a while, and then forgets what failed. */
-  private pause(): void {
-    this.failedWindow = 0;
-    this.pauseLeft = this.pauseChunks;
-    this.pauseChunks = Math.min(PAUSE_GROWTH * this.pauseChunks, PAUSE_CHUNKS_MAX);
+  private markFailed(window: number): void {
+    if (this.failedWindow === 0) {
+      this.failedLeft = this.pauseChunks;
+      this.pauseChunks = Math.min(PAUSE_GROWTH * this.pauseChunks, PAUSE_CHUNKS_MAX);
+    }
+    this.failedWindow = window;
+  }
+
+  /** Stays with the best setting for so many chunks. */
+  private rest(chunks: number): void {
+    this.pauseLeft = chunks;
     this.use(this.bestWindow, this.bestLines, false);
+  }
+
+  /** What failed stays failed for a while, longer each time. */
+  private countDown(): void {
+    if (this.pauseLeft > 0) this.pauseLeft--;
+    if (this.failedLeft > 0 && --this.failedLeft === 0) this.failedWindow = 0;
   }
 
   private endSteady(rate: number): void {
@@ -175,7 +189,7 @@ export class WindowControl {
 
   private largerWindow(): number {
     const { bestWindow, failedWindow, targetWindow, limits } = this;
-    if (failedWindow > 0) return Math.floor((bestWindow + failedWindow) / 2);
+    if (failedWindow > bestWindow) return Math.floor((bestWindow + failedWindow) / 2);
     const safe = Math.floor(limits.receiveLines / limits.messageLines);
     const known = Number.isFinite(limits.lineBytesPerMs);
     const step = bestWindow === 1 ? Math.max(2, safe) : known ? targetWindow : 2 * bestWindow;
@@ -183,11 +197,12 @@ export class WindowControl {
   }
 
   private fallBack(): void {
+    this.markFailed(this.bestWindow);
     this.bestWindow = this.lowerWindow;
     this.numbers[BEST_RATE] = this.numbers[LOWER_RATE]!;
     this.numbers[LOWER_RATE] = 0;
     this.lowerWindow = 1;
-    this.pause();
+    this.rest(PAUSE_CHUNKS);
   }
 
   /** Losses: a smaller window, or shorter messages, for one epoch. */

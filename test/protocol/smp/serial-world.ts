@@ -61,6 +61,8 @@ export class SerialWorld {
   private toDeviceFreeMs = 0;
   private toHostFreeMs = 0;
   private idleSteps = 0;
+  /** When the device is woken next; 0 where nothing is planned. */
+  private workAtMs = 0;
 
   constructor(plan: Partial<WorldPlan> = {}) {
     this.plan = { device: {}, options: {}, baudRate: 115_200, adapterMs: 0, ...plan };
@@ -215,8 +217,13 @@ export class SerialWorld {
       const babble = this.server.plan.babbles ? Buffer.from(BABBLE, 'latin1') : Buffer.alloc(0);
       this.transmit(Buffer.concat([babble, lines(answer, [93, 90])]), false);
     }
-    const wakeMs = this.receiver.wakeMs;
-    if (Number.isFinite(wakeMs)) this.at(Math.max(0, wakeMs - this.nowMs), () => this.work());
+    const { wakeMs } = this.receiver;
+    if (!Number.isFinite(wakeMs) || wakeMs === this.workAtMs) return;
+    this.workAtMs = wakeMs;
+    this.at(Math.max(0, wakeMs - this.nowMs), () => {
+      this.workAtMs = 0;
+      this.work();
+    });
   }
 
   private carryToHost(bytes: Uint8Array, delayMs: number): void {
