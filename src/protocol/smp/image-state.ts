@@ -114,7 +114,8 @@ function nextBootOf(running: ImageEntry | undefined, other: ImageEntry | undefin
   return running.confirmed ? 'stays' : 'reverts';
 }
 
-function sameHash(entry: ImageEntry, hash: Uint8Array): boolean {
+/** An entry without a hash equals nothing. */
+export function sameHash(entry: ImageEntry, hash: Uint8Array): boolean {
   if (hash.length === 0 || entry.hash.length !== hash.length) return false;
   return entry.hash.every((byte, at) => byte === hash[at]);
 }

@@ -19,32 +19,14 @@ import { answerOf, errorOf } from './answers.ts';
 import { decodeCborMap } from './cbor.ts';
 import { type ClientFailureCode, clientFailure, type SmpFailure } from './codes.ts';
 import { FLIGHT, Flights } from './flights.ts';
-import {
-  GROUP,
-  HEADER_BYTES,
-  IMAGE_COMMAND,
-  OP,
-  OS_COMMAND,
-  type SmpHeader,
-  writeHeader,
-} from './header.ts';
-import type { SmpEvent, SmpOptions, UploadRequest, UploadStatistics } from './messages.ts';
-import {
-  linesOf,
-  PACKET_OVERHEAD_BYTES,
-  RAW_BYTES_PER_LINE,
-  wireBytesOf,
-} from './packet-encoder.ts';
+import { GROUP, IMAGE_COMMAND, OP, OS_COMMAND, type SmpHeader } from './header.ts';
+import { sameHash } from './image-state.ts';
+import type { SmpEvent, SmpOptions, UploadRequest } from './messages.ts';
+import { linesOf } from './packet-encoder.ts';
 import { RoundTrip } from './round-trip.ts';
 import { UploadAnswer } from './upload-answer.ts';
-import {
-  chunkBytesMax,
-  chunkMessageBytes,
-  FIRST_CHUNK_BYTES_MIN,
-  firstChunkBytesMax,
-  writeChunk,
-  writeFirstChunk,
-} from './upload-request.ts';
+import { UploadPackets } from './upload-packets.ts';
+import { UploadReport } from './upload-report.ts';
 import type { ProtocolVersion } from './version.ts';
 import { WindowControl } from './window.ts';
 
@@ -54,7 +36,6 @@ const RC_BUSY = 10;
 
 /** The first probe after a first chunk, ms; each next one waits twice as long. */
 const PROBE_MS = 1_000;
-const EMPTY_MAP = 0xa0;
 
 /** Wire bytes an upload may take for each byte of the image, and on top: lines of noise cost less. */
 const COST_FACTOR = 6;
@@ -74,7 +55,7 @@ export class UploadRun {
   readonly id: number;
   private readonly upload: UploadRequest;
   private readonly options: SmpOptions;
-  private readonly messageBytes: number;
+  private readonly packets: UploadPackets;
   private readonly version: ProtocolVersion;
   private readonly say: (event: SmpEvent) => void;
 
@@ -94,10 +75,9 @@ export class UploadRun {
   private probes = 0;
   /** The request just written, until `sent`. */
   private written = { kind: 0, offset: 0, length: 0 };
-  private readonly statistics: UploadStatistics;
+  private readonly report: UploadReport;
   /** Indexed by the constants at the end: typed, so that they are not boxed. */
-  private readonly timesMs = new Float64Array(5);
-  private measuredFrom = 0;
+  private readonly timesMs = new Float64Array(2);
 
   constructor(
     id: number,
@@ -111,21 +91,17 @@ export class UploadRun {
     this.id = id;
     this.upload = upload;
     this.options = options;
-    this.messageBytes = ground.messageBytes;
+    this.packets = new UploadPackets(upload, ground.messageBytes, version);
     this.version = version;
     this.say = say;
     this.roundTrip = new RoundTrip(options.retransmitMinMs, options.retransmitMaxMs);
-    const chunk = chunkBytesMax(ground.messageBytes, upload.image.length);
     this.control = new WindowControl({
       windowMax: ground.bufferCount === 1 ? 1 : options.windowMax,
       messageLines: linesOf(ground.messageBytes),
       receiveLines: options.receiveLines,
-      lineBytesPerMs:
-        (ground.lineBytesPerMs * chunk) /
-        wireBytesOf(chunkMessageBytes(upload.image.length, chunk)),
+      lineBytesPerMs: ground.lineBytesPerMs * this.packets.efficiency(),
     });
-    this.statistics = { requests: 0, wireBytes: 0, lost: 0, restarts: 0, window: 1, elapsedMs: 0 };
-    this.timesMs.fill(nowMs);
+    this.report = new UploadReport(id, upload.image.length, options.progressPeriodMs, nowMs);
     this.timesMs[HELD_UNTIL] = NOT_HELD;
     this.timesMs[PROBE_DUE] = Number.POSITIVE_INFINITY;
   }
@@ -162,15 +138,14 @@ export class UploadRun {
     }
     if (this.stage !== 'checking' || this.flights.has(FLIGHT.list)) return 0;
     this.note(FLIGHT.list, 0, 0);
-    const { wire } = this.version;
-    return writeEmpty(out, at, wire, GROUP.image, sequence, IMAGE_COMMAND.state);
+    return this.packets.list(out, at, sequence);
   }
 
   /** The request just written has been handed over; its last byte leaves at `leftMs`. */
   sent(sequence: number, wireBytes: number, leftMs: number): void {
     const { kind, offset, length } = this.written;
-    this.statistics.requests++;
-    this.statistics.wireBytes += wireBytes;
+    this.report.statistics.requests++;
+    this.report.statistics.wireBytes += wireBytes;
     const { options } = this;
     let waitMs = this.roundTrip.timeoutMs(this.attempts);
     if (kind === FLIGHT.first) waitMs = options.eraseTimeoutMs;
@@ -218,7 +193,7 @@ export class UploadRun {
       this.version.accepted(header.version);
       this.flights.settle(order);
       // Served in order: the first chunk before it never arrived, or its answer did not.
-      this.statistics.lost++;
+      this.report.statistics.lost++;
       this.retry('no-answer', nowMs);
       return true;
     }
@@ -241,7 +216,7 @@ export class UploadRun {
       if (!this.flights.expire(order)) continue;
       overdue = true;
       this.version.unanswered();
-      this.statistics.lost++;
+      this.report.statistics.lost++;
       if (kind === FLIGHT.first) {
         this.fail(clientFailure('no-answer', 'The first chunk and every probe after it are lost.'));
       } else if (kind === FLIGHT.list) {
@@ -328,9 +303,8 @@ export class UploadRun {
     this.expected = offset;
     this.nextOffset = offset;
     if (offset > this.reached) this.reached = offset;
-    this.timesMs[STARTED] = nowMs;
     this.timesMs[PROBE_DUE] = Number.POSITIVE_INFINITY;
-    this.measuredFrom = offset;
+    this.report.begin(offset, nowMs);
     this.say({ kind: 'upload-started', id: this.id, offset, resumed });
     if (offset === this.upload.image.length) this.finish(this.matched(), nowMs);
   }
@@ -345,14 +319,15 @@ export class UploadRun {
         this.finish(this.matched(), nowMs);
         return;
       }
-      this.progress(nowMs);
+      const progress = this.report.progress(offset, this.control.window, nowMs);
+      if (progress) this.say(progress);
     }
     // What had gone back before says nothing new, and the byte may be on its way again.
     if ((moved === 0 && !live) || this.flights.hasChunkAt(offset)) return;
     const doomed = this.flights.doom();
     if (askedAt > offset) {
       // It answers a chunk it cannot use: one before it did not arrive.
-      this.statistics.lost++;
+      this.report.statistics.lost++;
       this.control.lost(nowMs);
     }
     if (doomed || this.nextOffset !== offset || moved === 0) {
@@ -374,7 +349,7 @@ export class UploadRun {
   }
 
   private restart(): void {
-    if (++this.statistics.restarts > this.options.restartsMax) {
+    if (++this.report.statistics.restarts > this.options.restartsMax) {
       this.fail(clientFailure('upload-restarts'));
       return;
     }
@@ -462,47 +437,37 @@ export class UploadRun {
     const list = answerOf('image-list', decoded.map);
     if (list?.kind !== 'image-list') return false;
     const wanted = this.upload.imageHash!;
-    return list.images.some(
-      ({ active, hash }) =>
-        !active && hash.length === wanted.length && hash.every((byte, i) => byte === wanted[i]),
-    );
+    return list.images.some((entry) => !entry.active && sameHash(entry, wanted));
   }
 
   // ---- what is sent ---------------------------------------------------------------------------------
 
   private writeNextChunk(out: Uint8Array, at: number, sequence: number): number {
-    const { image } = this.upload;
-    const offset = this.nextOffset;
-    const ofLines = this.control.lines * RAW_BYTES_PER_LINE - PACKET_OVERHEAD_BYTES;
-    const messageBytes = Math.min(ofLines, this.messageBytes);
-    const most = chunkBytesMax(messageBytes, offset);
-    const left = image.length - offset;
-    const length = Math.min(left, most);
     if (this.tooDear()) return 0;
+    const offset = this.nextOffset;
+    const length = this.packets.chunkBytes(offset, this.control.lines);
     this.note(FLIGHT.chunk, offset, length);
     this.nextOffset = offset + length;
     if (this.nextOffset > this.reached) this.reached = this.nextOffset;
-    return writeChunk(out, at, this.version.wire, sequence, image, offset, length);
+    return this.packets.chunk(out, at, sequence, offset, length);
   }
 
   private writeFirst(out: Uint8Array, at: number, sequence: number): number {
-    const { upload } = this;
-    const most = firstChunkBytesMax(this.messageBytes, upload);
-    const length = Math.min(most, upload.image.length);
-    if (length < Math.min(FIRST_CHUNK_BYTES_MIN, upload.image.length)) {
-      this.fail(clientFailure('request-too-large', `It takes ${this.messageBytes} bytes.`));
+    const length = this.packets.firstBytes();
+    if (length === 0) {
+      this.fail(clientFailure('request-too-large'));
       return 0;
     }
     if (this.tooDear()) return 0;
     this.note(FLIGHT.first, 0, length);
     if (length > this.reached) this.reached = length;
-    return writeFirstChunk(out, at, this.version.wire, sequence, upload, length);
+    return this.packets.first(out, at, sequence, length);
   }
 
   private writeProbe(out: Uint8Array, at: number, sequence: number): number {
     this.version.unanswered();
     this.note(FLIGHT.probe, 0, 0);
-    return writeEmpty(out, at, this.version.wire, GROUP.os, sequence, OS_COMMAND.params);
+    return this.packets.probe(out, at, sequence);
   }
 
   private isHeld(nowMs: number): boolean {
@@ -519,29 +484,13 @@ export class UploadRun {
 
   private tooDear(): boolean {
     const onceBytes = COST_FACTOR * this.upload.image.length + COST_BASE_BYTES;
-    const most = onceBytes * (1 + this.statistics.restarts);
-    if (this.statistics.wireBytes < most) return false;
+    const most = onceBytes * (1 + this.report.statistics.restarts);
+    if (this.report.statistics.wireBytes < most) return false;
     this.fail(clientFailure('upload-cost'));
     return true;
   }
 
   // ---- what is said ---------------------------------------------------------------------------------
-
-  private progress(nowMs: number): void {
-    const { timesMs } = this;
-    if (nowMs - timesMs[REPORTED]! < this.options.progressPeriodMs) return;
-    timesMs[REPORTED] = nowMs;
-    const elapsedMs = nowMs - timesMs[STARTED]!;
-    const moved = this.expected - this.measuredFrom;
-    this.say({
-      kind: 'upload-progress',
-      id: this.id,
-      offset: this.expected,
-      imageBytes: this.upload.image.length,
-      bytesPerSecond: elapsedMs > 0 ? Math.round((1000 * moved) / elapsedMs) : 0,
-      window: this.control.window,
-    });
-  }
 
   private matched(): true | undefined {
     return this.answer.match === 1 ? true : undefined;
@@ -550,33 +499,15 @@ export class UploadRun {
   private finish(match: true | undefined, nowMs: number): void {
     this.stage = 'over';
     this.flights.clear();
-    this.statistics.window = this.control.window;
-    this.statistics.elapsedMs = nowMs - this.timesMs[BEGUN]!;
-    this.say({ kind: 'uploaded', id: this.id, match, statistics: { ...this.statistics } });
+    const statistics = this.report.summary(this.control.window, nowMs);
+    this.say({ kind: 'uploaded', id: this.id, match, statistics });
   }
 }
 
-const STARTED = 0;
-const REPORTED = 1;
-const PROBE_DUE = 2;
-const HELD_UNTIL = 3;
-const BEGUN = 4;
+const PROBE_DUE = 0;
+const HELD_UNTIL = 1;
 const NOT_HELD = 0;
 
 function isAnswerTo(header: SmpHeader, group: number, command: number): boolean {
   return header.op === OP.readAnswer && header.group === group && header.command === command;
-}
-
-/** A read with an empty map. */
-function writeEmpty(
-  out: Uint8Array,
-  at: number,
-  version: number,
-  group: number,
-  sequence: number,
-  command: number,
-): number {
-  writeHeader(out, at, OP.read, version, 1, group, sequence, command);
-  out[at + HEADER_BYTES] = EMPTY_MAP;
-  return HEADER_BYTES + 1;
 }

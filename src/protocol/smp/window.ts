@@ -38,6 +38,9 @@ const GAIN_MIN = 1.01;
 const SHORT_PAUSE_CHUNKS = 32;
 /** Chunks before a trial with a loss is repeated, and how that grows. */
 const PAUSE_CHUNKS = 128;
+/** The same where a window would be several times as fast: the loss may have been the line's. */
+const EAGER_PAUSE_CHUNKS = 16;
+const EAGER_WINDOW = 4;
 const PAUSE_GROWTH = 4;
 const PAUSE_CHUNKS_MAX = 8_192;
 /** Lines of shortened messages, longest first. Two lines are Zephyr's whole pool. */
@@ -178,6 +181,7 @@ export class WindowControl {
     // Faster than the line is said to be: then it is not what it is said to be.
     const known = Number.isFinite(fills) && rate < 1.05 * lineBytesPerMs;
     this.targetWindow = known ? Math.min(fills, windowMax) : windowMax;
+    if (known && fills >= EAGER_WINDOW) this.pauseChunks = EAGER_PAUSE_CHUNKS;
   }
 
   private tryLarger(): boolean {
