@@ -69,6 +69,7 @@ export class WindowControl {
   private failedLeft = 0;
   private pauseLeft = 0;
   private pauseChunks = PAUSE_CHUNKS;
+  private shortPauseChunks = SHORT_PAUSE_CHUNKS;
 
   private settling = 1;
   private chunks = 0;
@@ -118,7 +119,8 @@ export class WindowControl {
   private endTrial(rate: number): void {
     const { numbers } = this;
     if (rate < GAIN_MIN * numbers[BEST_RATE]!) {
-      this.rest(this.window > this.bestWindow ? SHORT_PAUSE_CHUNKS : PAUSE_CHUNKS);
+      this.rest(this.window > this.bestWindow ? this.shortPauseChunks : PAUSE_CHUNKS);
+      this.shortPauseChunks = Math.min(2 * this.shortPauseChunks, PAUSE_CHUNKS_MAX);
       return;
     }
     numbers[LOWER_RATE] = this.window > this.bestWindow ? numbers[BEST_RATE]! : 0;
