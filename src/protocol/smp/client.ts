@@ -58,6 +58,8 @@ export class SmpClient implements Machine<Uint8Array, SmpEvent> {
   };
   private upload: UploadRun | undefined;
   private linkUp = true;
+  /** What `pollTimeout` last said, kept as the object it is. */
+  private readonly wake: (number | undefined)[] = [undefined];
   private lastId = 0;
   private sequence: number;
   /** The next packet ends whatever broken line may stand before it. */
@@ -159,6 +161,7 @@ export class SmpClient implements Machine<Uint8Array, SmpEvent> {
   }
 
   handleTimeout(nowMs: number): void {
+    this.wake[0] = undefined;
     if (this.requests.dueMs() <= nowMs) {
       this.resynchronise = true;
       for (const { request, failure } of this.requests.expire(nowMs)) {
@@ -189,7 +192,7 @@ export class SmpClient implements Machine<Uint8Array, SmpEvent> {
     this.dropFinished();
     if (messageBytes === 0) return undefined;
     const lines = this.encode(sequence, messageBytes, nowMs);
-    upload.sent(sequence, lines.length, this.line.leftMs);
+    upload.sent(sequence, lines.length, this.line);
     return lines;
   }
 
@@ -197,10 +200,15 @@ export class SmpClient implements Machine<Uint8Array, SmpEvent> {
     return this.events.length === 0 ? undefined : this.events.shift();
   }
 
+  /** While chunks flow it may name an earlier time than it must: then it is a number that exists already. */
   pollTimeout(): number {
-    const requestsMs = this.requests.any ? this.requests.dueMs() : Number.POSITIVE_INFINITY;
+    const [wakeMs] = this.wake;
+    const early = wakeMs !== undefined && this.upload?.isDueBefore(wakeMs) === false;
+    if (early && !this.requests.any) return wakeMs;
     const uploadMs = this.upload ? this.upload.dueMs() : Number.POSITIVE_INFINITY;
-    return Math.min(requestsMs, uploadMs);
+    const dueMs = Math.min(this.requests.dueMs(), uploadMs);
+    this.wake[0] = dueMs;
+    return dueMs;
   }
 
   // ---- what comes in --------------------------------------------------------------------------------

@@ -5,6 +5,8 @@
  * Fixed typed arrays; nothing is allocated.
  */
 
+import type { LineClock } from './line-clock.ts';
+
 export const FLIGHT = { first: 1, chunk: 2, probe: 3, list: 4 } as const;
 
 const STATE = {
@@ -40,8 +42,8 @@ export class Flights {
     sequence: number,
     offset: number,
     length: number,
-    leftMs: number,
-    dueMs: number,
+    line: LineClock,
+    waitMs: number,
   ): void {
     if (this.next - this.low === ROOM) this.settle(this.low);
     const slot = this.next & (ROOM - 1);
@@ -50,8 +52,8 @@ export class Flights {
     this.states[slot] = STATE.live;
     this.offsets[slot] = offset;
     this.lengths[slot] = length;
-    this.leftMs[slot] = leftMs;
-    this.dueMs[slot] = dueMs;
+    this.leftMs[slot] = line.leftMs;
+    this.dueMs[slot] = line.leftMs + waitMs;
     this.orders[sequence] = this.next++;
     this.underWay++;
   }
@@ -78,9 +80,9 @@ export class Flights {
     return this.states[order & (ROOM - 1)] === STATE.live;
   }
 
-  /** When the last byte of it left the line. */
-  left(order: number): number {
-    return this.leftMs[order & (ROOM - 1)]!;
+  /** Since its last byte left the line, in whole ms: a small integer is not boxed. */
+  elapsedMs(order: number, nowMs: number): number {
+    return (nowMs - this.leftMs[order & (ROOM - 1)]! + 0.5) | 0;
   }
 
   /** Takes it and every earlier one off the list. */
@@ -136,6 +138,12 @@ export class Flights {
 
   due(order: number): number {
     return this.dueMs[order & (ROOM - 1)]!;
+  }
+
+  /** The oldest is overdue at `atMs`. */
+  isDueBefore(atMs: number): boolean {
+    const order = this.oldest();
+    return order >= 0 && this.dueMs[order & (ROOM - 1)]! < atMs;
   }
 
   /** Gives up waiting for it; true where it was live. */

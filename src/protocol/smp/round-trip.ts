@@ -42,7 +42,7 @@ export class RoundTrip {
     ms[PEAK] = Math.max(elapsedMs, decayedMs);
   }
 
-  /** The wait for the try number `attempts`, 0 the first: twice as long each time. */
+  /** Whole ms: the wait for the try number `attempts`, 0 the first: twice as long each time. */
   timeoutMs(attempts: number): number {
     const { ms } = this;
     let waitMs = UNKNOWN_MS;
@@ -53,6 +53,6 @@ export class RoundTrip {
     }
     if (waitMs < this.minMs) waitMs = this.minMs;
     waitMs *= 1 << Math.min(attempts, 8);
-    return Math.min(waitMs, this.maxMs);
+    return Math.ceil(Math.min(waitMs, this.maxMs));
   }
 }

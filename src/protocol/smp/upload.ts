@@ -21,6 +21,7 @@ import { type ClientFailureCode, clientFailure, type SmpFailure } from './codes.
 import { FLIGHT, Flights } from './flights.ts';
 import { GROUP, IMAGE_COMMAND, OP, OS_COMMAND, type SmpHeader } from './header.ts';
 import { sameHash } from './image-state.ts';
+import type { LineClock } from './line-clock.ts';
 import type { SmpEvent, SmpOptions, UploadRequest } from './messages.ts';
 import { linesOf } from './packet-encoder.ts';
 import { RoundTrip } from './round-trip.ts';
@@ -141,8 +142,8 @@ export class UploadRun {
     return this.packets.list(out, at, sequence);
   }
 
-  /** The request just written has been handed over; its last byte leaves at `leftMs`. */
-  sent(sequence: number, wireBytes: number, leftMs: number): void {
+  /** The request just written has been handed over to the line. */
+  sent(sequence: number, wireBytes: number, line: LineClock): void {
     const { kind, offset, length } = this.written;
     this.report.statistics.requests++;
     this.report.statistics.wireBytes += wireBytes;
@@ -151,9 +152,10 @@ export class UploadRun {
     if (kind === FLIGHT.first) waitMs = options.eraseTimeoutMs;
     if (kind === FLIGHT.list) waitMs = options.answerTimeoutMs;
     if (kind === FLIGHT.probe) waitMs = Number.POSITIVE_INFINITY;
-    this.flights.add(kind, sequence, offset, length, leftMs, leftMs + waitMs);
-    if (kind === FLIGHT.first) this.timesMs[PROBE_DUE] = leftMs + PROBE_MS;
-    if (kind === FLIGHT.probe) this.timesMs[PROBE_DUE] = leftMs + PROBE_MS * 2 ** ++this.probes;
+    this.flights.add(kind, sequence, offset, length, line, waitMs);
+    if (kind === FLIGHT.first) this.timesMs[PROBE_DUE] = line.leftMs + PROBE_MS;
+    if (kind === FLIGHT.probe)
+      this.timesMs[PROBE_DUE] = line.leftMs + PROBE_MS * 2 ** ++this.probes;
   }
 
   /** An answer to an upload request; false where none of this upload's has that sequence. */
@@ -242,6 +244,14 @@ export class UploadRun {
     return heldMs !== NOT_HELD && heldMs < dueMs ? heldMs : dueMs;
   }
 
+  /** The same as a comparison, which boxes no number. */
+  isDueBefore(atMs: number): boolean {
+    if (this.stage === 'paused' || this.over) return false;
+    if (this.stage === 'opening' && this.timesMs[PROBE_DUE]! < atMs) return true;
+    const held = this.timesMs[HELD_UNTIL]! !== NOT_HELD && this.timesMs[HELD_UNTIL]! < atMs;
+    return held || this.flights.isDueBefore(atMs);
+  }
+
   pause(): void {
     if (this.over) return;
     this.flights.clear();
@@ -271,7 +281,7 @@ export class UploadRun {
     const askedAt = flights.offset(order);
     const length = flights.length(order);
     const live = flights.isLive(order);
-    if (!first) this.roundTrip.sample(nowMs - flights.left(order));
+    if (!first) this.roundTrip.sample(flights.elapsedMs(order, nowMs));
     flights.settle(order);
     if (offset > this.upload.image.length) {
       this.fail(clientFailure('upload-offset-invalid', `It wants byte ${offset}.`));
