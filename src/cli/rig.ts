@@ -3,14 +3,14 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { hex } from '../bytes/hex.ts';
 import { loadRig } from '../config/load.ts';
-import type { CoordinatorConfig, PpmidDevice, Rig } from '../config/schema.ts';
+import type { CoordinatorConfig, HubDevice, PpmidDevice, Rig } from '../config/schema.ts';
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
 import { StateFolder } from '../gateway/state-folder.ts';
 import { notJoined, ZigbeeSite } from '../gateway/zigbee-site.ts';
 import { escapeText } from '../image/describe.ts';
 import type { DeviceReading } from '../protocol/zcl-ota/device-reading.ts';
 import { startVirtualRig } from '../virtual/rig.ts';
-import { checkHubPorts, hubLines, selectHubs } from './hub-check.ts';
+import { checkHubs, hubDocument, hubLines, selectHubs } from './hub-check.ts';
 import { selectDevices, shippedPath } from './inputs.ts';
 import { type Output, paint, table } from './output.ts';
 import { siteLine } from './site-line.ts';
@@ -47,7 +47,7 @@ export function list(options: { rig?: string }, output: Output): ExitCode {
   const rows = rig.devices.map((device) =>
     device.kind === 'ppmid'
       ? [device.id, device.eui64, device.coordinator, device.model.model]
-      : [device.id, device.port, '', device.model.model],
+      : [device.id, device.port, hubLineText(device), device.model.model],
   );
   const ports = rig.coordinators.map(({ id, adapter, port, virtual }) => [
     id,
@@ -63,7 +63,13 @@ export function list(options: { rig?: string }, output: Output): ExitCode {
   return EXIT.done;
 }
 
-/** Opens every coordinator and asks every device what it runs. Writes nothing to a device. */
+/** What a hub's line is: `smp, 115200 baud, virtual`. */
+function hubLineText({ baudRate, model, virtual }: HubDevice): string {
+  const words = [model.serial.protocol, `${baudRate} baud`, ...(virtual ? ['virtual'] : [])];
+  return words.join(', ');
+}
+
+/** Opens every coordinator and every hub's port, and asks every device what it runs. Writes nothing to a device. */
 export async function check(options: RigCommandOptions, output: Output): Promise<ExitCode> {
   return checkRig(options, output, (coordinator) => coordinator.joining === 'open-when-missing');
 }
@@ -76,9 +82,9 @@ export async function joinDevices(options: RigCommandOptions, output: Output): P
 /** Runs the virtual devices of a rig until it is told to stop. */
 export async function up(options: RigCommandOptions, output: Output): Promise<ExitCode> {
   const rig = loadRig(options.rig);
-  if (!rig.coordinators.some(({ virtual }) => virtual)) {
+  if (![...rig.coordinators, ...rig.hubs].some(({ virtual }) => virtual)) {
     throw new UpliftError('rig-not-virtual', `the rig ${rig.id} has no virtual devices`, {
-      expected: 'a coordinator with a `virtual` part',
+      expected: 'a coordinator or a hub with a `virtual` part',
       actual: 'real ones only',
       next: 'use it directly: `uplift rig check --rig FILE`; for a rig without hardware take hw-config/rigs/virtual-ppmid.yaml',
     });
@@ -91,18 +97,16 @@ export async function up(options: RigCommandOptions, output: Output): Promise<Ex
       else if (output.verbose) output.event(event, JSON.stringify(event));
     },
   });
-  const ports = [...virtual.coordinators].map(([id, coordinator]) => ({
-    id,
-    path: coordinator.path,
-  }));
-  output.result(
-    { kind: 'ready', rig: rig.id, coordinators: ports, devices: virtual.devices.size },
-    [
-      `${rig.id} is up: ${virtual.devices.size} virtual ${virtual.devices.size === 1 ? 'device' : 'devices'}`,
-      ...ports.map(({ id, path }) => `  ${id} on ${path}`),
-      'Ctrl-C ends it.',
-    ],
-  );
+  const portsOf = (all: ReadonlyMap<string, { path: string }>) =>
+    [...all].map(([id, { path }]) => ({ id, path }));
+  const coordinators = portsOf(virtual.coordinators);
+  const hubs = portsOf(virtual.hubs);
+  const devices = virtual.devices.size + hubs.length;
+  output.result({ kind: 'ready', rig: rig.id, coordinators, hubs, devices }, [
+    `${rig.id} is up: ${devices} virtual ${devices === 1 ? 'device' : 'devices'}`,
+    ...[...coordinators, ...hubs].map(({ id, path }) => `  ${id} on ${path}`),
+    'Ctrl-C ends it.',
+  ]);
   await new Promise<void>((resolve) => {
     process.once('SIGINT', resolve);
     process.once('SIGTERM', resolve);
@@ -159,15 +163,15 @@ async function checkRig(
       }
     }
     if (errors.length === used.length && hubs.length === 0 && errors[0]) throw errors[0];
-    const hubChecks = await checkHubPorts(hubs);
+    const hubChecks = await checkHubs(hubs);
     const silent = checks.filter(({ answers }) => !answers);
-    const closed = hubChecks.filter(({ opens }) => !opens);
+    const silentHubs = hubChecks.filter(({ answers }) => !answers);
     output.result(
-      { kind: 'result', rig: rig.id, devices: [...checks, ...hubChecks] },
-      [...checkLines(checks), ...countLines(checks), ...hubLines(hubChecks)],
-      [...checkLines(silent), ...hubLines(closed)],
+      { kind: 'result', rig: rig.id, devices: [...checks, ...hubChecks.map(hubDocument)] },
+      [...checkLines(checks), ...hubLines(hubChecks), ...countLines([...checks, ...hubChecks])],
+      [...checkLines(silent), ...hubLines(silentHubs)],
     );
-    return silent.length + closed.length === 0 ? EXIT.done : EXIT.notReachable;
+    return silent.length + silentHubs.length === 0 ? EXIT.done : EXIT.notReachable;
   } finally {
     await site.close();
     state.close();
@@ -245,7 +249,7 @@ function checkLines(checks: DeviceCheck[]): string[] {
   });
 }
 
-function countLines(checks: DeviceCheck[]): string[] {
+function countLines(checks: readonly { answers: boolean }[]): string[] {
   if (checks.length < 2) return [];
   const answering = checks.filter(({ answers }) => answers).length;
   return ['', `${answering} of ${checks.length} devices answer`];

@@ -62,6 +62,8 @@ const lineSteps = z
 
 export const baudRate = whole(1200, 4_000_000);
 
+const count = whole(1, 0xffff_ffff);
+
 const serial = z.strictObject({
   protocol: z
     .enum(['smp', 'gecko-bootloader', 'ember-bootloader'])
@@ -152,33 +154,49 @@ export const hubModelSchema = z
 
 /** What can be made to go wrong with one virtual hub and the line to it. */
 export const hubFaults = z.strictObject({
-  loss: probability.default(0).describe('Lines or blocks, either way, that are lost.'),
-  corruption: probability.default(0).describe('Lines or blocks, either way, with one bit flipped.'),
-  noise: probability.default(0).describe('Answers that random bytes come before.'),
+  loss: probability.default(0).describe('Bytes, either way, that are lost.'),
+  corruption: probability.default(0).describe('Bytes, either way, with one bit flipped.'),
+  noise: probability.default(0).describe('Bytes, either way, that a random byte comes after.'),
+  babble: probability
+    .default(0)
+    .describe('Lines of answers that log lines come between, as from a console on the same line.'),
+  unanswered: probability.default(0).describe('Answers that never come.'),
   duplicate: probability.default(0).describe('Answers that come twice.'),
   late: probability.default(0).describe('Answers that come late.'),
   lateMs: milliseconds.default(3_000).describe('How late they come.'),
-  babble: z
-    .boolean()
-    .default(false)
-    .describe('Writes log lines between its answers, as a console on the same line does.'),
-  stallAtByte: whole(0, 0xffff_ffff)
+  stallAtByte: count
     .optional()
-    .describe('Stops answering, once, when this byte of an image comes.'),
-  stallMs: milliseconds.optional().describe('How long it stalls; for ever where absent.'),
+    .describe('Stands still, once, at this byte off the line, counted from its start.'),
+  stallMs: milliseconds.optional().describe('How long it stands still; for ever where absent.'),
+  powerCutAtByte: count
+    .optional()
+    .describe('Loses its power, once, at this byte off the line, counted from its start.'),
   powerCutAtFlashOperation: z
-    .array(whole(1, 0xffff_ffff), 'a list of numbers, counted from 1')
+    .array(count, 'a list of numbers, counted from 1')
     .max(10_000, 'a list of at most 10000 numbers')
     .default([])
-    .describe('Loses its power within such an erase or program, counted since it was new.'),
+    .describe('Loses its power at each of these erases and programs, counted from its start.'),
+  powerCutTearsFlash: z
+    .boolean()
+    .default(false)
+    .describe('Such an erase or program is left half done, instead of not begun.'),
+  wrongBaudRate: z
+    .boolean()
+    .default(false)
+    .describe('The two ends of the line have different speeds: every byte is wrong.'),
   silent: z.boolean().default(false).describe('Never answers anything.'),
   refusesImage: z.boolean().default(false).describe('Refuses every image whatever its bytes are.'),
   skipsVerification: z.boolean().default(false).describe('Starts an image that is damaged.'),
-  revertsAfterActivation: z
+  crashAfterActivationMs: milliseconds
+    .optional()
+    .describe(
+      'With MCUboot: a new image that is not confirmed runs so long and then restarts, which brings ' +
+        'the one before it back.',
+    ),
+  neverReturns: z
     .boolean()
     .default(false)
-    .describe('Comes back with the old version after an activation.'),
-  neverReturns: z.boolean().default(false).describe('Is not heard of again after an activation.'),
+    .describe('Any image but the one it was new with hangs when it starts.'),
 });
 
 /** What a virtual hub's SMP server is built with; the defaults are those of Zephyr. */
@@ -186,7 +204,7 @@ export const virtualSmp = z.strictObject({
   bufBytes: whole(64, 65_535).default(384).describe('Its buffer for one request.'),
   bufCount: whole(1, 255).default(4).describe('How many of them it says it has.'),
   poolLines: whole(1, 255).default(2).describe('Lines it holds before it has handled the first.'),
-  recovery: z
+  startsInRecovery: z
     .boolean()
     .default(false)
     .describe('Is in the serial recovery of MCUboot when it starts.'),

@@ -19,6 +19,9 @@ import {
 import type { HubDevice, HubModel, PpmidDevice, PpmidModel, Rig, RigDevice } from './schema.ts';
 import { type KeyPath, throwAny, type YamlSource } from './yaml-source.ts';
 
+/** An image on trial is MCUboot's. */
+const CRASH = ['faults', 'crashAfterActivationMs'];
+
 const EUI64_MAX = 0xffff_ffff_ffff_fffen;
 
 /** @throws ConfigError */
@@ -131,9 +134,14 @@ class RigBuilder {
         'a path to make a pseudo-terminal at, or tcp://host:port, of a virtual device';
       this.add('port-not-virtual', [...path, 'port'], expected);
     }
-    if (document.virtual?.smp && model && model.serial.protocol !== 'smp') {
+    if (document.virtual && model && model.serial.protocol !== 'smp') {
+      const { smp, faults } = document.virtual;
       const expected = `nothing: its model ${model.model} speaks ${model.serial.protocol}`;
-      this.add('protocol-other', [...path, 'virtual', 'smp'], expected);
+      const ofSmp = [
+        ...(smp === undefined ? [] : [['smp']]),
+        ...(faults.crashAfterActivationMs === undefined ? [] : [CRASH]),
+      ];
+      for (const key of ofSmp) this.add('protocol-other', [...path, 'virtual', ...key], expected);
     }
     return model ? [hubDevice(document, { port, model, firmwarePath })] : [];
   }
@@ -298,6 +306,7 @@ function hubDevice(
       firmwarePath: own.firmwarePath ?? '',
       seed: virtual.seed,
       turnRoundMs: virtual.turnRoundMs,
+      bootMs: virtual.bootMs,
       smp: protocol === 'smp' ? (virtual.smp ?? virtualSmp.parse({})) : undefined,
       faults: virtual.faults,
     },

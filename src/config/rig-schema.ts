@@ -140,7 +140,12 @@ const serialDevice = z.strictObject({
     .strictObject({
       firmware: path.describe('The image it runs when it is new, relative to this file.'),
       seed: whole(0, 0xffff_ffff).default(1).describe('Of the faults below.'),
-      turnRoundMs: milliseconds.default(1).describe('From a request to its answer, at the least.'),
+      turnRoundMs: milliseconds
+        .default(1)
+        .describe('How long its adapter holds a short answer back; 16 with many USB adapters.'),
+      bootMs: milliseconds
+        .default(200)
+        .describe('From power or reset until it listens, without the time of a swap.'),
       smp: virtualSmp.optional().describe('Its SMP server, where its model speaks SMP.'),
       faults: hubFaults.prefault({}),
     })

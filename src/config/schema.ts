@@ -59,6 +59,7 @@ export interface VirtualHub {
   firmwarePath: string;
   seed: number;
   turnRoundMs: number;
+  bootMs: number;
   /** Present where its model speaks SMP. */
   smp: VirtualSmpConfig | undefined;
   faults: HubFaults;

@@ -37,8 +37,8 @@ export const HUB_PROBLEMS = {
   'hub-silent': {
     sentence: 'nothing answers',
     next:
-      'check that the hub has power, that its cable is on this port and that RX and TX are crossed; ' +
-      'an application that speaks no protocol has to be brought into its bootloader first',
+      'check that the hub has power, that its cable is on this port, that RX and TX are crossed and that ' +
+      'the baud rate is right; an application without a protocol has to be brought into its bootloader',
     exit: EXIT.notReachable,
   },
   'hub-unreadable': {

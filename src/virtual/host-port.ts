@@ -191,6 +191,7 @@ class PseudoTerminal implements HostPort {
 
   async restore(): Promise<void> {
     if (this.master !== undefined) return;
+    makeFolder(this.path);
     assertLinkIsOurs(this.path);
     const { master, slave, pty } = loadPtyLibrary().open(80, 24);
     // The slave stays open here and raw: no echo, and no hang-up when a host closes its end.
@@ -220,7 +221,20 @@ function loadPtyLibrary(): PtyLibrary {
     throw new UpliftError('VIRTUAL_PTY_UNAVAILABLE', 'cannot make a pseudo-terminal here', {
       expected: `the package ${dirname(name)}`,
       actual: (error as Error).message,
-      next: 'install @lydell/node-pty, or give the virtual device a tcp:// port',
+      next: 'install @lydell/node-pty, or give the device a tcp:// port',
+      exit: EXIT.notReachable,
+      cause: error,
+    });
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+  } catch (error) {
+    throw new UpliftError('VIRTUAL_PORT_UNAVAILABLE', `cannot make the port ${path}`, {
+      actual: (error as Error).message,
+      next: 'name a path in a folder that can be written to',
       exit: EXIT.notReachable,
       cause: error,
     });
@@ -242,7 +256,6 @@ function assertLinkIsOurs(path: string): void {
 }
 
 function makeLink(path: string, target: string): void {
-  mkdirSync(dirname(path), { recursive: true });
   removeLink(path);
   symlinkSync(target, path);
 }

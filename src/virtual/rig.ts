@@ -1,27 +1,31 @@
 /**
- * A rig's virtual half: every coordinator of the rig file that has `virtual`, with its devices. What
- * they remember is kept below `<state folder>/virtual`, so that the next start goes on: networks,
- * associations, versions, downloads that were cut off.
+ * A rig's virtual half: every coordinator and every hub of the rig file that has `virtual`, with the
+ * devices behind the first. What they remember is kept below `<state folder>/virtual`, so that the next
+ * start goes on: networks, associations, versions, flash, downloads that were cut off.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CoordinatorConfig, PpmidDevice, Rig } from '../config/schema.ts';
 import { EXIT, UpliftError } from '../errors.ts';
 import { locateUpgradeImage } from '../image/gb-upgrade.ts';
 import { parseOtaFile } from '../image/zigbee-ota.ts';
+import type { HubEvent } from './communications-hub/board.ts';
+import type { OpenHub } from './communications-hub/open-hub.ts';
 import { type CoordinatorEvent, VirtualCoordinator } from './coordinator.ts';
 import { DeviceStore } from './device-store.ts';
 import type { WireFaults } from './host-output.ts';
 import type { ClientQuirks } from './ota-client.ts';
 import { type PpmidEvent, VirtualPpmid } from './ppmid.ts';
 import { SeededRandom } from './random.ts';
+import { openRigHub, readFirmware } from './rig-hub.ts';
 import { type Scheduler, SystemScheduler } from './scheduler.ts';
 import { checkSeal } from './sealed-firmware.ts';
 import type { NetworkParameters } from './znp/network.ts';
 
 export type VirtualRigEvent =
   | { source: 'coordinator'; id: string; event: CoordinatorEvent }
-  | { source: 'device'; id: string; event: PpmidEvent };
+  | { source: 'device'; id: string; event: PpmidEvent }
+  | { source: 'hub'; id: string; event: HubEvent };
 
 export interface VirtualRigOptions {
   /** Instead of the rig file's own. */
@@ -38,7 +42,9 @@ export interface VirtualRigOptions {
 
 export interface VirtualRig {
   coordinators: Map<string, VirtualCoordinator>;
+  /** PPMIDs. */
   devices: Map<string, VirtualPpmid>;
+  hubs: Map<string, OpenHub>;
   /** Writes all state and closes every port. */
   stop(): Promise<void>;
 }
@@ -53,12 +59,14 @@ export async function startVirtualRig(
   const running = {
     coordinators: new Map<string, VirtualCoordinator>(),
     devices: new Map<string, VirtualPpmid>(),
+    hubs: new Map<string, OpenHub>(),
   };
   const stores: DeviceStore[] = [];
   const firmware = new FirmwareVersions();
   const stop = async () => {
     for (const store of stores) store.flush();
     for (const coordinator of running.coordinators.values()) await coordinator.stop();
+    for (const hub of running.hubs.values()) await hub.stop();
     scheduler.stop();
   };
   try {
@@ -78,6 +86,16 @@ export async function startVirtualRig(
         running.devices.set(device.id, ppmid);
         coordinator.addNode(ppmid);
       }
+    }
+    for (const device of rig.hubs) {
+      if (device.virtual === undefined) continue;
+      const { id } = device;
+      const hub = await openRigHub(device, {
+        scheduler,
+        statePath: join(folder, 'hubs', `${id}.flash`),
+        onEvent: (event) => options.onEvent?.({ source: 'hub', id, event }),
+      });
+      running.hubs.set(id, hub);
     }
   } catch (error) {
     await stop();
@@ -189,21 +207,5 @@ class FirmwareVersions {
     const found = { fileVersion: image.header.fileVersion, sealed };
     this.known.set(path, found);
     return found;
-  }
-}
-
-function readFirmware(path: string, deviceId: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new UpliftError(
-      'VIRTUAL_FIRMWARE_MISSING',
-      `device ${deviceId}: cannot read its firmware ${path}`,
-      {
-        actual: (error as Error).message,
-        next: 'check the path under devices / virtual / firmware in the rig file',
-        cause: error,
-      },
-    );
   }
 }

@@ -160,7 +160,12 @@ test('a hub is resolved: port and firmware from the folder of the rig, defaults 
   assert.is(hub!.port, join(folder, 'ports/hub'));
   assert.is(hub!.baudRate, 57_600, "the model's");
   assert.is(hub!.virtual!.firmwarePath, join(folder, 'old.zigbee'));
-  assert.equal(hub!.virtual!.smp, { bufBytes: 384, bufCount: 4, poolLines: 2, recovery: false });
+  assert.equal(hub!.virtual!.smp, {
+    bufBytes: 384,
+    bufCount: 4,
+    poolLines: 2,
+    startsInRecovery: false,
+  });
   assert.equal(hub!.virtual!.faults.powerCutAtFlashOperation, []);
   const { serial, smp, imageProfile } = hub!.model;
   assert.is(imageProfile, 'mcuboot');

@@ -451,7 +451,7 @@ const CASES: Wrong[] = [
   },
   {
     name: 'misspelt fault of a hub',
-    text: `${HUB_RIG}      faults: {babbel: true}\n`,
+    text: `${HUB_RIG}      faults: {babbel: 1}\n`,
     problems: ['key-unknown 10:16 devices[0].virtual.faults.babbel'],
     says: ['did you mean "babble"?'],
   },
@@ -671,6 +671,10 @@ test('settings of SMP for a virtual hub that does not speak it', () => {
   assert.is(problem!.code, 'protocol-other');
   assert.is(problem!.key, 'devices[0].virtual.smp');
   assert.match(problem!.expected, 'speaks gecko-bootloader');
+  const crash = `${HUB_RIG}      faults: {crashAfterActivationMs: 5}\n`;
+  const other = newFolder({ 'rig.yaml': crash, 'hub.yaml': text });
+  const [fault] = problemsOf(() => loadRig(join(other, 'rig.yaml')));
+  assert.is(fault!.key, 'devices[0].virtual.faults.crashAfterActivationMs');
   told.add('protocol-other');
 });
 

@@ -15,6 +15,11 @@ export const FIRMWARE = {
   new: join(ROOT, 'firmware/121D-0084-02000000-test.zigbee'),
   wrongHardware: join(ROOT, 'firmware/121D-0084-02000000-test-wrong-hardware.zigbee'),
   list: join(ROOT, 'firmware/central-products-list.csv'),
+  hubOld: join(ROOT, 'firmware/hub-1.0.0-test.mcuboot.bin'),
+  hubNew: join(ROOT, 'firmware/hub-2.0.0-test.mcuboot.bin'),
+  radioOld: join(ROOT, 'firmware/hub-00010000-test.gbl'),
+  radioNew: join(ROOT, 'firmware/hub-00020000-test.gbl'),
+  trust: join(ROOT, 'firmware/trust'),
 } as const;
 export const NEW_VERSION = 0x02000000;
 export const OLD_VERSION = 0x01000000;
@@ -28,8 +33,25 @@ export const QUICK_CLIENT = {
   queryPeriodMs: 0,
 };
 
+/** A hub of a test rig; what is left out is quick and well. */
+export interface TestHub {
+  id?: string;
+  /** The model file it is made after, with these keys on top; `serial` and `flash` are merged. */
+  protocol?: 'smp' | 'gecko-bootloader';
+  serial?: Record<string, unknown>;
+  smp?: Record<string, unknown>;
+  flash?: Record<string, unknown>;
+  /** Instead of a pseudo-terminal in the rig's folder. */
+  port?: string;
+  baudRate?: number;
+  /** `undefined` for a real one: nobody makes its port. */
+  virtual?: Record<string, unknown> | undefined;
+}
+
 export interface TestRigOptions {
+  /** PPMIDs; without any there is no coordinator either. */
   devices?: number;
+  hubs?: TestHub[];
   otaClient?: Record<string, unknown>;
   faults?: Record<string, unknown>;
   linkFaults?: Record<string, unknown>;
@@ -60,6 +82,9 @@ export class TestRig {
     const port = options.port ?? `tcp://127.0.0.1:${await freePort()}`;
     const path = join(folder, 'rig.yaml');
     writeFileSync(join(folder, 'model.yaml'), modelText(options));
+    for (const hub of hubsOf(options)) {
+      writeFileSync(join(folder, `${hub.id}.model.yaml`), hubModelText(hub));
+    }
     writeFileSync(path, rigText(port, options));
     return new TestRig(folder, path);
   }
@@ -81,6 +106,10 @@ export class TestRig {
 
   device(id = this.rig.devices[0]!.id) {
     return this.virtual!.devices.get(id)!;
+  }
+
+  hub(id = this.rig.hubs[0]!.id) {
+    return this.virtual!.hubs.get(id)!;
   }
 
   coordinator() {
@@ -222,39 +251,104 @@ function rigText(port: string, options: TestRigOptions): string {
     rig: 'test-rig',
     description: 'a rig for tests',
     state: 'state',
-    coordinators: [
-      {
-        id: 'zigbee-1',
-        adapter: 'zstack',
-        port,
-        network: {
-          panId: 0x1a62,
-          extendedPanId: 'dddddddddddddddd',
-          channel: 11,
-          networkKey: '01030507090b0d0f00020406080a0c0d',
-        },
-        joining: options.joining ?? 'open-when-missing',
-        joinTimeoutMs: options.joinTimeoutMs ?? 20_000,
-        virtual: {
-          network: options.network ?? 'formed',
-          linkDelayMs: options.linkDelayMs ?? 0,
-          faults: options.linkFaults ?? {},
-        },
-      },
-    ],
+    coordinators: (options.devices ?? 1) === 0 ? [] : [coordinatorOf(port, options)],
     devices: [
-      {
-        id: 'ppmid',
-        model: 'model.yaml',
-        coordinator: 'zigbee-1',
-        eui64: '00:0d:6f:00:0a:90:69:e7',
-        virtual: {
-          firmware: options.firmware ?? FIRMWARE.old,
-          count: options.devices ?? 1,
-          otaClient: { ...QUICK_CLIENT, ...options.otaClient },
-          faults: options.faults ?? {},
-        },
-      },
+      ...((options.devices ?? 1) === 0 ? [] : [ppmidOf(options)]),
+      ...hubsOf(options).map(hubOf),
     ],
+  });
+}
+
+function coordinatorOf(port: string, options: TestRigOptions): object {
+  return {
+    id: 'zigbee-1',
+    adapter: 'zstack',
+    port,
+    network: {
+      panId: 0x1a62,
+      extendedPanId: 'dddddddddddddddd',
+      channel: 11,
+      networkKey: '01030507090b0d0f00020406080a0c0d',
+    },
+    joining: options.joining ?? 'open-when-missing',
+    joinTimeoutMs: options.joinTimeoutMs ?? 20_000,
+    virtual: {
+      network: options.network ?? 'formed',
+      linkDelayMs: options.linkDelayMs ?? 0,
+      faults: options.linkFaults ?? {},
+    },
+  };
+}
+
+function ppmidOf(options: TestRigOptions): object {
+  return {
+    id: 'ppmid',
+    model: 'model.yaml',
+    coordinator: 'zigbee-1',
+    eui64: '00:0d:6f:00:0a:90:69:e7',
+    virtual: {
+      firmware: options.firmware ?? FIRMWARE.old,
+      count: options.devices ?? 1,
+      otaClient: { ...QUICK_CLIENT, ...options.otaClient },
+      faults: options.faults ?? {},
+    },
+  };
+}
+
+type NamedHub = TestHub & { id: string };
+
+function hubsOf({ hubs = [] }: TestRigOptions): NamedHub[] {
+  return hubs.map((hub, n) => ({ ...hub, id: hub.id ?? (n === 0 ? 'hub' : `hub-${n + 1}`) }));
+}
+
+function hubOf(hub: NamedHub): object {
+  const { id, port, baudRate, protocol = 'smp' } = hub;
+  const isVirtual = !('virtual' in hub) || hub.virtual !== undefined;
+  return {
+    id,
+    model: `${id}.model.yaml`,
+    port: port ?? `ports/${id}`,
+    ...(baudRate && { baudRate }),
+    ...(isVirtual && {
+      virtual: {
+        firmware: protocol === 'smp' ? FIRMWARE.hubOld : FIRMWARE.radioOld,
+        turnRoundMs: 0,
+        bootMs: 20,
+        ...hub.virtual,
+      },
+    }),
+  };
+}
+
+function hubModelText({ protocol = 'smp', serial, smp, flash }: NamedHub): string {
+  const isSmp = protocol === 'smp';
+  return JSON.stringify({
+    model: isSmp ? 'test-hub' : 'test-hub-radio',
+    kind: 'communications-hub',
+    description: 'a hub for tests',
+    source: 'test',
+    deviceModel: {
+      manufacturer: '121D',
+      model: isSmp ? '00C1' : '00C2',
+      hardwareVersion: '01',
+      hardwareRevision: '00',
+    },
+    imageProfile: isSmp ? 'mcuboot' : 'gbl',
+    serial: {
+      protocol,
+      baudRate: 1_000_000,
+      bootMs: 2_000,
+      ...(!isSmp && { enterBootloader: [{ send: '\nbootloader\n', waitMs: 100 }] }),
+      ...serial,
+    },
+    ...(isSmp && { smp: { ...smp } }),
+    flash: {
+      slotBytes: 262_144,
+      eraseBlockBytes: 4096,
+      programPageBytes: 256,
+      eraseBlockMs: 0,
+      programPageMs: 0,
+      ...flash,
+    },
   });
 }

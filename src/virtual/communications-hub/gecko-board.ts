@@ -11,6 +11,7 @@ import { crc32 } from '../../bytes/crc.ts';
 import { ByteReader } from '../../bytes/reader.ts';
 import { ByteWriter } from '../../bytes/writer.ts';
 import type { Scheduled } from '../scheduler.ts';
+import { Answers } from './answers.ts';
 import type { Board, BoardContext } from './board.ts';
 import { readSignatureKey } from './mcuboot-image.ts';
 import { FILE_ERROR, type FileError, UpgradeStream } from './upgrade-stream.ts';
@@ -47,6 +48,7 @@ type Mode = 'off' | 'window' | 'menu' | 'flushing' | 'upload' | 'application';
 
 export class GeckoBoard implements Board {
   private readonly context: BoardContext;
+  private readonly answers: Answers;
   private readonly isEmber: boolean;
   private mode: Mode = 'off';
   private menuShown = false;
@@ -59,6 +61,7 @@ export class GeckoBoard implements Board {
 
   constructor(context: BoardContext) {
     this.context = context;
+    this.answers = new Answers(context);
     this.isEmber = context.options.protocol === 'ember-bootloader';
   }
 
@@ -94,7 +97,7 @@ export class GeckoBoard implements Board {
     this.losePower();
     this.context.after(bootMs, () => {
       if (this.application === undefined) this.enterBootloader();
-      else if (bootloader.entry === 'bootloader-window' && bootloader.windowMs > 0) {
+      else if (bootloader.windowMs > 0) {
         this.enterBootloader();
         this.mode = 'window';
         this.wait(bootloader.windowMs, () => this.startApplication());
@@ -137,18 +140,39 @@ export class GeckoBoard implements Board {
 
   private startApplication(): void {
     this.mode = 'application';
+    if (this.context.options.faults.neverReturns && !this.runsFactoryApplication()) {
+      this.mode = 'off';
+      return;
+    }
     const version = `0x${this.application!.version.toString(16).padStart(8, '0')}`;
     this.say(`\r\nhub application ${version}\r\n`);
     this.context.event({ kind: 'application-started', version });
   }
 
+  /** The one that the board was new with. */
+  private runsFactoryApplication(): boolean {
+    const { options } = this.context;
+    let factoryCrc = 0;
+    const stream = new UpgradeStream({
+      dialect: this.isEmber ? 'ebl' : 'gbl',
+      signatureKey: undefined,
+      decrypts: true,
+      program: (bytes) => {
+        factoryCrc = crc32(bytes, factoryCrc);
+        return true;
+      },
+    });
+    stream.take(options.firmware);
+    return this.application!.crc32 === factoryCrc;
+  }
+
   private takeCommandByte(byte: number): void {
-    const { entry, entryCommand } = this.context.options.bootloader;
+    const { entryCommand } = this.context.options.bootloader;
     if (byte !== NEWLINE && byte !== RETURN) {
       this.command = (this.command + String.fromCharCode(byte)).slice(-COMMAND_BYTES_MAX);
       return;
     }
-    const entered = entry === 'command' && this.command === entryCommand;
+    const entered = entryCommand !== '' && this.command === entryCommand;
     this.command = '';
     if (!entered) return;
     this.mode = 'off';
@@ -198,11 +222,13 @@ export class GeckoBoard implements Board {
   }
 
   private openStream(signatureKey: string | undefined): void {
+    const { bootloader, faults } = this.context.options;
     this.writer = undefined;
     this.stream = new UpgradeStream({
       dialect: this.isEmber ? 'ebl' : 'gbl',
-      signatureKey: readSignatureKey(signatureKey),
-      decrypts: this.context.options.bootloader.decrypts,
+      signatureKey: faults.skipsVerification ? undefined : readSignatureKey(signatureKey),
+      decrypts: bootloader.decrypts,
+      skipsCrc: faults.skipsVerification,
       program: (bytes) => this.program(bytes),
     });
   }
@@ -318,6 +344,6 @@ export class GeckoBoard implements Board {
   }
 
   private send(bytes: Uint8Array, atMs: number = this.context.nowMs()): void {
-    this.context.send(bytes, atMs);
+    this.answers.send([bytes], atMs);
   }
 }

@@ -39,6 +39,8 @@ export class VirtualHub {
   private stalledUntilMs = 0;
   private backOn: Scheduled | undefined;
   private savedOperations = 0;
+  /** Flash operations at which the power goes, in order. */
+  private readonly cuts: number[];
 
   /** Without power until `powerOn`. */
   constructor(settings: VirtualHubSettings) {
@@ -58,11 +60,12 @@ export class VirtualHub {
     if (settings.restored === undefined) this.board.installFirmware(options.firmware);
     for (const [area, bytes] of (settings.restored ?? []).entries()) this.flash.load(area, bytes);
     const { powerCutAtFlashOperation, powerCutTearsFlash } = options.faults;
-    if (powerCutAtFlashOperation > 0) {
-      this.flash.cutAtOperation = this.flash.operations + powerCutAtFlashOperation;
-    }
+    const { operations } = this.flash;
+    this.cuts = powerCutAtFlashOperation.map((operation) => operations + operation);
+    this.cuts.sort((left, right) => left - right);
+    this.setNextCut();
     this.flash.tears = powerCutTearsFlash;
-    this.savedOperations = this.flash.operations;
+    this.savedOperations = operations;
   }
 
   get isPowered(): boolean {
@@ -109,7 +112,9 @@ export class VirtualHub {
     const { faults } = this.options;
     this.receivedBytes++;
     if (this.receivedBytes === faults.powerCutAtByte && this.powered) this.failPower();
-    if (this.receivedBytes === faults.stallAfterBytes) this.stalledUntilMs = atMs + faults.stallMs;
+    if (this.receivedBytes === faults.stallAtByte) {
+      this.stalledUntilMs = atMs + (faults.stallMs ?? Number.POSITIVE_INFINITY);
+    }
     if (!this.powered || faults.silent || atMs < this.stalledUntilMs) return;
     this.run(() => this.board.takeByte(byte, atMs));
   }
@@ -156,9 +161,17 @@ export class VirtualHub {
     this.settings.onChange?.();
   }
 
+  /** Operations that passed while a cut before them was handled are not missed: the next one is cut. */
+  private setNextCut(): void {
+    const next = this.cuts.shift();
+    if (next === undefined) return;
+    this.flash.cutAtOperation = Math.max(next, this.flash.operations + 1);
+  }
+
   private failPower(): void {
     this.settings.onEvent?.({ kind: 'power-cut', flashOperation: this.flash.operations });
     this.powerOff();
+    this.setNextCut();
     this.flash.takeBusyMs();
     this.backOn = this.scheduler.after(this.options.powerOffMs, () => this.powerOn());
   }

@@ -4,6 +4,7 @@
  * of the board that was observed (Zephyr 4.4 with MCUboot); where a default is only this device's
  * own, it says so.
  */
+import { type HubFaults, hubFaults } from '../../config/hub-schema.ts';
 import type { FlashGeometry } from '../flash.ts';
 
 export type HubProtocol = 'smp' | 'gecko-bootloader' | 'ember-bootloader';
@@ -70,6 +71,8 @@ export interface SmpOptions {
   signatureKey: string | undefined;
   /** MCUboot was built with serial recovery. */
   recovery: boolean;
+  /** Is in it when it is first powered. */
+  startsInRecovery: boolean;
   /** Recovery also starts where there is no image to boot. */
   recoveryWithoutImage: boolean;
   recoveryBufBytes: number;
@@ -89,11 +92,9 @@ export type InfoLetter = (typeof INFO_LETTERS)[number];
 export interface BootloaderOptions {
   /** As the menu shows it. */
   version: string;
-  /** How the running application is left for the bootloader; modem lines do not exist on a PTY. */
-  entry: 'bootloader-window' | 'command';
-  /** How long the bootloader listens after a reset before it starts the application. */
+  /** How long the bootloader listens after a reset before it starts the application; 0 not at all. */
   windowMs: number;
-  /** The line that makes the application reset into the bootloader. */
+  /** The line that makes the application reset into the bootloader: a PTY has no modem lines for it. */
   entryCommand: string;
   /** Public key, P-256, in PEM; unsigned files are then refused. */
   signatureKey: string | undefined;
@@ -101,56 +102,10 @@ export interface BootloaderOptions {
   decrypts: boolean;
 }
 
-export interface HubFaults {
-  /** Probabilities a byte, on either direction of the line. */
-  corruption: number;
-  loss: number;
-  /** Probability that a stray byte follows a byte. */
-  noise: number;
-  /** Probability that a log line comes before an answer, and within it. */
-  babble: number;
-  /** Probability that an answer stays away. */
-  silentAnswer: number;
-  /** Probability that an answer comes late, and how late. */
-  lateAnswer: number;
-  lateAnswerMs: number;
-  /** The hub stands still so long once it has received so many bytes; 0 never. */
-  stallAfterBytes: number;
-  stallMs: number;
-  /** The power goes at this flash operation, 1 for the first once the hub is made; 0 never. */
-  powerCutAtFlashOperation: number;
-  /** The operation that the cut hits is left half done, instead of not begun. */
-  powerCutTearsFlash: boolean;
-  /** The power goes when so many bytes have been received; 0 never. */
-  powerCutAtByte: number;
-  /** Host and hub disagree about the line rate: every byte is wrong. */
-  wrongBaudRate: boolean;
-  /** Never answers. */
-  silent: boolean;
-  /** MCUboot finds every new image invalid; a Silicon Labs bootloader answers a wrong signature. */
-  refusesImage: boolean;
-  /** A new image that is not confirmed runs so long and then resets; 0 never. */
-  crashAfterActivationMs: number;
-}
+/** As a rig file spells them. */
+export type { HubFaults };
 
-export const NO_HUB_FAULTS: HubFaults = {
-  corruption: 0,
-  loss: 0,
-  noise: 0,
-  babble: 0,
-  silentAnswer: 0,
-  lateAnswer: 0,
-  lateAnswerMs: 0,
-  stallAfterBytes: 0,
-  stallMs: 0,
-  powerCutAtFlashOperation: 0,
-  powerCutTearsFlash: false,
-  powerCutAtByte: 0,
-  wrongBaudRate: false,
-  silent: false,
-  refusesImage: false,
-  crashAfterActivationMs: 0,
-};
+export const NO_HUB_FAULTS: HubFaults = hubFaults.parse({});
 
 const DEFAULT_INFO: Record<InfoLetter, string> = {
   s: 'Zephyr',
@@ -185,6 +140,7 @@ export const SMP_DEFAULTS: SmpOptions = {
   preventsDowngrade: false,
   signatureKey: undefined,
   recovery: false,
+  startsInRecovery: false,
   recoveryWithoutImage: false,
   recoveryBufBytes: 1024,
   recoveryPoolLines: 8,
@@ -195,7 +151,6 @@ export const SMP_DEFAULTS: SmpOptions = {
 
 export const BOOTLOADER_DEFAULTS: BootloaderOptions = {
   version: 'v2.04.01',
-  entry: 'bootloader-window',
   windowMs: 1_000,
   entryCommand: 'bootloader',
   signatureKey: undefined,

@@ -3,28 +3,24 @@
  * the line that the protocol uses.
  */
 
+import { Answers } from './answers.ts';
 import type { Board, BoardContext } from './board.ts';
 import { encodeConsoleLines } from './console-framing.ts';
 import { PowerCut } from './hub-flash.ts';
 import { LineReceiver } from './line-receiver.ts';
 import { areaOf, Mcuboot } from './mcuboot.ts';
-import { imageVersionText, readSignatureKey } from './mcuboot-image.ts';
+import { imageVersionText, readMcubootImage, readSignatureKey } from './mcuboot-image.ts';
 import { SmpRecovery } from './smp-recovery.ts';
 import { SmpServer } from './smp-server.ts';
 
 const NEWLINE = 0x0a;
-const LOG_LINES = [
-  '[00:00:01.117,563] <inf> hub: meter poll done\r\n',
-  '[00:00:02.586,824] <wrn> hub: HAN beacon late\r\n',
-  'uart:~$ ',
-];
-
 export class SmpBoard implements Board {
   readonly bootloader: Mcuboot;
   /** The application's server while it runs. */
   server: SmpServer | undefined;
   receiver: LineReceiver | undefined;
   private readonly context: BoardContext;
+  private readonly answers: Answers;
   private answerPacket: ((packet: Uint8Array) => Uint8Array[]) | undefined;
   /** Kept over a reset, lost with the power. */
   private recoveryAsked = false;
@@ -35,6 +31,7 @@ export class SmpBoard implements Board {
 
   constructor(context: BoardContext) {
     this.context = context;
+    this.answers = new Answers(context);
     const { smp, faults } = context.options;
     this.bootloader = new Mcuboot({
       flash: context.flash,
@@ -43,6 +40,8 @@ export class SmpBoard implements Board {
       preventsDowngrade: smp.preventsDowngrade,
     });
     this.bootloader.refusesImages = faults.refusesImage;
+    this.bootloader.skipsVerification = faults.skipsVerification;
+    this.recoveryAsked = smp.startsInRecovery;
   }
 
   /** As from the factory: the image in slot 0, everything else blank. */
@@ -122,6 +121,7 @@ export class SmpBoard implements Board {
   private startApplication(): void {
     const { context } = this;
     const { smp, faults } = context.options;
+    if (faults.neverReturns && !this.runsFactoryImage()) return;
     if (smp.imageConfirmsItself) this.confirmAll();
     const server = new SmpServer(smp, context.flash, this.bootloader, {
       reset: (intoRecovery) => this.resetSoon(intoRecovery, smp.resetDelayMs),
@@ -132,11 +132,20 @@ export class SmpBoard implements Board {
     const version = running.ok ? imageVersionText(running.image.version) : '';
     this.print(`*** Booting Zephyr OS build ${smp.info.r} ***\r\n`);
     context.event({ kind: 'application-started', version });
-    if (faults.crashAfterActivationMs > 0 && this.bootloader.swapType(0) === 'revert') {
-      context.after(faults.crashAfterActivationMs, () => {
+    const { crashAfterActivationMs } = faults;
+    if (crashAfterActivationMs !== undefined && this.bootloader.swapType(0) === 'revert') {
+      context.after(crashAfterActivationMs, () => {
         if (this.bootloader.swapType(0) === 'revert') this.start();
       });
     }
+  }
+
+  private runsFactoryImage(): boolean {
+    const { firmware } = this.context.options;
+    const factory = readMcubootImage((from, end) => firmware.subarray(from, end), firmware.length);
+    const running = this.bootloader.readImage(0, 0);
+    if (!factory.ok || !running.ok) return false;
+    return factory.image.hash.every((byte, at) => byte === running.image.hash[at]);
   }
 
   private confirmAll(): void {
@@ -172,27 +181,10 @@ export class SmpBoard implements Board {
     const answers = this.answerPacket!(message);
     const busyMs = options.smp.messageMs + flash.takeBusyMs();
     if (options.flashBlocksUart) this.stalledUntilMs = atMs + busyMs;
-    for (const answer of answers) this.sendAnswer(answer, atMs + busyMs);
-    return busyMs;
-  }
-
-  private sendAnswer(message: Uint8Array, atMs: number): void {
-    const { context } = this;
-    const { faults } = context.options;
-    const { random } = context;
-    if (random.chance(faults.silentAnswer)) return;
-    const lateMs = random.chance(faults.lateAnswer) ? faults.lateAnswerMs : 0;
-    const lines = encodeConsoleLines(message);
-    if (random.chance(faults.babble)) this.print(this.babble());
-    for (const line of splitLines(lines)) {
-      if (lateMs === 0) context.send(line, atMs);
-      else context.after(lateMs, () => context.send(line, context.nowMs()));
-      if (random.chance(faults.babble)) this.print(this.babble());
+    for (const answer of answers) {
+      this.answers.send(splitLines(encodeConsoleLines(answer)), atMs + busyMs);
     }
-  }
-
-  private babble(): string {
-    return LOG_LINES[Math.floor(this.context.random.next() * LOG_LINES.length)]!;
+    return busyMs;
   }
 
   private print(text: string): void {

@@ -99,6 +99,8 @@ export interface UpgradeStreamOptions {
   signatureKey: KeyObject | undefined;
   /** Encrypted files can be taken. */
   decrypts: boolean;
+  /** The CRC at the end is not looked at. */
+  skipsCrc?: boolean;
   /** Program data, a view that is valid during the call; false where there is no room. */
   program(bytes: Uint8Array): boolean;
 }
@@ -210,7 +212,7 @@ export class UpgradeStream {
         this.error = this.checkSignature(value.view(SIGNATURE_BYTES));
         break;
       case 'end':
-        if (this.crc === CRC_RESIDUE) this.complete = true;
+        if (this.crc === CRC_RESIDUE || this.options.skipsCrc) this.complete = true;
         else this.error = FILE_ERROR.crc;
         break;
     }

@@ -116,7 +116,7 @@ test('without a byte in its window the bootloader starts the application', () =>
 });
 
 test('entry by a command of the application', () => {
-  const hub = bench({ entry: 'command', entryCommand: 'dfu' });
+  const hub = bench({ windowMs: 0, entryCommand: 'dfu' });
   assert.match(hub.text(), /hub application/);
   assert.is(say(hub, 'nonsense\ndfu?\n'), '');
   assert.is(say(hub, 'dfu\r\n', 200), '');
@@ -290,6 +290,42 @@ test('a power cut during an upload leaves the bootloader alone in flash', () => 
 test('the fault that refuses every image', () => {
   const hub = uploading(bench({}, { faults: { refusesImage: true } }));
   assert.is(sendFile(hub, makeGbl()).replace(/^A*/, ''), fileError('45'));
+});
+
+test('a bootloader that looks at no CRC and no signature takes a damaged file', () => {
+  const damaged = makeGbl({ crcXor: 1 });
+  const strict = uploading(bench());
+  assert.is(sendFile(strict, damaged).replace(/^A*/, ''), fileError('43'));
+  const hub = uploading(bench({}, { faults: { skipsVerification: true } }));
+  assert.match(sendFile(hub, damaged), /^A+$/);
+  assert.ok(say(hub, '\x04').startsWith(`${ACK}${COMPLETE}`));
+});
+
+test('a new application that hangs says nothing and takes no command', () => {
+  const hub = bench({ entryCommand: 'dfu' }, { faults: { neverReturns: true } });
+  hub.scheduler.run(2_000);
+  assert.match(hub.text(), /hub application/, 'the one it was new with runs');
+  say(hub, 'dfu\n', 200);
+  assert.match(sendFile(uploading(hub), makeGbl({ version: 2, programBytes: 2_000 })), /^A+$/);
+  say(hub, '\x04');
+  assert.is(say(hub, '2', 2_000), '');
+  say(hub, 'dfu\n', 200);
+  assert.is(say(hub, '\n'), '');
+  hub.hub.reset();
+  hub.scheduler.run(100);
+  assert.is(say(hub, '\n'), MENU, 'the bootloader is there after a reset');
+});
+
+test('answers that come twice, late, or not at all', () => {
+  const twice = bench({}, { faults: { duplicate: 1 } });
+  assert.is(say(twice, '\n'), MENU + MENU);
+  const late = bench({}, { faults: { late: 1, lateMs: 300 } });
+  assert.is(say(late, '\n', 200), '');
+  assert.is(say(late, '', 200), MENU);
+  const never = bench({}, { faults: { unanswered: 1 } });
+  assert.is(say(never, '\n', 5_000), '');
+  const log = bench({}, { faults: { babble: 1 } });
+  assert.match(say(log, '\n'), /hub: |uart:/);
 });
 
 const SAMPLES = 'samples/serial';

@@ -140,7 +140,7 @@ test('faults on the line cost some answers, and the same ones with the same seed
     { corruption: 0.01 },
     { loss: 0.01 },
     { noise: 0.01 },
-    { silentAnswer: 0.3 },
+    { unanswered: 0.3 },
   ]) {
     const count = answered(faults);
     assert.ok(count > 5 && count < 60, `${JSON.stringify(faults)}: ${count}`);
@@ -157,13 +157,13 @@ test('babble comes between the lines of an answer and hides none of them', () =>
 });
 
 test('late answers come, late', () => {
-  const late = Bench.booted({ faults: { lateAnswer: 1, lateAnswerMs: 700 } });
+  const late = Bench.booted({ faults: { late: 1, lateMs: 700 } });
   const tookMs = answerAfterMs(late, echo('hi'));
   assert.ok(tookMs >= 700 && tookMs < 720, `${tookMs}`);
 });
 
 test('a stall: nothing is heard for its time', () => {
-  const bench = Bench.booted({ faults: { stallAfterBytes: 5, stallMs: 400 } });
+  const bench = Bench.booted({ faults: { stallAtByte: 5, stallMs: 400 } });
   assert.is(bench.exchange(echo('hi'), 300).length, 0);
   bench.scheduler.run(100);
   // The half line from before the stall is still in the buffer.
@@ -184,7 +184,7 @@ test('the power goes at byte n, and comes back', () => {
 
 test('the power goes at flash operation n', () => {
   for (const powerCutTearsFlash of [false, true]) {
-    const faults = { powerCutAtFlashOperation: 9, powerCutTearsFlash };
+    const faults = { powerCutAtFlashOperation: [9], powerCutTearsFlash };
     const bench = Bench.booted({ firmware: A.bytes, faults });
     assert.is(bench.upload(B), undefined, 'silence');
     bench.scheduler.run(2_000);
@@ -193,6 +193,32 @@ test('the power goes at flash operation n', () => {
     bench.upload(B);
     assert.is(bench.state(), '0 1.0.0 confirmed active | 1 2.0.0');
   }
+});
+
+test('the power goes at each operation of a list', () => {
+  const faults = { powerCutAtFlashOperation: [30, 4, 5, 31] };
+  const bench = Bench.booted({ firmware: A.bytes, faults });
+  for (let round = 0; round < 8; round++) {
+    bench.upload(B);
+    bench.scheduler.run(2_000);
+  }
+  const cuts = bench.events.flatMap((event) =>
+    event.kind === 'power-cut' ? [event.flashOperation] : [],
+  );
+  assert.equal(cuts, [4, 5, 30, 31]);
+  assert.is(bench.state(), '0 1.0.0 confirmed active | 1 2.0.0');
+});
+
+test('answers that come twice', () => {
+  const bench = Bench.booted({ faults: { duplicate: 1 } });
+  assert.is(bench.exchange(echo('hi')).length, 2);
+});
+
+test('a stall without a time is for ever', () => {
+  const bench = Bench.booted({ faults: { stallAtByte: 5 } });
+  bench.exchange(echo('hi'), 1_000);
+  bench.scheduler.run(3_600_000);
+  assert.is(bench.exchange(echo('hi')).length, 0);
 });
 
 test.run();

@@ -245,6 +245,34 @@ test('a bootloader that refuses every new image', () => {
   );
 });
 
+test('a bootloader that looks at no hash starts an image that is damaged', () => {
+  const damaged = makeImage({ version: [2, 0, 0, 0], spoilt: true });
+  for (const skipsVerification of [false, true]) {
+    const bench = uploaded(damaged, { faults: { skipsVerification } });
+    bench.setState({ hash: damaged.hash });
+    bench.reset();
+    const running = skipsVerification ? '2.0.0' : '1.0.0';
+    assert.is(bench.list().find((entry) => entry.active).version, running);
+  }
+});
+
+test('a new image that hangs: silence, until the power goes and the old one is back', () => {
+  const bench = uploaded(B, { faults: { neverReturns: true } });
+  assert.is(bench.state(), A_AND_B, 'the image it was new with runs');
+  bench.setState({ hash: B.hash });
+  bench.reset();
+  assert.is(bench.ask(2, 0, 0, { d: 'hi' }), undefined);
+  bench.hub.powerOff();
+  bench.hub.powerOn();
+  bench.scheduler.run(2_000);
+  assert.is(bench.state(), A_AND_B);
+  bench.setState({ hash: B.hash, confirm: true });
+  bench.reset();
+  bench.hub.reset();
+  bench.scheduler.run(2_000);
+  assert.is(bench.ask(2, 0, 0, { d: 'hi' }), undefined, 'for good');
+});
+
 test('two images have slots of their own', () => {
   const bench = Bench.booted({ firmware: A.bytes, smp: { imageCount: 2 } });
   const { bytes } = B;

@@ -111,4 +111,12 @@ test('a power cut ends recovery; without recovery in the build boot_mode is a pl
   assert.equal(plain.ask(2, 0, 0, { d: 'hi' }), { r: 'hi' });
 });
 
+test('a hub that starts in recovery leaves it with a reset', () => {
+  const bench = Bench.booted({ firmware: A.bytes, smp: { startsInRecovery: true } });
+  assert.equal(bench.ask(2, 0, 0, { d: 'hi' }), { rc: 8 });
+  assert.equal(bench.ask(2, 0, 5, {}), { rc: 0 });
+  bench.scheduler.run(2_000);
+  assert.equal(bench.ask(2, 0, 0, { d: 'hi' }), { r: 'hi' });
+});
+
 test.run();
