@@ -90,7 +90,7 @@ const IMAGES: readonly TestImage[] = [
 ];
 
 const LIST_FILE = 'central-products-list.csv';
-const ANCHOR_FILE = 'trust/test-supplier-digital-signing.pem';
+const ANCHOR_FILE = 'trust/zigbee/test-supplier-digital-signing.pem';
 
 /**
  * The file's name to its bytes. `existing` gives what stands now under a name, for its signature.

@@ -12,9 +12,9 @@ import { mcubootKeyBytes, mcubootKeyHash } from '../src/trust/public-key.ts';
 import { derOf, signDeterministically } from './deterministic-ecdsa.ts';
 import { KIB, pseudoRandomBytes, type TestKey, testKey } from './test-material.ts';
 
-/** Of the hubs that exist only here; the manufacturer is the one of the other test images. */
+/** Of the virtual hubs in hw-config; the manufacturer is the one of the other test images. */
 const MANUFACTURER = '121D';
-const MODELS = { mcuboot: '00C1', gbl: '00C2' } as const;
+const MODELS = { mcuboot: '0090', gbl: '0091' } as const;
 
 const MCUBOOT_KEY = testKey('UPLIFT TEST HUB MCUBOOT KEY, NOT A SECRET');
 const GBL_KEY = testKey('UPLIFT TEST HUB GBL KEY, NOT A SECRET');
@@ -124,8 +124,8 @@ export interface HubMaterial {
 export function buildHubMaterial(): HubMaterial {
   const text = new TextEncoder();
   const files = new Map<string, Uint8Array>([
-    ['trust/test-hub-mcuboot.pem', text.encode(MCUBOOT_KEY.pem)],
-    ['trust/test-hub-gbl.pem', text.encode(GBL_KEY.pem)],
+    ['trust/mcuboot/test-hub-mcuboot.pem', text.encode(MCUBOOT_KEY.pem)],
+    ['trust/gbl/test-hub-gbl.pem', text.encode(GBL_KEY.pem)],
   ]);
   const lines: string[] = [];
   for (const row of MCUBOOT_IMAGES) {

@@ -7,14 +7,8 @@
  * is sent.
  */
 import type { AdmissionFacts } from './facts.ts';
-import {
-  type Outcome,
-  type PendingFact,
-  RULES,
-  type RuleId,
-  type RuleText,
-  type Verdict,
-} from './rules.ts';
+import { askRule, RULES, type RuleId, type RuleText } from './rules.ts';
+import type { Outcome, PendingFact, Verdict } from './verdict.ts';
 
 export interface Finding {
   ruleId: RuleId;
@@ -41,7 +35,7 @@ export function decideAdmission(facts: AdmissionFacts, nowMs: number): Decision 
   if (!image.ok) return unreadable(image, nowMs);
   const pending = new Set<PendingFact>();
   const findings = RULES.map((rule, index): Finding => {
-    const { pending: waitsFor, ...verdict } = rule.check(image, facts, nowMs);
+    const { pending: waitsFor, ...verdict } = askRule(rule, image, facts, nowMs);
     if (waitsFor !== undefined) pending.add(waitsFor);
     return shared(index, verdict) ?? { ruleId: rule.id, ...verdict };
   });

@@ -8,20 +8,40 @@
 
 import { type Refusal, refusal } from '../image/codes.ts';
 import { IMAGE_PROFILES, type ImageProfileId, locateUpgradeImage } from '../image/gb-upgrade.ts';
+import {
+  type HubImage,
+  type HubImageProfile,
+  type HubImageVersion,
+  isHubImageProfile,
+  readHubImage,
+} from '../image/hub-image.ts';
 import { checkIntegrityCode, type IntegrityOutcome } from '../image/integrity-code.ts';
+import type { McubootFlag } from '../image/mcuboot.ts';
 import type { OtaHeader } from '../image/ota-header.ts';
 import { type OtaImage, parseOtaFile } from '../image/zigbee-ota.ts';
 import type { CentralProductsList } from '../products/central-products-list.ts';
 import type { DeviceHardware } from '../products/device-model.ts';
 import { type ImageHashes, imageHashes } from '../trust/digest.ts';
 import { verifyP256 } from '../trust/ecdsa.ts';
+import {
+  type DigestOutcome,
+  type HubSignatureOutcome,
+  verifyHubImage,
+} from '../trust/hub-image.ts';
 import type { SignatureKey } from '../trust/public-key.ts';
+import { anchorsFor, type TrustAnchors } from '../trust/trust-anchors.ts';
+
+/** Every way an image is read: below an OTA header, or as the bootloader of a hub takes it. */
+export type AnyImageProfile = ImageProfileId | HubImageProfile;
 
 /** What a signature over the Manufacturer Image came to; `none` where the profile has none. */
 export type SignatureOutcome = 'verified' | 'wrong' | 'no-trust-anchor' | 'none';
 
-export interface ImageFacts {
+export type ImageFacts = OtaImageFacts | HubImageFacts;
+
+export interface OtaImageFacts {
   ok: true;
+  kind: 'ota';
   profile: ImageProfileId;
   header: OtaHeader;
   hashes: ImageHashes & { manufacturerImage: string };
@@ -33,6 +53,30 @@ export interface ImageFacts {
   unreadBytes: number;
 }
 
+export interface HubImageFacts {
+  ok: true;
+  kind: 'hub';
+  profile: HubImageProfile;
+  /** Absent where format or encryption hides it. */
+  version?: HubImageVersion;
+  /** Of what is sent, and its SHA-256 as lower-case digits. */
+  sendBytes: number;
+  sendSha256: string;
+  /** Bytes of the file after what is sent. */
+  outsideBytes: number;
+  digest: DigestOutcome;
+  signature: HubSignatureOutcome;
+  isEncrypted: boolean;
+  /** What stands in the way of running it, or may. */
+  bootTraits: readonly BootTrait[];
+}
+
+/** Flags of an MCUboot image that bear on starting it; or a GBL that brings no application. */
+export type BootTrait =
+  | Extract<McubootFlag, 'nonBootable' | 'ramLoad' | 'romFixed'>
+  | 'compressed'
+  | 'noApplication';
+
 export interface DeviceFacts {
   /** 16 lower-case digits. */
   eui64?: string | undefined;
@@ -42,7 +86,11 @@ export interface DeviceFacts {
   hardwareVersion?: number | undefined;
   /** The file version it runs; 0xFFFFFFFF where it says that it does not know. */
   currentFileVersion?: number | undefined;
+  /** The version a hub runs, in the words of the hub: `1.2.3.4`. */
+  runningVersion?: string | undefined;
   deviceModel?: Partial<DeviceHardware> | undefined;
+  /** The images it takes, from the device's model. */
+  imageProfile?: AnyImageProfile | undefined;
   /** Room for an image, from the device's model. */
   slotBytes?: number | undefined;
 }
@@ -55,8 +103,20 @@ export interface AdmissionPolicy {
   /** Some published images fail either comparison and are good, so both warn unless told. */
   firmwareVersionMismatch?: 'warn' | 'refuse';
   integrityMismatch?: 'warn' | 'refuse';
-  /** Whether a signature that no trust anchor was given for refuses. */
+  /**
+   * Whether a signature that no trust anchor was given for refuses. A GB image warns unless told;
+   * a hub's refuses unless told, or the list vouches for it.
+   */
   unverifiedSignature?: 'warn' | 'refuse';
+  /** A hub's image that nobody signed; refuses unless told, or the list vouches for it. */
+  unsignedImage?: 'warn' | 'refuse';
+  /**
+   * A hub's image whose digest and signature are over plain text that cannot be seen; refuses unless
+   * told, or the list vouches for it.
+   */
+  sealedUnderEncryption?: 'warn' | 'refuse';
+  /** Where the versions of hub and image cannot be compared before the upload. */
+  unknownVersion?: 'warn' | 'refuse';
 }
 
 export interface AdmissionFacts {
@@ -68,39 +128,111 @@ export interface AdmissionFacts {
 }
 
 export interface ImageFactsOptions {
-  profile: ImageProfileId;
+  profile: AnyImageProfile;
   /** Which image of a file that holds several, from 0. */
   imageIndex?: number | undefined;
-  /** Keys of which one must have made the signature. */
-  trustAnchors?: readonly SignatureKey[] | undefined;
+  /** Keys of which one must have made the signature, by what they may sign. */
+  trustAnchors?: TrustAnchors | undefined;
 }
 
-/** Parses, hashes and verifies `file`; `image.bytes` are the very bytes the facts speak of. */
-export function gatherImageFacts(
+/** The facts of an image, and the image itself with the very bytes that they speak of. */
+export type GatheredImage =
+  | { facts: OtaImageFacts; image: OtaImage; hubImage?: undefined }
+  | { facts: HubImageFacts; image?: undefined; hubImage: HubImage }
+  | { facts: Refusal; image?: undefined; hubImage?: undefined };
+
+/** Parses, hashes and verifies `file`. */
+export function gatherImageFacts(file: Uint8Array, options: ImageFactsOptions): GatheredImage {
+  const { profile, imageIndex, trustAnchors } = options;
+  const anchors = anchorsFor(profile, trustAnchors);
+  return isHubImageProfile(profile)
+    ? gatherHubImage(file, profile, imageIndex, anchors)
+    : gatherOtaImage(file, profile, imageIndex, anchors);
+}
+
+/** SHA-256 by which the Central Products List knows the image. */
+export function listedHash(image: ImageFacts): string {
+  return image.kind === 'ota' ? image.hashes.manufacturerImage : image.sendSha256;
+}
+
+function gatherOtaImage(
   file: Uint8Array,
-  options: ImageFactsOptions,
-): { facts: ImageFacts; image: OtaImage } | { facts: Refusal; image?: undefined } {
+  profile: ImageProfileId,
+  imageIndex: number | undefined,
+  anchors: readonly SignatureKey[],
+): GatheredImage {
   const parsed = parseOtaFile(file);
   if (!parsed.ok) return { facts: parsed };
-  const image = chooseImage(parsed.images, options.imageIndex);
+  const image = chooseImage(parsed.images, imageIndex);
   if ('ok' in image) return { facts: image };
-  const located = locateUpgradeImage(image, options.profile);
+  const located = locateUpgradeImage(image, profile);
   if (!located.ok) return { facts: located };
-  const hashes = imageHashes(file, image, options.profile);
+  const hashes = imageHashes(file, image, profile);
   const { manufacturerImage, signature } = located;
   return {
     image,
     facts: {
       ok: true,
-      profile: options.profile,
+      kind: 'ota',
+      profile,
       header: image.header,
       hashes: { ...hashes, manufacturerImage: hashes.manufacturerImage! },
-      integrity: integrityOf(image, options.profile),
-      signature: checkSignature(manufacturerImage, signature, options.trustAnchors ?? []),
+      integrity: integrityOf(image, profile),
+      signature: checkSignature(manufacturerImage, signature, anchors),
       outsideBytes: file.length - image.bytes.length,
       unreadBytes: image.unread.length,
     },
   };
+}
+
+function gatherHubImage(
+  file: Uint8Array,
+  profile: HubImageProfile,
+  imageIndex: number | undefined,
+  anchors: readonly SignatureKey[],
+): GatheredImage {
+  const hubImage = readHubImage(file, profile);
+  if (!hubImage.ok) return { facts: hubImage };
+  if (imageIndex !== undefined && imageIndex !== 0) {
+    return { facts: noSuchImage(1, imageIndex) };
+  }
+  const { sendBytes, outsideBytes, version, isEncrypted } = hubImage;
+  const { sendSha256, digest, signature } = verifyHubImage(hubImage, anchors);
+  return {
+    hubImage,
+    facts: {
+      ok: true,
+      kind: 'hub',
+      profile,
+      ...(version ? { version } : {}),
+      sendBytes: sendBytes.length,
+      sendSha256,
+      outsideBytes,
+      digest,
+      signature,
+      isEncrypted,
+      bootTraits: bootTraitsOf(hubImage),
+    },
+  };
+}
+
+/** Of an encrypted GBL nobody can see whether it brings an application. */
+function bootTraitsOf(image: HubImage): BootTrait[] {
+  switch (image.profile) {
+    case 'mcuboot': {
+      const { flags, isCompressed } = image.details;
+      const traits = flags.filter(
+        (flag) => flag === 'nonBootable' || flag === 'ramLoad' || flag === 'romFixed',
+      );
+      return isCompressed ? [...traits, 'compressed'] : traits;
+    }
+    case 'gbl': {
+      const { programs, isEncrypted } = image.details;
+      return programs.length === 0 && !isEncrypted ? ['noApplication'] : [];
+    }
+    case 'ebl':
+      return [];
+  }
 }
 
 function chooseImage(images: OtaImage[], index: number | undefined): OtaImage | Refusal {
@@ -112,13 +244,11 @@ function chooseImage(images: OtaImage[], index: number | undefined): OtaImage | 
       next: `choose one, 0 to ${images.length - 1}`,
     });
   }
-  return (
-    chosen ??
-    refusal('image-index-unknown', {
-      expected: `0 to ${images.length - 1}`,
-      actual: `${index}`,
-    })
-  );
+  return chosen ?? noSuchImage(images.length, index ?? 0);
+}
+
+function noSuchImage(images: number, index: number): Refusal {
+  return refusal('image-index-unknown', { expected: `0 to ${images - 1}`, actual: `${index}` });
 }
 
 /** A body that is not made of sub-elements may still look so by chance; it carries no such code. */

@@ -1,8 +1,16 @@
 /** `uplift flash`: upgrade now, with progress. Ctrl-C stops cleanly; the next flash goes on. */
-import { EXIT, type ExitCode } from '../errors.ts';
+import type { PpmidDevice } from '../config/schema.ts';
+import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
 import { type DeviceOutcome, type FlashEvent, flash as flashDevices } from '../gateway/flash.ts';
 import { SESSION_LIMITS, type SessionEvent } from '../upgrade/session.ts';
-import { activationOf, loadTargets, type RigOptions, someOf, usage } from './inputs.ts';
+import {
+  activationOf,
+  loadTargets,
+  type RigOptions,
+  someOf,
+  type Targets,
+  usage,
+} from './inputs.ts';
 import { bytesText, durationText, type Output, paint, table } from './output.ts';
 import { type BoardKind, ProgressBoard, stateCounts } from './progress.ts';
 import { siteLine } from './site-line.ts';
@@ -14,7 +22,7 @@ export interface FlashOptions extends RigOptions {
 }
 
 export async function flash(options: FlashOptions, output: Output): Promise<ExitCode> {
-  const targets = loadTargets(options);
+  const targets = overZigbee(loadTargets(options));
   const activation = activationOf(options.activate, Date.now());
   const limits = {
     ...SESSION_LIMITS,
@@ -51,6 +59,23 @@ export async function flash(options: FlashOptions, output: Output): Promise<Exit
     process.off('SIGINT', onInterrupt);
     process.off('SIGTERM', onInterrupt);
   }
+}
+
+/** Hubs are upgraded over a line of their own, not from here. */
+function overZigbee(targets: Targets): Targets & { devices: PpmidDevice[] } {
+  const { rig, devices } = targets;
+  const ppmids = devices.filter((device) => device.kind === 'ppmid');
+  if (ppmids.length === devices.length) return { ...targets, devices: ppmids };
+  const hubs = devices.filter(({ kind }) => kind === 'hub').map(({ id }) => id);
+  throw new UpliftError(
+    'device-unknown',
+    `${someOf(hubs)} of the rig ${rig.id} is not on a coordinator`,
+    {
+      expected: 'a PPMID behind a coordinator',
+      actual: 'a hub on a serial line',
+      next: 'name a PPMID, or another rig file',
+    },
+  );
 }
 
 function show(event: FlashEvent, board: ProgressBoard, output: Output): void {

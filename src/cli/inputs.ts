@@ -1,25 +1,23 @@
 /** What the commands share: options that name files and devices, turned into what the gateway takes. */
 import { join } from 'node:path';
-import type { AdmissionPolicy } from '../admission/facts.ts';
+import type { AdmissionPolicy, AnyImageProfile } from '../admission/facts.ts';
 import { loadRig } from '../config/load.ts';
-import type { PpmidDevice, Rig } from '../config/schema.ts';
+import type { PpmidDevice, Rig, RigDevice } from '../config/schema.ts';
 import { EXIT, UpliftError } from '../errors.ts';
-import {
-  type LoadedImage,
-  loadCentralProductsList,
-  loadImage,
-  loadTrustAnchors,
-} from '../gateway/image-library.ts';
+import { ImageFile, type LoadedImage, loadCentralProductsList } from '../gateway/image-library.ts';
+import { loadTrustAnchors } from '../gateway/trust-folder.ts';
 import { IMAGE_PROFILES, type ImageProfileId, isImageProfileId } from '../image/gb-upgrade.ts';
+import { HUB_IMAGE_PROFILES, isHubImageProfile } from '../image/hub-image.ts';
 import type { CentralProductsList } from '../products/central-products-list.ts';
 import type { Activation } from '../protocol/zcl-ota/session.ts';
-import type { SignatureKey } from '../trust/public-key.ts';
+import type { TrustAnchors } from '../trust/trust-anchors.ts';
 
 export interface AdmissionOptions {
   /** A file, or false for --no-cpl. */
   cpl?: string | false;
   trust?: string;
   allowDowngrade?: boolean;
+  allowUnsigned?: boolean;
   imageIndex?: string;
 }
 
@@ -32,34 +30,53 @@ export interface RigOptions extends AdmissionOptions {
 /** A rig, the devices that are meant, and for each the image as its profile reads it. */
 export interface Targets {
   rig: Rig;
-  devices: PpmidDevice[];
+  devices: RigDevice[];
+  /** Of the rig, where none was named: those that take images of another kind. */
+  leftOut: RigDevice[];
   list: CentralProductsList | undefined;
   policy: AdmissionPolicy;
-  imageFor(device: PpmidDevice): LoadedImage;
+  imageFor(device: RigDevice): LoadedImage;
 }
 
 export function loadTargets(options: RigOptions): Targets {
   const rig = loadRig(options.rig);
-  const devices = selectDevices(rig, options.device);
   const trustAnchors = anchorsOf(options, rig);
-  const imageIndex = indexOf(options.imageIndex);
-  const images = new Map<ImageProfileId, LoadedImage>();
-  const imageFor = ({ model }: PpmidDevice): LoadedImage => {
-    const known = images.get(model.imageProfile);
-    if (known) return known;
-    const image = loadImage(options.image, {
-      profile: model.imageProfile,
-      imageIndex,
-      trustAnchors,
-    });
-    images.set(model.imageProfile, image);
-    return image;
+  const file = new ImageFile(options.image, {
+    imageIndex: indexOf(options.imageIndex),
+    trustAnchors,
+  });
+  const { devices, leftOut } = devicesFor(file, rig, options.device);
+  return {
+    rig,
+    devices,
+    leftOut,
+    list: listOf(options, rig),
+    policy: policyOf(options),
+    imageFor: ({ model }) => file.for(model.imageProfile),
   };
-  for (const device of devices) imageFor(device);
-  return { rig, devices, list: listOf(options, rig), policy: policyOf(options), imageFor };
 }
 
-export function selectDevices(rig: Rig, names: string[] | undefined): PpmidDevice[] {
+/**
+ * The devices that are meant. Named ones are, whatever the image is: a refusal says why it is not for
+ * them. Where none is named and some of the rig take such an image, it is for those, and that the
+ * others take another kind is no failure. Where none takes it, all are asked, and each refuses it.
+ */
+export function devicesFor(
+  file: Pick<ImageFile, 'isFor'>,
+  rig: Rig,
+  names: string[] | undefined,
+): { devices: RigDevice[]; leftOut: RigDevice[] } {
+  const chosen = selectDevices(rig, names);
+  const takers = chosen.filter(({ model }) => file.isFor(model.imageProfile));
+  if ((names && names.length > 0) || takers.length === 0) return { devices: chosen, leftOut: [] };
+  return { devices: takers, leftOut: chosen.filter((device) => !takers.includes(device)) };
+}
+
+export function selectDevices(rig: Rig, names: string[] | undefined): RigDevice[] {
+  return selectAmong(rig, rig.devices, names);
+}
+
+export function selectPpmids(rig: Rig, names: string[] | undefined): PpmidDevice[] {
   if (rig.ppmids.length === 0) {
     throw new UpliftError('device-unknown', `the rig ${rig.id} has no device on a coordinator`, {
       expected: 'a PPMID behind a coordinator',
@@ -67,15 +84,24 @@ export function selectDevices(rig: Rig, names: string[] | undefined): PpmidDevic
       next: 'name another rig file',
     });
   }
-  if (!names || names.length === 0) return rig.ppmids;
+  return selectAmong(rig, rig.ppmids, names);
+}
+
+function selectAmong<D extends RigDevice>(
+  rig: Rig,
+  devices: D[],
+  names: string[] | undefined,
+): D[] {
+  if (!names || names.length === 0) return devices;
   const chosen = names.map((name) => {
     const wanted = name.toLowerCase();
-    const found = rig.ppmids.find(
-      ({ id, eui64 }) => id === wanted || eui64 === wanted.replaceAll(':', ''),
+    const eui64 = wanted.replaceAll(':', '');
+    const found = devices.find(
+      (device) => device.id === wanted || (device.kind === 'ppmid' && device.eui64 === eui64),
     );
     if (found) return found;
     throw new UpliftError('device-unknown', `the rig ${rig.id} has no device ${name}`, {
-      expected: someOf(rig.ppmids.map(({ id }) => id)),
+      expected: someOf(devices.map(({ id }) => id)),
       actual: name,
       next: 'name one of those, or add the device to the rig file',
     });
@@ -83,9 +109,17 @@ export function selectDevices(rig: Rig, names: string[] | undefined): PpmidDevic
   return [...new Set(chosen)];
 }
 
+/** A signature that is there and wrong is refused all the same. */
+const UNSIGNED_ALLOWED = {
+  unsignedImage: 'warn',
+  unverifiedSignature: 'warn',
+  sealedUnderEncryption: 'warn',
+} as const satisfies AdmissionPolicy;
+
 export function policyOf(options: AdmissionOptions): AdmissionPolicy {
   return {
     ...(options.allowDowngrade ? { allowDowngrade: true } : {}),
+    ...(options.allowUnsigned ? UNSIGNED_ALLOWED : {}),
     ...(options.cpl === false ? { listRequired: false } : {}),
   };
 }
@@ -97,7 +131,7 @@ export function listOf(options: AdmissionOptions, rig?: Rig): CentralProductsLis
   return path === undefined ? undefined : loadCentralProductsList(path);
 }
 
-export function anchorsOf(options: AdmissionOptions, rig?: Rig): SignatureKey[] | undefined {
+export function anchorsOf(options: AdmissionOptions, rig?: Rig): TrustAnchors | undefined {
   const folder = options.trust ?? rig?.trustAnchors;
   return folder === undefined ? undefined : loadTrustAnchors(folder);
 }
@@ -106,9 +140,16 @@ export function indexOf(text: string | undefined): number | undefined {
   return text === undefined ? undefined : wholeNumber(text, '--image-index');
 }
 
-export function profileOf(text: string): ImageProfileId {
+/** Of a ZigBee OTA file. */
+export function otaProfileOf(text: string): ImageProfileId {
   if (isImageProfileId(text)) return text;
   throw usage('--profile', Object.keys(IMAGE_PROFILES).join(', '), text);
+}
+
+export function profileOf(text: string): AnyImageProfile {
+  if (isImageProfileId(text) || isHubImageProfile(text)) return text;
+  const all = [...Object.keys(IMAGE_PROFILES), ...HUB_IMAGE_PROFILES];
+  throw usage('--profile', all.join(', '), text);
 }
 
 /** A number in decimal, or in hexadecimal with 0x. */

@@ -3,7 +3,8 @@
  * recognised by the bytes: a ZigBee OTA file, or the image of a Communications Hub.
  */
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
-import { FILE_BYTES_MAX, loadTrustAnchors, readImageFile } from '../gateway/image-library.ts';
+import { FILE_BYTES_MAX, readImageFile } from '../gateway/image-library.ts';
+import { loadTrustAnchors } from '../gateway/trust-folder.ts';
 import type { Refusal } from '../image/codes.ts';
 import { type DescribedLine, describeImage } from '../image/describe.ts';
 import { describeHubImage } from '../image/describe-hub.ts';
@@ -19,12 +20,13 @@ import { SIGNATURE_SCHEMES } from '../image/image-signature.ts';
 import { type OtaFile, type OtaImage, parseOtaFile } from '../image/zigbee-ota.ts';
 import { imageHashes, sha256Hex } from '../trust/digest.ts';
 import { DIGEST_OUTCOMES, HUB_SIGNATURE_OUTCOMES, verifyHubImage } from '../trust/hub-image.ts';
-import { profileOf, usage } from './inputs.ts';
+import { anchorsFor } from '../trust/trust-anchors.ts';
+import { otaProfileOf, usage } from './inputs.ts';
 import { bytesText, type Output, table } from './output.ts';
 
 export interface InspectOptions {
   profile?: string;
-  /** A folder of public keys, to check the signatures of a hub's image with. */
+  /** A folder of trust anchors, to check the signatures of a hub's image with. */
   trust?: string;
 }
 
@@ -35,7 +37,7 @@ interface Hash {
 }
 
 export function inspect(path: string, options: InspectOptions, output: Output): ExitCode {
-  const profile = options.profile === undefined ? undefined : profileOf(options.profile);
+  const profile = options.profile === undefined ? undefined : otaProfileOf(options.profile);
   const file = readImageFile(path);
   const format = recogniseFormat(file);
   if (format === undefined || format === 'zigbee-ota' || format === 'zip' || format === 'gzip') {
@@ -88,7 +90,8 @@ function inspectHubImage(
 ): ExitCode {
   const image = readHubImage(file, format);
   if (!image.ok) throw refused(path, image);
-  const keys = options.trust === undefined ? [] : loadTrustAnchors(options.trust);
+  const anchors = options.trust === undefined ? undefined : loadTrustAnchors(options.trust);
+  const keys = anchorsFor(format, anchors);
   const { digest, sendSha256, signatures, signature } = verifyHubImage(image, keys);
   const rows = describeHubImage(image);
   const hashes: Hash[] = [

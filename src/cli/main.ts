@@ -31,7 +31,10 @@ command('inspect <image>', 'what an image file is: every field, every sub-elemen
   .action(run((options, output, path: string) => inspect(path, options as never, output)));
 
 addAdmission(command('verify <image>', 'whether an image would be admitted, and by which rule'))
-  .option('--profile <id>', 'read the body as gb-ppmid, gb-signed, zigbee-ota or smets1')
+  .option(
+    '--profile <id>',
+    'read the file as gb-ppmid, gb-signed, zigbee-ota, smets1, mcuboot, gbl or ebl',
+  )
   .option('--rig <file>', 'take the device from this rig')
   .option('--device <id...>', 'which device of the rig')
   .option('--model <file>', 'take the device from this model file')
@@ -40,7 +43,10 @@ addAdmission(command('verify <image>', 'whether an image would be admitted, and 
     'MANUFACTURER:MODEL:HARDWARE-VERSION:HARDWARE-REVISION as the products list writes them',
   )
   .option('--hardware <number>', 'hardware version the device states, such as 0x0100')
-  .option('--running <number>', 'file version the device runs, such as 0x01000000')
+  .option(
+    '--running <version>',
+    'what the device runs: a file version such as 0x01000000, of a hub such as 1.2.3',
+  )
   .addHelpText(
     'after',
     example('uplift verify image.zigbee --cpl cpl.csv --rig hw-config/rigs/virtual-ppmid.yaml'),
@@ -116,8 +122,9 @@ function addAdmission(made: Command): Command {
   return made
     .option('--cpl <file>', 'the Central Products List, as CSV')
     .option('--no-cpl', 'on a bench: no list applies')
-    .option('--trust <folder>', 'public keys (.pem) that may have signed the image')
+    .option('--trust <folder>', 'public keys (.pem) that may have signed, by what they sign')
     .option('--allow-downgrade', 'let an older image pass')
+    .option('--allow-unsigned', "let a hub's image pass that no key or list vouches for")
     .option('--image-index <number>', 'which image of a file that holds several, from 0');
 }
 

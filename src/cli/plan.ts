@@ -1,13 +1,16 @@
 /** `uplift plan`: the steps and the time they will take, touching nothing. */
 import { decideAdmission } from '../admission/decide.ts';
+import type { HubDevice, LineStepConfig, PpmidDevice } from '../config/schema.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
-import { factsOfModel } from '../gateway/flash.ts';
+import { factsOfDevice } from '../gateway/device-facts.ts';
+import type { HubImage } from '../image/hub-image.ts';
+import type { OtaImage } from '../image/zigbee-ota.ts';
 import { BLOCK_BYTES_MAX } from '../protocol/zcl-ota/block-response.ts';
 import type { Activation } from '../protocol/zcl-ota/session.ts';
-import { planUpgrade } from '../upgrade/plan.ts';
-import { activationOf, loadTargets, type RigOptions, type Targets } from './inputs.ts';
-import { durationText, type Output, table } from './output.ts';
-import { decisionLines, grouped, refusalLines } from './verify.ts';
+import { type PlanRequest, planUpgrade, type UpgradePlan } from '../upgrade/plan.ts';
+import { activationOf, loadTargets, type RigOptions, type Targets, usage } from './inputs.ts';
+import { durationText, type Output, paint, table } from './output.ts';
+import { decisionLines, grouped, leftOutLines, refusalLines } from './verify.ts';
 
 export interface PlanOptions extends RigOptions {
   activate: string;
@@ -18,12 +21,16 @@ export function plan(options: PlanOptions, output: Output): ExitCode {
   const nowMs = Date.now();
   const activation = activationOf(options.activate, nowMs);
   const plans = targets.devices.map((device) => planDevice(device, targets, activation, nowMs));
+  const leftOut = targets.leftOut.map(({ id }) => id);
   output.result(
-    { rig: targets.rig.id, image: options.image, plans },
-    grouped(plans, options.image, (subject, { decision, plan: upgrade }) => [
-      ...decisionLines(subject, decision, output.verbose),
-      ...(upgrade ? ['', ...planLines(upgrade)] : []),
-    ]),
+    { rig: targets.rig.id, image: options.image, plans, leftOut },
+    [
+      ...grouped(plans, options.image, (subject, { decision, plan: upgrade }) => [
+        ...decisionLines(subject, decision, output.verbose),
+        ...(upgrade ? ['', ...planLines(upgrade)] : []),
+      ]),
+      ...leftOutLines(leftOut),
+    ],
     grouped(plans, options.image, (subject, { decision }) => refusalLines(subject, decision)),
   );
   return plans.some(({ decision }) => decision.verdict === 'refused') ? EXIT.refused : EXIT.done;
@@ -35,17 +42,30 @@ function planDevice(
   activation: Activation,
   nowMs: number,
 ) {
-  const { image, facts } = targets.imageFor(device);
+  const loaded = targets.imageFor(device);
   const { list, policy } = targets;
   const decision = decideAdmission(
-    { image: facts, device: factsOfModel(device), list, policy },
+    { image: loaded.facts, device: factsOfDevice(device), list, policy },
     nowMs,
   );
-  if (decision.verdict === 'refused' || !image)
-    return { device: device.id, decision, plan: undefined };
+  const request =
+    decision.verdict === 'refused'
+      ? undefined
+      : device.kind === 'ppmid'
+        ? loaded.image && zigbeeRequest(device, loaded.image, activation)
+        : loaded.hubImage && hubRequest(device, loaded.hubImage, activation);
+  return { device: device.id, decision, plan: request && planUpgrade(request) };
+}
+
+function zigbeeRequest(
+  { model }: PpmidDevice,
+  image: OtaImage,
+  activation: Activation,
+): PlanRequest {
   const { manufacturerCode, imageType, fileVersion } = image.header;
-  const { flash, otaClient } = device.model;
-  const upgrade = planUpgrade({
+  const { flash, otaClient } = model;
+  return {
+    kind: 'zigbee',
     manufacturerCode,
     imageType,
     fileVersion,
@@ -54,21 +74,47 @@ function planDevice(
     activation,
     flash,
     rebootMs: otaClient.rebootMs,
-  });
-  return { device: device.id, decision, plan: upgrade };
+  };
 }
 
-function planLines(upgrade: ReturnType<typeof planUpgrade>): string[] {
-  const rows = upgrade.steps.map(({ step, text, leastMs, mostMs }, index) => [
+function hubRequest(
+  { model, baudRate }: HubDevice,
+  image: HubImage,
+  activation: Activation,
+): PlanRequest {
+  const { flash, smp, serial } = model;
+  const { bootMs, answerTimeoutMs, enterBootloader } = serial;
+  const timing = { baudRate, bootMs, answerTimeoutMs, enterMs: stepsMs(enterBootloader) };
+  const common = { imageBytes: image.sendBytes.length, serial: timing, flash };
+  if (smp) {
+    return { kind: 'smp', ...common, version: image.version?.text, activation, smp };
+  }
+  if (activation.when !== 'held') return { kind: 'bootloader', ...common, activation };
+  throw usage(
+    '--activate',
+    'now or a time: this hub has no room for an image beside the one it runs, the upload replaces it',
+    'held',
+  );
+}
+
+function stepsMs(steps: readonly LineStepConfig[]): number {
+  return steps.reduce((sum, { breakMs = 0, waitMs }) => sum + breakMs + waitMs, 0);
+}
+
+const LINKS: Readonly<Record<UpgradePlan['link'], string>> = {
+  radio: 'over a radio',
+  'serial-line': 'over a serial line without losses',
+};
+
+function planLines({ steps, link, leastMs, mostMs }: UpgradePlan): string[] {
+  const rows = steps.map(({ step, text, irreversible, ...range }, index) => [
     `${index + 1}`,
     step,
-    rangeText(leastMs, mostMs),
-    text,
+    rangeText(range.leastMs, range.mostMs),
+    irreversible ? `${paint('yellow', 'no way back')}: ${text}` : text,
   ]);
-  return [
-    ...table(rows, '  '),
-    `  in all ${rangeText(upgrade.leastMs, upgrade.mostMs)} over a radio, as far as can be said before`,
-  ];
+  const all = rangeText(leastMs, mostMs);
+  return [...table(rows, '  '), `  in all ${all} ${LINKS[link]}, as far as can be said before`];
 }
 
 function rangeText(leastMs: number, mostMs: number): string {

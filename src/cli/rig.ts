@@ -11,7 +11,7 @@ import { escapeText } from '../image/describe.ts';
 import type { DeviceReading } from '../protocol/zcl-ota/device-reading.ts';
 import { startVirtualRig } from '../virtual/rig.ts';
 import { checkHubs, hubDocument, hubLines, selectHubs } from './hub-check.ts';
-import { selectDevices, shippedPath } from './inputs.ts';
+import { selectPpmids, shippedPath } from './inputs.ts';
 import { type Output, paint, table } from './output.ts';
 import { siteLine } from './site-line.ts';
 
@@ -141,7 +141,7 @@ async function checkRig(
   const others = options.device?.filter((name) => !hubs.some(({ id }) => id === name));
   // Nothing but hubs, in the rig or among the names, is no PPMID and no mistake.
   const onlyHubs = hubs.length > 0 && (others?.length === 0 || rig.ppmids.length === 0);
-  const devices = onlyHubs ? [] : selectDevices(rig, others);
+  const devices = onlyHubs ? [] : selectPpmids(rig, others);
   const state = StateFolder.open(rig.stateFolder);
   const site = new ZigbeeSite(state, (event) => {
     if (event.kind === 'link' && !output.verbose) return;

@@ -1,21 +1,21 @@
 /** `uplift verify IMAGE`: would this image be admitted, and by which rule. Touches no device. */
 import { type Decision, decideAdmission, type Finding, rules } from '../admission/decide.ts';
-import type { DeviceFacts } from '../admission/facts.ts';
+import type { AnyImageProfile, DeviceFacts } from '../admission/facts.ts';
 import type { PendingFact } from '../admission/rules.ts';
-import { loadPpmidModel, loadRig } from '../config/load.ts';
+import { loadDeviceModel, loadRig } from '../config/load.ts';
 import type { Rig } from '../config/schema.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
-import { factsOfModel } from '../gateway/flash.ts';
-import { type LoadedImage, loadImage } from '../gateway/image-library.ts';
-import type { ImageProfileId } from '../image/gb-upgrade.ts';
+import { factsOfDevice, factsOfModel } from '../gateway/device-facts.ts';
+import { ImageFile } from '../gateway/image-library.ts';
+import { isHubImageProfile, parseHubVersion } from '../image/hub-image.ts';
 import {
   type AdmissionOptions,
   anchorsOf,
+  devicesFor,
   indexOf,
   listOf,
   policyOf,
   profileOf,
-  selectDevices,
   someOf,
   usage,
   wholeNumber,
@@ -35,7 +35,7 @@ export interface VerifyOptions extends AdmissionOptions {
 interface Subject {
   /** Of the rig; undefined for a device that is only spoken of. */
   device: string | undefined;
-  profile: ImageProfileId;
+  profile: AnyImageProfile;
   facts: DeviceFacts;
 }
 
@@ -45,18 +45,20 @@ export function verify(path: string, options: VerifyOptions, output: Output): Ex
   const trustAnchors = anchorsOf(options, rig);
   const imageIndex = indexOf(options.imageIndex);
   const policy = policyOf(options);
-  const images = new Map<ImageProfileId, LoadedImage>();
-  const verdicts = subjectsOf(options, rig).map(({ device, profile, facts }) => {
-    const image = images.get(profile) ?? loadImage(path, { profile, imageIndex, trustAnchors });
-    images.set(profile, image);
-    const admission = { image: image.facts, device: facts, list, policy };
+  const image = new ImageFile(path, { imageIndex, trustAnchors });
+  const { subjects, leftOut } = subjectsOf(options, rig, image);
+  const verdicts = subjects.map(({ device, profile, facts }) => {
+    const admission = { image: image.as(profile).facts, device: facts, list, policy };
     return { device, profile, facts, decision: decideAdmission(admission, Date.now()) };
   });
   output.result(
-    { file: path, verdicts },
-    grouped(verdicts, path, (subject, { decision }) =>
-      decisionLines(subject, decision, output.verbose),
-    ),
+    { file: path, verdicts, leftOut },
+    [
+      ...grouped(verdicts, path, (subject, { decision }) =>
+        decisionLines(subject, decision, output.verbose),
+      ),
+      ...leftOutLines(leftOut),
+    ],
     grouped(verdicts, path, (subject, { decision }) => refusalLines(subject, decision)),
   );
   const refused = verdicts.some(({ decision }) => decision.verdict === 'refused');
@@ -85,6 +87,16 @@ export function grouped<V extends { device: string | undefined; decision: Decisi
 /** What of a decision is printed: not when it was made. */
 function saidOf({ decision }: { decision: Decision }): unknown {
   return { ...decision, decidedAtMs: 0 };
+}
+
+/** Devices that nobody asked about by name, and that take another kind of image. */
+export function leftOutLines(devices: string[]): string[] {
+  if (devices.length === 0) return [];
+  const names = someOf(devices);
+  return [
+    '',
+    `left out, since they take another kind of image: ${names} (--device asks about them)`,
+  ];
 }
 
 /** The findings in words. Passed rules are one line; what is not plain says what was expected and found. */
@@ -131,7 +143,9 @@ const FACT_NAMES: Record<PendingFact, string> = {
   imageType: 'its image type',
   hardwareVersion: 'its hardware version',
   currentFileVersion: 'the file version it runs',
+  runningVersion: 'the version it runs',
   deviceModel: 'its Device Model',
+  imageProfile: 'the kind of image it takes',
   slotBytes: 'the room it has for an image',
 };
 
@@ -145,34 +159,35 @@ function headline(subject: string, decision: Decision): string {
   return `${subject}: ${paint('yellow', 'admitted')} as far as is known; still open: ${pending}`;
 }
 
-function subjectsOf(options: VerifyOptions, rig: Rig | undefined): Subject[] {
-  const spoken = spokenFacts(options);
+function subjectsOf(
+  options: VerifyOptions,
+  rig: Rig | undefined,
+  file: ImageFile,
+): { subjects: Subject[]; leftOut: string[] } {
   const explicit = options.profile === undefined ? undefined : profileOf(options.profile);
+  const subject = (device: string | undefined, known: DeviceFacts): Subject => {
+    const profile = explicit ?? file.profileFor(known.imageProfile ?? 'gb-ppmid');
+    return { device, profile, facts: { ...known, ...spokenFacts(options, profile) } };
+  };
   if (rig) {
     if (options.model !== undefined) throw usage('--model', 'either --rig or --model', 'both');
-    return selectDevices(rig, options.device).map((device) => ({
-      device: device.id,
-      profile: explicit ?? device.model.imageProfile,
-      facts: { ...factsOfModel(device), ...spoken },
-    }));
+    const { devices, leftOut } = devicesFor(file, rig, options.device);
+    return {
+      subjects: devices.map((device) => subject(device.id, factsOfDevice(device))),
+      leftOut: leftOut.map(({ id }) => id),
+    };
   }
   if (options.device !== undefined) {
     throw usage('--device', 'a rig (--rig FILE) to take the device from', 'no --rig');
   }
-  if (options.model === undefined) {
-    return [{ device: undefined, profile: explicit ?? 'gb-ppmid', facts: spoken }];
-  }
-  const model = loadPpmidModel(options.model);
-  const { eui64: _, ...facts } = factsOfModel({ eui64: '', model });
-  const profile = explicit ?? model.imageProfile;
-  return [{ device: undefined, profile, facts: { ...facts, ...spoken } }];
+  const known = options.model === undefined ? {} : factsOfModel(loadDeviceModel(options.model));
+  return { subjects: [subject(undefined, known)], leftOut: [] };
 }
 
 /** What was said of the device on the command line. */
-function spokenFacts(options: VerifyOptions): DeviceFacts {
+function spokenFacts(options: VerifyOptions, profile: AnyImageProfile): DeviceFacts {
   const facts: DeviceFacts = {};
-  if (options.running !== undefined)
-    facts.currentFileVersion = wholeNumber(options.running, '--running', 0xffff_ffff);
+  if (options.running !== undefined) Object.assign(facts, runningFacts(options.running, profile));
   if (options.hardware !== undefined)
     facts.hardwareVersion = wholeNumber(options.hardware, '--hardware', 0xffff);
   if (options.deviceModel !== undefined) {
@@ -188,4 +203,16 @@ function spokenFacts(options: VerifyOptions): DeviceFacts {
     facts.deviceModel = { manufacturer, model, hardwareVersion, hardwareRevision };
   }
   return facts;
+}
+
+function runningFacts(text: string, profile: AnyImageProfile): DeviceFacts {
+  if (!isHubImageProfile(profile)) {
+    return { currentFileVersion: wholeNumber(text, '--running', 0xffff_ffff) };
+  }
+  if (parseHubVersion(profile, text)) return { runningVersion: text };
+  const expected =
+    profile === 'mcuboot'
+      ? 'a version as the hub lists it, such as 1.2.3 or 1.2.3.4'
+      : 'the version of a GBL as a number, such as 0x00010000';
+  throw usage('--running', expected, text);
 }

@@ -13,7 +13,7 @@ import { validate } from './validate.ts';
 import { readYaml, wholeFile } from './yaml-source.ts';
 
 export { knownRigs } from './files.ts';
-export { loadHubModel, loadPpmidModel } from './models.ts';
+export { loadDeviceModel, loadHubModel, loadPpmidModel } from './models.ts';
 
 /** @throws ConfigError */
 export function loadRig(path: string): Rig {

@@ -24,6 +24,18 @@ export function loadPpmidModel(path: string): PpmidModel {
   return loadModel(path, 'ppmid', ppmidModelSchema, ppmidJsonSchema);
 }
 
+/**
+ * Of whichever kind the file says it is of.
+ *
+ * @throws ConfigError
+ */
+export function loadDeviceModel(path: string): PpmidModel | HubModel {
+  const absolute = resolve(path);
+  refuseAbsent(absolute);
+  const kind = readYaml(absolute, shownPath(absolute)).found(['kind']).source;
+  return kind === 'communications-hub' ? loadHubModel(path) : loadPpmidModel(path);
+}
+
 /** @throws ConfigError */
 export function loadHubModel(path: string): HubModel {
   return loadModel(path, 'communications-hub', hubModelSchema, hubJsonSchema);

@@ -6,7 +6,7 @@
  */
 
 import { type Decision, decideAdmission } from '../admission/decide.ts';
-import type { AdmissionPolicy, DeviceFacts, ImageFacts } from '../admission/facts.ts';
+import type { AdmissionPolicy, OtaImageFacts } from '../admission/facts.ts';
 import type { CoordinatorConfig, PpmidDevice, Rig } from '../config/schema.ts';
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
 import type { CentralProductsList } from '../products/central-products-list.ts';
@@ -15,6 +15,7 @@ import type { Activation } from '../protocol/zcl-ota/session.ts';
 import type { LinkEvent, ProgressSample } from '../transport/zigbee/messages.ts';
 import { type SessionEvent, type SessionLimits, UpgradeSession } from '../upgrade/session.ts';
 import { FAILURES, type FailureCode, isFinal, type SessionState } from '../upgrade/states.ts';
+import { factsOfDevice } from './device-facts.ts';
 import type { LoadedImage } from './image-library.ts';
 import { StateFolder } from './state-folder.ts';
 import { sessionInput, ZigbeeDevice } from './zigbee-device.ts';
@@ -79,25 +80,11 @@ export async function flash(
   return runs.map((run) => run.outcome);
 }
 
-/** What is known of a device before it is asked. */
-export function factsOfModel({ eui64, model }: Pick<PpmidDevice, 'eui64' | 'model'>): DeviceFacts {
-  const { manufacturerCode, imageType, hardwareVersion } = model.zigbee;
-  const { deviceModel, flash: geometry } = model;
-  return {
-    eui64,
-    manufacturerCode,
-    imageType,
-    hardwareVersion,
-    deviceModel,
-    slotBytes: geometry.slotBytes,
-  };
-}
-
 /** Decides on the model file's facts; a refusal here has touched no port. */
 function admit(run: Run, request: FlashRequest, onEvent: (event: FlashEvent) => void): boolean {
   const { list, policy } = request;
   const image = request.imageFor(run.device).facts;
-  const facts = { image, device: factsOfModel(run.device), policy, list };
+  const facts = { image, device: factsOfDevice(run.device), policy, list };
   const decision = decideAdmission(facts, Date.now());
   if (decision.verdict === 'admitted') return true;
   report(run, { kind: 'decision', decision }, onEvent);
@@ -201,12 +188,12 @@ function openDevice(
   const { device } = run;
   const { path, image, sha256, facts } = request.imageFor(device);
   const { list, policy, activation, limits } = request;
-  const header = (facts as ImageFacts).header;
+  const { header } = facts as OtaImageFacts;
   const known = state.distribution(device.eui64);
   const resumable = known?.sha256 === sha256;
   const session = new UpgradeSession({
-    device: factsOfModel(device),
-    image: facts as ImageFacts,
+    device: factsOfDevice(device),
+    image: facts as OtaImageFacts,
     list,
     policy,
     activation,
@@ -361,7 +348,7 @@ function newRun(device: PpmidDevice, image: LoadedImage): Run {
     exit: EXIT.bug,
     decision: undefined,
     sentBytes: 0,
-    totalBytes: image.image?.bytes.length ?? 0,
+    totalBytes: image.sendBytes.length,
     blocks: 0,
     repeats: 0,
     wallMs: 0,

@@ -1,45 +1,105 @@
-/** Files on disk as facts: an image with its hashes and signature, a Central Products List, trust anchors. */
-import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { gatherImageFacts, type ImageFacts } from '../admission/facts.ts';
-import { EXIT, UpliftError } from '../errors.ts';
+/** Files on disk as facts: an image with its hashes and signature, and a Central Products List. */
+import { resolve } from 'node:path';
+import {
+  type AnyImageProfile,
+  gatherImageFacts,
+  type ImageFacts,
+  type ImageFactsOptions,
+} from '../admission/facts.ts';
+import { UpliftError } from '../errors.ts';
 import type { Refusal } from '../image/codes.ts';
-import type { ImageProfileId } from '../image/gb-upgrade.ts';
+import { type FileFormat, recogniseFormat } from '../image/file-format.ts';
+import { type HubImage, isHubImageProfile } from '../image/hub-image.ts';
 import type { OtaImage } from '../image/zigbee-ota.ts';
 import {
   type CentralProductsList,
   parseCentralProductsList,
 } from '../products/central-products-list.ts';
 import { sha256Hex } from '../trust/digest.ts';
-import { parsePublicKey, type SignatureKey } from '../trust/public-key.ts';
+import { readBounded } from './bounded-file.ts';
 
 /** No image of any profile is larger; a larger file is not read into memory. */
 export const FILE_BYTES_MAX = 67_108_864;
 const LIST_BYTES_MAX = 67_108_864;
-const ANCHOR_BYTES_MAX = 65_536;
 
 export interface LoadedImage {
   path: string;
   /** All of the file. */
   file: Uint8Array;
   facts: ImageFacts | Refusal;
+  /** Of a ZigBee OTA file. */
   image: OtaImage | undefined;
-  /** SHA-256 of the bytes a device is sent, hex. */
+  /** Of a hub's image. */
+  hubImage: HubImage | undefined;
+  /** Exactly what leaves for a device, a view of the file; nothing where the image is refused. */
+  sendBytes: Uint8Array;
+  /** SHA-256 of `sendBytes`, hex. */
   sha256: string | undefined;
 }
 
-export interface LoadImageOptions {
-  profile: ImageProfileId;
-  imageIndex?: number | undefined;
-  trustAnchors?: readonly SignatureKey[] | undefined;
-}
+export type LoadImageOptions = ImageFactsOptions;
 
 /** Reads and judges an image file; an image that cannot be read is a fact, a file that cannot is an error. */
 export function loadImage(path: string, options: LoadImageOptions): LoadedImage {
-  const file = readImageFile(path);
-  const { facts, image } = gatherImageFacts(file, options);
-  const sha256 = image ? sha256Hex(image.bytes) : undefined;
-  return { path: resolve(path), file, facts, image, sha256 };
+  return judgeImage(path, readImageFile(path), options);
+}
+
+/** An image file that is read once, and judged for each kind of device that is asked about. */
+export class ImageFile {
+  readonly path: string;
+  readonly format: FileFormat | undefined;
+  private readonly file: Uint8Array;
+  private readonly options: Omit<LoadImageOptions, 'profile'>;
+  private readonly judged = new Map<AnyImageProfile, LoadedImage>();
+
+  constructor(path: string, options: Omit<LoadImageOptions, 'profile'>) {
+    this.path = path;
+    this.file = readImageFile(path);
+    this.format = recogniseFormat(this.file);
+    this.options = options;
+  }
+
+  /** As a device that takes images of this profile is to be told of it. */
+  for(taken: AnyImageProfile): LoadedImage {
+    return this.as(this.profileFor(taken));
+  }
+
+  /** Whether a device that takes such images can be meant. */
+  isFor(taken: AnyImageProfile): boolean {
+    const { format } = this;
+    if (format !== undefined && isHubImageProfile(format)) return taken === format;
+    if (format === 'zigbee-ota') return !isHubImageProfile(taken);
+    // Not told by its first bytes: some makers wrap an OTA file, and what is damaged says nothing.
+    return true;
+  }
+
+  as(profile: AnyImageProfile): LoadedImage {
+    const known = this.judged.get(profile);
+    if (known) return known;
+    const { path, file, options } = this;
+    const image = judgeImage(path, file, { ...options, profile });
+    this.judged.set(profile, image);
+    return image;
+  }
+
+  /**
+   * A hub's image is told by its bytes, and read as what it is. How an OTA file is to be read no byte
+   * tells, so it is read as the device takes it; for a hub, that takes none, as the plainest.
+   */
+  profileFor(taken: AnyImageProfile): AnyImageProfile {
+    const { format } = this;
+    if (format !== undefined && isHubImageProfile(format)) return format;
+    return format === 'zigbee-ota' && isHubImageProfile(taken) ? 'gb-ppmid' : taken;
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+function judgeImage(path: string, file: Uint8Array, options: LoadImageOptions): LoadedImage {
+  const { facts, image, hubImage } = gatherImageFacts(file, options);
+  const sendBytes = image?.bytes ?? hubImage?.sendBytes ?? NOTHING;
+  const sha256 = facts.ok ? sha256Hex(sendBytes) : undefined;
+  return { path: resolve(path), file, facts, image, hubImage, sendBytes, sha256 };
 }
 
 /** The bytes of an image file, of whatever format. */
@@ -58,84 +118,5 @@ export function loadCentralProductsList(path: string): CentralProductsList {
     expected: first?.expected ?? 'a Central Products List as CSV, with its header line',
     actual: first ? `line ${first.line}: ${first.actual ?? first.message}` : 'something else',
     next: first?.next ?? 'compare it with firmware/central-products-list.csv',
-  });
-}
-
-/** Every public key (.pem) of a folder. */
-export function loadTrustAnchors(folder: string): SignatureKey[] {
-  const names = readFolder(folder).filter((name) => name.endsWith('.pem'));
-  if (names.length === 0) {
-    throw new UpliftError('trust-anchors-missing', `${folder} holds no trust anchor`, {
-      expected: 'public keys as .pem files',
-      actual: 'none',
-      next: 'name the folder that holds them',
-    });
-  }
-  return names.map((name) => {
-    const pem = readBounded(join(folder, name), ANCHOR_BYTES_MAX, 'a public key as PEM');
-    const key = parsePublicKey(new TextDecoder().decode(pem));
-    if (key.ok) return key;
-    throw new UpliftError(key.code, `${join(folder, name)} is no trust anchor`, {
-      expected: 'a public key as PEM: ECDSA P-256, RSA of 2048 or 3072 bits, Ed25519',
-      actual: key.message,
-      next: 'replace or remove the file',
-    });
-  });
-}
-
-function readFolder(folder: string): string[] {
-  try {
-    return readdirSync(folder).sort();
-  } catch (error) {
-    throw unreadable(folder, 'a folder', error);
-  }
-}
-
-/** A pipe is refused too: opening one may wait for ever, and it could not be read a second time. */
-function readBounded(path: string, bytesMax: number, what: string): Uint8Array {
-  try {
-    const kind = statSync(path);
-    if (kind.isDirectory()) throw new Error('it is a folder');
-    if (!kind.isFile()) throw new Error('it is a pipe or a device, not a file');
-    if (kind.size > bytesMax) throw tooLarge(path, what, bytesMax, kind.size);
-    return readAll(path, bytesMax);
-  } catch (error) {
-    if (error instanceof UpliftError) throw error;
-    throw unreadable(path, what, error);
-  }
-}
-
-/** As much as was there when it was opened, and never more than `bytesMax`, whatever is added meanwhile. */
-function readAll(path: string, bytesMax: number): Uint8Array {
-  const descriptor = openSync(path, 'r');
-  try {
-    const bytes = new Uint8Array(Math.min(bytesMax, fstatSync(descriptor).size));
-    for (let at = 0; at < bytes.length; ) {
-      const read = readSync(descriptor, bytes, at, bytes.length - at, at);
-      if (read === 0) return bytes.subarray(0, at);
-      at += read;
-    }
-    return bytes;
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function tooLarge(path: string, what: string, bytesMax: number, bytes: number): UpliftError {
-  return new UpliftError('file-too-large', `${path} is too large to be ${what}`, {
-    expected: `at most ${bytesMax} bytes`,
-    actual: `${bytes} bytes`,
-    next: 'check that this is the right file',
-  });
-}
-
-function unreadable(path: string, what: string, error: unknown): UpliftError {
-  const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-  return new UpliftError('file-unreadable', `${path} cannot be read`, {
-    expected: what,
-    actual: missing ? 'no such file' : (error as Error).message,
-    next: 'check the path',
-    exit: EXIT.usage,
-    cause: error,
   });
 }

@@ -13,7 +13,7 @@ import type { ImageFormat } from './file-format.ts';
 import { type GblImage, parseGblImage } from './gbl.ts';
 import type { ImageDigest, ImageSignature } from './image-signature.ts';
 import { type McubootImage, parseMcubootImage } from './mcuboot.ts';
-import { type McubootVersion, mcubootVersionText } from './mcuboot-version.ts';
+import { type McubootVersion, mcubootVersionText, parseMcubootVersion } from './mcuboot-version.ts';
 
 export type HubImageProfile = Exclude<ImageFormat, 'zigbee-ota'>;
 
@@ -105,6 +105,33 @@ export function hubVersionOf(version: McubootVersion): HubImageVersion {
   return { text: mcubootVersionText(version), parts, listText: hex(listed, 8).slice(2) };
 }
 
+/**
+ * A version as a hub of this profile states it, or a person who read it there. A number with leading
+ * zeros is none: as a list writes it, it is hexadecimal, and elsewhere decimal.
+ */
+export function parseHubVersion(
+  profile: HubImageProfile,
+  text: string,
+): HubImageVersion | undefined {
+  switch (profile) {
+    case 'mcuboot': {
+      const version = parseMcubootVersion(text);
+      return version && hubVersionOf(version);
+    }
+    case 'gbl': {
+      const value = /^(0x[0-9a-f]{1,8}|0|[1-9]\d{0,9})$/i.test(text) ? Number(text) : Number.NaN;
+      return value <= 0xffff_ffff ? gblVersionOf(value) : undefined;
+    }
+    case 'ebl':
+      return undefined;
+  }
+}
+
+function gblVersionOf(value: number): HubImageVersion {
+  const text = hex(value, 8);
+  return { text, parts: [value], listText: text.slice(2) };
+}
+
 function mcubootView(file: Uint8Array, image: McubootImage): HubImage {
   const { bytes, covered, digest, signatures, isEncrypted, remarks } = image;
   return {
@@ -125,16 +152,13 @@ function mcubootView(file: Uint8Array, image: McubootImage): HubImage {
 
 function gblView(file: Uint8Array, image: GblImage): HubImage {
   const { bytes, covered, signature, isEncrypted, appInfo } = image;
-  const text = appInfo && hex(appInfo.version, 8);
   return {
     ok: true,
     profile: 'gbl',
     details: image,
     sendBytes: bytes,
     outsideBytes: file.length - bytes.length,
-    ...(appInfo && text
-      ? { version: { text, parts: [appInfo.version], listText: text.slice(2) } }
-      : {}),
+    ...(appInfo ? { version: gblVersionOf(appInfo.version) } : {}),
     covered,
     signatures: signature ? [signature] : [],
     isSealedUnderEncryption: false,

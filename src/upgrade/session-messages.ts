@@ -1,6 +1,6 @@
 /** What an upgrade session is given, told and says; its limits. */
 import type { Decision } from '../admission/decide.ts';
-import type { AdmissionPolicy, DeviceFacts, ImageFacts } from '../admission/facts.ts';
+import type { AdmissionPolicy, DeviceFacts, OtaImageFacts } from '../admission/facts.ts';
 import type { CentralProductsList } from '../products/central-products-list.ts';
 import type { DeviceReading } from '../protocol/zcl-ota/device-reading.ts';
 import type {
@@ -42,7 +42,7 @@ export const SESSION_LIMITS: SessionLimits = {
 export interface SessionRequest {
   /** What is known of the device before it is asked: its model file. */
   device: DeviceFacts;
-  image: ImageFacts;
+  image: OtaImageFacts;
   list: CentralProductsList | undefined;
   policy: AdmissionPolicy;
   activation: Activation;

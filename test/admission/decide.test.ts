@@ -38,6 +38,7 @@ const GOOD_DEVICE: DeviceFacts = {
     hardwareVersion: '01',
     hardwareRevision: '00',
   },
+  imageProfile: 'gb-ppmid',
   slotBytes: 1000,
 };
 
@@ -81,10 +82,11 @@ function decide(change: Case = {}): Decision {
   const file = change.file ?? naiveImage({ ...GOOD_IMAGE, ...change.image });
   const { facts } = gatherImageFacts(file, { profile: 'gb-ppmid', ...change.options });
   const lines = change.lines ?? [{}];
+  const imageProfile = change.options?.profile ?? 'gb-ppmid';
   return decideAdmission(
     {
       image: facts,
-      device: { ...GOOD_DEVICE, ...change.device },
+      device: { ...GOOD_DEVICE, imageProfile, ...change.device },
       list: lines === 'none' ? undefined : listOf(...lines),
       policy: change.policy,
     },
@@ -251,7 +253,7 @@ test('a flip of the header is refused, or leaves an image that device and list s
 
 test('the cap of a Service Request: one byte over is refused', () => {
   const { facts } = gatherImageFacts(GOOD_FILE, { profile: 'gb-ppmid' });
-  if (!facts.ok) throw new Error(facts.code);
+  if (!facts.ok || facts.kind !== 'ota') throw new Error('it is an OTA image');
   const sized = (totalImageBytes: number) =>
     decideAdmission(
       {
@@ -267,6 +269,7 @@ test('the cap of a Service Request: one byte over is refused', () => {
 
 test('what the device has not said makes the decision conditional, and is named', () => {
   const unknown: [keyof DeviceFacts, RuleId, NaiveImage?][] = [
+    ['imageProfile', 'device.image-profile'],
     ['manufacturerCode', 'device.manufacturer-code'],
     ['imageType', 'device.image-type'],
     ['hardwareVersion', 'device.hardware-range'],
@@ -290,7 +293,7 @@ test('what the device has not said makes the decision conditional, and is named'
     NOW,
   );
   assert.is(nothing.verdict, 'admitted');
-  assert.is(nothing.pending.length, 5);
+  assert.is(nothing.pending.length, 6);
 });
 
 test('hardware version 0xFFFF is a device that does not know its own', () => {
@@ -373,10 +376,10 @@ test('the signature: verified, wrong, or nobody to verify it with', () => {
       options: { profile: 'gb-signed', ...options },
       ...(policy ? { policy } : {}),
     });
-  const both = signed({ trustAnchors: [other.anchor, own.anchor] });
+  const both = signed({ trustAnchors: { zigbee: [other.anchor, own.anchor] } });
   assert.is(both.verdict, 'admitted');
   assert.is(outcome(both, 'image.signature'), 'pass');
-  assert.is(signed({ trustAnchors: [other.anchor] }).ruleId, 'image.signature');
+  assert.is(signed({ trustAnchors: { zigbee: [other.anchor] } }).ruleId, 'image.signature');
   assert.is(outcome(signed({}), 'image.signature'), 'warn');
   assert.is(signed({}, { unverifiedSignature: 'refuse' }).ruleId, 'image.signature');
 });
@@ -410,7 +413,7 @@ test('no facts make a rule throw', () => {
   const pick = <T>(...values: T[]): T => values[random() % values.length]!;
   const u16 = () => pick(undefined, 0, 1, 0x0100, 0x121d, 0xffff);
   const image = gatherImageFacts(GOOD_FILE, { profile: 'gb-ppmid' }).facts;
-  if (!image.ok) throw new Error(image.code);
+  if (!image.ok || image.kind !== 'ota') throw new Error('it is an OTA image');
   for (let round = 0; round < 3000; round++) {
     const facts = {
       image: {

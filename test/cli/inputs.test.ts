@@ -2,8 +2,11 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
   activationOf,
+  devicesFor,
+  otaProfileOf,
   profileOf,
   selectDevices,
+  selectPpmids,
   someOf,
   wholeNumber,
 } from '../../src/cli/inputs.ts';
@@ -83,21 +86,51 @@ test('numbers in decimal and hexadecimal, within their field', () => {
   refuses(() => wholeNumber('99999999999999999999', '--n'), 'option-invalid');
   refuses(() => profileOf('gb'), 'option-invalid');
   refuses(() => profileOf('constructor'), 'option-invalid');
+  refuses(() => otaProfileOf('mcuboot'), 'option-invalid');
+  assert.is(profileOf('mcuboot'), 'mcuboot');
+  assert.is(profileOf('gb-ppmid'), otaProfileOf('gb-ppmid'));
 });
 
+const PPMIDS = [
+  { kind: 'ppmid', id: 'ppmid-1', eui64: '000d6f000a9069e7', model: { imageProfile: 'gb-ppmid' } },
+  { kind: 'ppmid', id: 'ppmid-2', eui64: '000d6f000a9069e8', model: { imageProfile: 'gb-ppmid' } },
+];
+const HUBS = [
+  { kind: 'hub', id: 'hub', model: { imageProfile: 'mcuboot' } },
+  { kind: 'hub', id: 'radio', model: { imageProfile: 'gbl' } },
+];
+const BOTH = { id: 'r', devices: [...PPMIDS, ...HUBS], ppmids: PPMIDS, hubs: HUBS } as never as Rig;
+const HUBS_ONLY = { id: 'r', devices: HUBS, ppmids: [], hubs: HUBS } as never as Rig;
+
 test('devices by name or EUI-64, each once; none named is all', () => {
-  const devices = [
-    { id: 'ppmid-1', eui64: '000d6f000a9069e7' },
-    { id: 'ppmid-2', eui64: '000d6f000a9069e8' },
-  ];
-  const rig = { id: 'r', ppmids: devices } as unknown as Rig;
-  assert.equal(selectDevices(rig, undefined), devices);
-  assert.equal(selectDevices(rig, []), devices);
-  const names = ['PPMID-2', '00:0D:6F:00:0A:90:69:E8', '000d6f000a9069e8'];
-  assert.equal(selectDevices(rig, names), [devices[1]]);
-  refuses(() => selectDevices(rig, ['ppmid-1', 'ppmid-3']), 'device-unknown');
-  const hubsOnly = { id: 'r', ppmids: [] } as unknown as Rig;
-  refuses(() => selectDevices(hubsOnly, undefined), 'device-unknown');
+  assert.equal(selectDevices(BOTH, undefined), BOTH.devices);
+  assert.equal(selectDevices(BOTH, []), BOTH.devices);
+  const names = ['PPMID-2', '00:0D:6F:00:0A:90:69:E8', '000d6f000a9069e8', 'Hub'];
+  assert.equal(selectDevices(BOTH, names), [PPMIDS[1], HUBS[0]]);
+  refuses(() => selectDevices(BOTH, ['ppmid-1', 'ppmid-3']), 'device-unknown');
+  refuses(() => selectDevices(BOTH, ['undefined']), 'device-unknown');
+});
+
+test('of PPMIDs alone', () => {
+  assert.equal(selectPpmids(BOTH, undefined), PPMIDS);
+  assert.equal(selectPpmids(BOTH, ['ppmid-2']), [PPMIDS[1]]);
+  refuses(() => selectPpmids(BOTH, ['hub']), 'device-unknown');
+  refuses(() => selectPpmids(HUBS_ONLY, undefined), 'device-unknown');
+});
+
+test('where none is named, the image says which are meant; where one is, the person does', () => {
+  const fileFor = (...kinds: string[]) => ({ isFor: (taken: string) => kinds.includes(taken) });
+  const ids = (rig: Rig, kinds: string[], names?: string[]) => {
+    const { devices, leftOut } = devicesFor(fileFor(...kinds), rig, names);
+    return [devices.map(({ id }) => id), leftOut.map(({ id }) => id)];
+  };
+  assert.equal(ids(BOTH, ['gb-ppmid']), [
+    ['ppmid-1', 'ppmid-2'],
+    ['hub', 'radio'],
+  ]);
+  assert.equal(ids(BOTH, ['gbl']), [['radio'], ['ppmid-1', 'ppmid-2', 'hub']]);
+  assert.equal(ids(BOTH, ['gbl'], ['hub', 'radio']), [['hub', 'radio'], []]);
+  assert.equal(ids(HUBS_ONLY, ['ebl']), [['hub', 'radio'], []], 'for none: each says why');
 });
 
 test('a long list of names is cut short', () => {

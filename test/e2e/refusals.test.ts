@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { decideAdmission } from '../../src/admission/decide.ts';
-import { factsOfModel } from '../../src/gateway/flash.ts';
+import { factsOfDevice } from '../../src/gateway/device-facts.ts';
 import { loadCentralProductsList, loadImage } from '../../src/gateway/image-library.ts';
 import { encodeGbImage } from '../../src/image/gb-upgrade.ts';
 import { headerSpecFrom, type OtaHeaderSpec } from '../../src/image/ota-header.ts';
@@ -136,7 +136,7 @@ for (const { name, rule, image, list = ['--cpl', FIRMWARE.list] } of imageCases(
 }
 
 test('every cut of the header, and many of the body', () => {
-  const facts = factsOfModel(rig.rig.ppmids[0]!);
+  const facts = factsOfDevice(rig.rig.ppmids[0]!);
   const list = loadCentralProductsList(FIRMWARE.list);
   for (let cut = 0; cut < good.length; cut += cut < 512 ? 1 : 997) {
     const path = saved('cut', good.subarray(0, cut));

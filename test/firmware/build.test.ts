@@ -24,6 +24,7 @@ const PPMID: DeviceFacts = {
   imageType: 0x0084,
   hardwareVersion: 0x0100,
   currentFileVersion: 0x01000000,
+  imageProfile: 'gb-ppmid',
   deviceModel: {
     manufacturer: '121D',
     model: '0084',
@@ -44,9 +45,12 @@ function decide(file: string, profile: ImageProfileId = 'gb-ppmid', device = PPM
   if (!list.ok) throw new Error(list.code);
   assert.equal(list.list.issues, []);
   const anchor = parsePublicKey(
-    new TextDecoder().decode(committed('trust/test-supplier-digital-signing.pem')),
+    new TextDecoder().decode(committed('trust/zigbee/test-supplier-digital-signing.pem')),
   );
-  const { facts } = gatherImageFacts(committed(file)!, { profile, trustAnchors: [anchor] });
+  const { facts } = gatherImageFacts(committed(file)!, {
+    profile,
+    trustAnchors: { zigbee: [anchor] },
+  });
   return decideAdmission({ image: facts, device, list: list.list }, NOW);
 }
 
@@ -105,6 +109,7 @@ test('the signed image is admitted for its ESME, by its trust anchor', () => {
   const esme: DeviceFacts = {
     ...PPMID,
     imageType: 0,
+    imageProfile: 'gb-signed',
     deviceModel: { ...PPMID.deviceModel, model: '0000' },
   };
   const decision = decide('121D-0000-02000000-test-signed.zigbee', 'gb-signed', esme);
@@ -114,7 +119,7 @@ test('the signed image is admitted for its ESME, by its trust anchor', () => {
 });
 
 test('the hub images: format, version, digest and signature are what their names say', () => {
-  const anchors = globSync('trust/*.pem', { cwd: FIRMWARE }).map((file) =>
+  const anchors = globSync('trust/**/*.pem', { cwd: FIRMWARE }).map((file) =>
     parsePublicKey(new TextDecoder().decode(committed(file))),
   );
   const list = parseCentralProductsList(

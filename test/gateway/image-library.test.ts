@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { suite } from 'uvu';
@@ -7,14 +7,17 @@ import * as assert from 'uvu/assert';
 import { UpliftError } from '../../src/errors.ts';
 import {
   FILE_BYTES_MAX,
+  ImageFile,
   loadCentralProductsList,
   loadImage,
-  loadTrustAnchors,
 } from '../../src/gateway/image-library.ts';
 import { FIRMWARE, sha256Of } from '../support/rigs.ts';
 
 const test = suite('image library');
-const ANCHORS = join(FIRMWARE.list, '../trust');
+const HUB = {
+  mcuboot: join(FIRMWARE.list, '../hub-2.0.0-test.mcuboot.bin'),
+  gbl: join(FIRMWARE.list, '../hub-00020000-test.gbl'),
+};
 const folder = mkdtempSync(join(tmpdir(), 'uplift-library-'));
 test.after(() => rmSync(folder, { recursive: true }));
 
@@ -39,20 +42,71 @@ function saved(name: string, content: string | Uint8Array): string {
 
 test('an image with its facts, the path absolute for whoever opens it next', () => {
   const path = relative(process.cwd(), FIRMWARE.new);
-  const { facts, image, sha256, file, path: absolute } = loadImage(path, { profile: 'gb-ppmid' });
+  const loaded = loadImage(path, { profile: 'gb-ppmid' });
+  const { facts, image, sha256, file, path: absolute, sendBytes } = loaded;
   assert.ok(facts.ok);
   assert.is(absolute, FIRMWARE.new);
   assert.is(file.length, 262_204);
   assert.is(image!.bytes.length, 262_204);
+  assert.is(sendBytes, image!.bytes);
+  assert.is(loaded.hubImage, undefined);
   assert.is(sha256, sha256Of(FIRMWARE.new));
 });
 
 test('a file that is no image is a fact, not an error', () => {
   for (const content of ['', 'x', '%PDF-1.7']) {
-    const { facts, image, sha256 } = loadImage(saved('no-image', content), { profile: 'gb-ppmid' });
-    assert.is(facts.ok, false);
-    assert.is(image, undefined);
-    assert.is(sha256, undefined);
+    for (const profile of ['gb-ppmid', 'mcuboot', 'gbl', 'ebl'] as const) {
+      const loaded = loadImage(saved('no-image', content), { profile });
+      const { facts, image, hubImage, sha256, sendBytes } = loaded;
+      assert.is(facts.ok, false);
+      assert.equal([image, hubImage, sha256], [undefined, undefined, undefined]);
+      assert.is(sendBytes.length, 0, 'nothing of it may leave');
+    }
+  }
+});
+
+test("a hub's image: what leaves ends where the image does, and the hash is of just that", () => {
+  const bytes = new Uint8Array(readFileSync(HUB.mcuboot));
+  const padded = saved('padded.bin', Buffer.concat([bytes, Buffer.alloc(4096, 0xff)]));
+  const { facts, image, hubImage, sha256, sendBytes } = loadImage(padded, { profile: 'mcuboot' });
+  assert.ok(facts.ok && facts.kind === 'hub');
+  assert.is(image, undefined);
+  assert.is(hubImage!.sendBytes, sendBytes);
+  assert.equal(sendBytes, bytes);
+  assert.is(sha256, sha256Of(HUB.mcuboot));
+  assert.equal([facts.sendSha256, facts.sendBytes], [sha256, bytes.length]);
+  assert.is(facts.outsideBytes, 4096);
+});
+
+const KINDS = ['gb-ppmid', 'gb-signed', 'mcuboot', 'gbl', 'ebl'] as const;
+
+test('which devices a file can be for, and how each is to be told of it', () => {
+  const told: [string, (typeof KINDS)[number][], string[]][] = [
+    // A hub's image is what its bytes say; an OTA file is what the device takes.
+    [HUB.mcuboot, ['mcuboot'], ['mcuboot', 'mcuboot', 'mcuboot', 'mcuboot', 'mcuboot']],
+    [HUB.gbl, ['gbl'], ['gbl', 'gbl', 'gbl', 'gbl', 'gbl']],
+    [
+      FIRMWARE.new,
+      ['gb-ppmid', 'gb-signed'],
+      ['gb-ppmid', 'gb-signed', 'gb-ppmid', 'gb-ppmid', 'gb-ppmid'],
+    ],
+    [saved('garbage', 'garbage'), [...KINDS], [...KINDS]],
+    [saved('wrapped', `:wrapped`), [...KINDS], [...KINDS]],
+    [saved('zip', 'PK\x03\x04'), [...KINDS], [...KINDS]],
+  ];
+  for (const [path, takers, profiles] of told) {
+    const file = new ImageFile(path, {});
+    assert.equal(
+      KINDS.filter((kind) => file.isFor(kind)),
+      takers,
+      path,
+    );
+    assert.equal(
+      KINDS.map((kind) => file.profileFor(kind)),
+      profiles,
+      path,
+    );
+    for (const kind of KINDS) assert.is(file.for(kind), file.as(file.profileFor(kind)));
   }
 });
 
@@ -93,19 +147,6 @@ test('a Central Products List, and what is none', () => {
     assert.match(error.actual!, /^line \d+|something else/);
   }
   assert.is(refusal(() => loadCentralProductsList(folder)).code, 'file-unreadable');
-});
-
-test('trust anchors, and what is none', () => {
-  assert.is(loadTrustAnchors(ANCHORS).length, 3);
-  const own = join(folder, 'trust');
-  mkdirSync(own);
-  assert.is(refusal(() => loadTrustAnchors(own)).code, 'trust-anchors-missing');
-  assert.is(refusal(() => loadTrustAnchors(join(own, 'none'))).code, 'file-unreadable');
-  saved('trust/a.pem', 'garbage');
-  assert.match(refusal(() => loadTrustAnchors(own)).message, 'a.pem');
-  rmSync(join(own, 'a.pem'));
-  mkdirSync(join(own, 'b.pem'));
-  assert.is(refusal(() => loadTrustAnchors(own)).code, 'file-unreadable', 'a folder is no key');
 });
 
 test.run();

@@ -3,7 +3,7 @@
  * words for what a device says. Nothing here knows how the session works.
  */
 import * as assert from 'uvu/assert';
-import { gatherImageFacts, type ImageFacts } from '../../src/admission/facts.ts';
+import { gatherImageFacts, type OtaImageFacts } from '../../src/admission/facts.ts';
 import type { DeviceReading } from '../../src/protocol/zcl-ota/device-reading.ts';
 import {
   type SessionCommand,
@@ -34,7 +34,7 @@ export const LIMITS: SessionLimits = {
   linkDownMs: 120_000,
 };
 
-export function imageFacts(change: NaiveImage = {}): ImageFacts {
+export function imageFacts(change: NaiveImage = {}): OtaImageFacts {
   const file = naiveImage({
     manufacturer: 0x121d,
     imageType: 0x0084,
@@ -45,6 +45,7 @@ export function imageFacts(change: NaiveImage = {}): ImageFacts {
   });
   const { facts } = gatherImageFacts(file, { profile: 'gb-ppmid' });
   if (!facts.ok) throw new Error(facts.message);
+  if (facts.kind !== 'ota') throw new Error('it is an OTA image');
   return facts;
 }
 
@@ -55,6 +56,7 @@ export function request(change: Partial<SessionRequest> = {}): SessionRequest {
       manufacturerCode: 0x121d,
       imageType: 0x0084,
       hardwareVersion: 0x0100,
+      imageProfile: 'gb-ppmid',
       slotBytes: 524_288,
     },
     image: imageFacts(),

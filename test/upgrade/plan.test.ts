@@ -1,9 +1,11 @@
 /** A plan's steps, and its times against sums made by hand. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type PlanRequest, planUpgrade } from '../../src/upgrade/plan.ts';
+import { planUpgrade } from '../../src/upgrade/plan.ts';
+import type { ZigbeePlanRequest } from '../../src/upgrade/plan-zigbee.ts';
 
-const REQUEST: PlanRequest = {
+const REQUEST: ZigbeePlanRequest = {
+  kind: 'zigbee',
   manufacturerCode: 0x121d,
   imageType: 0x0084,
   fileVersion: 0x02000000,

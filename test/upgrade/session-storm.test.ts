@@ -68,7 +68,7 @@ function storm(seed: number): Desk {
   const desk = new Desk({
     activation: pick(random, activations),
     resumable: random.next() < 0.3,
-    ...(random.next() < 0.2 ? { device: {} } : {}),
+    ...(random.next() < 0.2 ? { device: { imageProfile: 'gb-ppmid' } } : {}),
   });
   // Some kinds are left out each time: a storm that refuses at once reaches nothing else.
   const kinds = inputsOf(random).filter(() => random.next() < 0.4);

@@ -131,7 +131,9 @@ test('refused on what is read, and on what a query says', () => {
 });
 
 test('a condition stays until the device says what is missing', () => {
-  const desk = new Desk({ device: {} }).start().say(reading({ currentFileVersion: OLD }));
+  const desk = new Desk({ device: { imageProfile: 'gb-ppmid' } })
+    .start()
+    .say(reading({ currentFileVersion: OLD }));
   assert.is(desk.state, 'staged');
   assert.is(desk.count('authorise'), 0, 'manufacturer, type and hardware are not known');
   assert.is(desk.count('notify'), 1, 'a query would say them');
@@ -140,7 +142,9 @@ test('a condition stays until the device says what is missing', () => {
 });
 
 test('a query that leaves a rule open ends it', () => {
-  const unknown = { device: { manufacturerCode: 0x121d, imageType: 0x0084 } };
+  const unknown = {
+    device: { imageProfile: 'gb-ppmid' as const, manufacturerCode: 0x121d, imageType: 0x0084 },
+  };
   for (const hardwareVersion of [undefined, 0xffff]) {
     const desk = new Desk(unknown).start().say(query(OLD, { hardwareVersion }));
     assert.is(desk.session.code, 'facts-missing', `${hardwareVersion}`);
@@ -175,7 +179,7 @@ test('a device that asks before it is known is read, once at a time', () => {
 });
 
 test('one that keeps asking and never says enough: facts-missing, in time', () => {
-  const desk = new Desk({ device: {} }).start();
+  const desk = new Desk({ device: { imageProfile: 'gb-ppmid' } }).start();
   const answer = neverReads(desk);
   for (let i = 0; i < 100 && desk.state === 'staged'; i++) {
     desk.say({ kind: 'asks-unauthorised', offset: 0 }).pass(1_000, answer);
@@ -609,7 +613,7 @@ test('a storm of announcements does not keep a device from being invited or read
 });
 
 test('readings in quick succession bring no storm of notifies', () => {
-  const desk = new Desk({ device: {} }).start();
+  const desk = new Desk({ device: { imageProfile: 'gb-ppmid' } }).start();
   for (let i = 0; i < 1_000; i++) {
     desk
       .say({ kind: 'asks-unauthorised', offset: 0 }, reading({ currentFileVersion: OLD }))

@@ -1,0 +1,166 @@
+/** Checks of the image against what is known of the device. */
+import { hex } from '../bytes/hex.ts';
+import { FILE_FORMATS } from '../image/file-format.ts';
+import { IMAGE_PROFILES } from '../image/gb-upgrade.ts';
+import { compareHubVersions, isHubImageProfile, parseHubVersion } from '../image/hub-image.ts';
+import { ANY_FILE_VERSION, ANY_U16 } from '../image/ota-header.ts';
+import type {
+  AdmissionFacts,
+  AdmissionPolicy,
+  AnyImageProfile,
+  HubImageFacts,
+  ImageFacts,
+  OtaImageFacts,
+} from './facts.ts';
+import { NOT_APPLICABLE, PASS, type PendingFact, type Verdict } from './verdict.ts';
+
+export function checkProfile({ profile }: ImageFacts, { device }: AdmissionFacts): Verdict {
+  const { imageProfile } = device;
+  const actual = `${showProfile(profile)} is what the file holds`;
+  if (imageProfile === undefined) return { outcome: 'unknown', pending: 'imageProfile', actual };
+  if (imageProfile === profile) return PASS;
+  return {
+    outcome: 'refuse',
+    expected: `${showProfile(imageProfile)}, which the device takes`,
+    actual,
+    next: 'choose the image that is made for this device, or the device that it is made for',
+  };
+}
+
+export function checkManufacturer({ header }: OtaImageFacts, { device }: AdmissionFacts): Verdict {
+  return matchesOrAny(header.manufacturerCode, device.manufacturerCode, 'manufacturerCode');
+}
+
+export function checkImageType({ header }: OtaImageFacts, { device }: AdmissionFacts): Verdict {
+  return matchesOrAny(header.imageType, device.imageType, 'imageType');
+}
+
+export function checkHardwareRange({ header }: OtaImageFacts, { device }: AdmissionFacts): Verdict {
+  const { minimumHardwareVersion: minimum, maximumHardwareVersion: maximum } = header;
+  if (minimum === undefined || maximum === undefined) return NOT_APPLICABLE;
+  const expected = `${hex(minimum, 4)} to ${hex(maximum, 4)}`;
+  if (minimum > maximum) {
+    return {
+      outcome: 'refuse',
+      expected: 'a minimum hardware version not above the maximum',
+      actual: expected,
+    };
+  }
+  const { hardwareVersion } = device;
+  // 0xFFFF is what clients send that do not know their own.
+  if (hardwareVersion === undefined || hardwareVersion === ANY_U16) {
+    return { outcome: 'unknown', pending: 'hardwareVersion', expected };
+  }
+  if (hardwareVersion >= minimum && hardwareVersion <= maximum) return PASS;
+  return {
+    outcome: 'refuse',
+    expected,
+    actual: `${hex(hardwareVersion, 4)}, as the device has it`,
+    next: 'choose the image that is made for this hardware',
+  };
+}
+
+export function checkDestination({ header }: OtaImageFacts, { device }: AdmissionFacts): Verdict {
+  const expected = header.destinationEui64;
+  if (expected === undefined) return NOT_APPLICABLE;
+  if (device.eui64 === undefined) return { outcome: 'unknown', pending: 'eui64', expected };
+  return device.eui64 === expected ? PASS : { outcome: 'refuse', expected, actual: device.eui64 };
+}
+
+export function checkFileVersion(
+  { header }: OtaImageFacts,
+  { device, policy }: AdmissionFacts,
+): Verdict {
+  const { fileVersion } = header;
+  const { currentFileVersion } = device;
+  if (fileVersion === ANY_FILE_VERSION) {
+    return {
+      outcome: 'refuse',
+      expected: 'a file version',
+      actual: '0xFFFFFFFF, which stands for any',
+    };
+  }
+  if (currentFileVersion === undefined) {
+    const expected = `a version below ${hex(fileVersion, 8)} on the device`;
+    return { outcome: 'unknown', pending: 'currentFileVersion', expected };
+  }
+  if (fileVersion > currentFileVersion) return PASS;
+  return notNewer(fileVersion === currentFileVersion, policy, {
+    expected: `a version above ${hex(currentFileVersion, 8)}, which the device runs`,
+    actual: `${hex(fileVersion, 8)} in the image`,
+  });
+}
+
+/**
+ * A hub with SMP lists what it runs, so the comparison waits for it. A hub that is spoken to through
+ * its bootloader does not, before the upload or during it: that is said, and not passed over.
+ */
+export function checkHubVersion(image: HubImageFacts, facts: AdmissionFacts): Verdict {
+  const { version, profile } = image;
+  const { device, policy } = facts;
+  const { runningVersion } = device;
+  if (!version) return notComparable(policy, 'the image does not tell its version');
+  if (runningVersion === undefined) {
+    if (profile !== 'mcuboot') {
+      return notComparable(policy, `${version.text} in the image; a bootloader does not tell`);
+    }
+    const expected = `a version below ${version.text} on the hub`;
+    return { outcome: 'unknown', pending: 'runningVersion', expected };
+  }
+  const running = parseHubVersion(profile, runningVersion);
+  const actual = `${version.text} in the image`;
+  if (!running) {
+    return {
+      outcome: policy?.allowDowngrade ? 'warn' : 'refuse',
+      expected: `a version on the hub that ${actual} can be compared with`,
+      actual: `"${runningVersion}"`,
+      next: 'permit the downgrade explicitly if any version may be replaced',
+    };
+  }
+  const order = compareHubVersions(version, running);
+  if (order > 0) return PASS;
+  const expected = `a version above ${running.text}, which the hub runs`;
+  return notNewer(order === 0, policy, { expected, actual });
+}
+
+/** An older image may be meant; the same one has nothing to bring. */
+function notNewer(
+  isSame: boolean,
+  policy: AdmissionPolicy | undefined,
+  found: { expected: string; actual: string },
+): Verdict {
+  if (isSame) {
+    return { outcome: 'refuse', ...found, next: 'nothing: the device runs this version' };
+  }
+  if (policy?.allowDowngrade) return { outcome: 'warn', ...found };
+  return { outcome: 'refuse', ...found, next: 'permit the downgrade explicitly if it is meant' };
+}
+
+function notComparable(policy: AdmissionPolicy | undefined, actual: string): Verdict {
+  return {
+    outcome: policy?.unknownVersion ?? 'warn',
+    expected: 'the versions of image and hub, to see that the image is newer',
+    actual: `${actual}; it cannot be known before the upload`,
+    next: 'compare by hand, or say what the hub runs where the image tells its own version',
+  };
+}
+
+function showProfile(profile: AnyImageProfile): string {
+  const title = isHubImageProfile(profile)
+    ? FILE_FORMATS[profile].title
+    : IMAGE_PROFILES[profile].title;
+  return `${profile} (${title})`;
+}
+
+/** `own` is the image's: a device that claims the wildcard is not believed. */
+function matchesOrAny(own: number, device: number | undefined, pending: PendingFact): Verdict {
+  if (own === ANY_U16) return PASS;
+  if (device === undefined) return { outcome: 'unknown', pending, expected: hex(own, 4) };
+  if (own === device) return PASS;
+  return {
+    outcome: 'refuse',
+    expected: `${hex(device, 4)}, as the device has it`,
+    actual: `${hex(own, 4)} in the image`,
+    next: 'choose the image that is made for this device',
+  };
+}

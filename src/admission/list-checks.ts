@@ -1,0 +1,134 @@
+/** Checks of the image against the Central Products List, where it is found by its hash. */
+import { hex } from '../bytes/hex.ts';
+import { entriesByHash, isCurrent, type ListEntry } from '../products/central-products-list.ts';
+import { sameHardware, sameText, sameUnderOtherCoding } from '../products/device-model.ts';
+import { type AdmissionFacts, type ImageFacts, listedHash } from './facts.ts';
+import { NOT_APPLICABLE, PASS, type Verdict } from './verdict.ts';
+
+export function checkListed(image: ImageFacts, { list, policy }: AdmissionFacts): Verdict {
+  if (!list) {
+    if (policy?.listRequired === false) return NOT_APPLICABLE;
+    return {
+      outcome: 'refuse',
+      expected: 'a Central Products List',
+      actual: 'none was given',
+      next: 'name the list, or say that none is required',
+    };
+  }
+  if (entriesByHash(list, listedHash(image)).length > 0) return PASS;
+  return {
+    outcome: 'refuse',
+    expected: `one of the ${list.entries.length} hashes on the list`,
+    actual: listedHash(image),
+    next: 'check the image, its profile, and that the list is the latest',
+  };
+}
+
+export function checkDeviceModel(image: ImageFacts, facts: AdmissionFacts): Verdict {
+  const { list, device } = facts;
+  const listed = list ? entriesByHash(list, listedHash(image)) : [];
+  if (listed.length === 0) return NOT_APPLICABLE;
+  const matching = entriesFor(image, facts);
+  const { manufacturer, model, hardwareVersion, hardwareRevision } = device.deviceModel ?? {};
+  const expected = listed.map(showHardware).join(' or ');
+  const actual = showHardware({ manufacturer, model, hardwareVersion, hardwareRevision });
+  if (matching.length === 0) {
+    return {
+      outcome: 'refuse',
+      expected,
+      actual: `${actual}, as the device has it`,
+      next: 'choose the image that is listed for this Device Model',
+    };
+  }
+  if (manufacturer === undefined || model === undefined || hardwareVersion === undefined) {
+    return { outcome: 'unknown', pending: 'deviceModel', expected, actual };
+  }
+  const sameRevision = matching.some((entry) => sameHardware(entry, { hardwareRevision }));
+  if (sameRevision) return PASS;
+  return {
+    outcome: 'warn',
+    expected: `hardware revision ${matching.map((entry) => entry.hardwareRevision).join(' or ')}`,
+    actual: `${hardwareRevision}`,
+  };
+}
+
+export function checkCurrent(image: ImageFacts, facts: AdmissionFacts, nowMs: number): Verdict {
+  const entries = entriesFor(image, facts);
+  if (entries.length === 0) return NOT_APPLICABLE;
+  if (entries.some((entry) => isCurrent(entry, nowMs))) return PASS;
+  const stands = entries.map(({ entryId, status, listedFromMs, removedFromMs }) => {
+    const until = removedFromMs === undefined ? '' : ` until ${showDate(removedFromMs)}`;
+    return `${entryId}: ${status}, from ${showDate(listedFromMs)}${until}`;
+  });
+  return {
+    outcome: 'refuse',
+    expected: `an entry that stands at ${showDate(nowMs)}`,
+    actual: stands.join('; '),
+    next: 'check that the list is the latest',
+  };
+}
+
+export function checkFirmwareVersion(
+  image: ImageFacts,
+  facts: AdmissionFacts,
+  nowMs: number,
+): Verdict {
+  const entries = entriesFor(image, facts).filter((entry) => isCurrent(entry, nowMs));
+  if (entries.length === 0) return NOT_APPLICABLE;
+  const text = firmwareVersionText(image);
+  // What an image does not tell cannot be wrong.
+  if (text === undefined) return NOT_APPLICABLE;
+  const fileVersion = image.kind === 'ota' ? image.header.fileVersion : undefined;
+  const isByFileVersion = ({ otaFileVersion }: ListEntry) =>
+    fileVersion !== undefined && otaFileVersion !== undefined;
+  const fits = (entry: ListEntry) =>
+    isByFileVersion(entry)
+      ? entry.otaFileVersion === fileVersion
+      : sameText(entry.firmwareVersion, text);
+  if (entries.some(fits)) return PASS;
+  const verdict: Verdict = {
+    outcome: facts.policy?.firmwareVersionMismatch ?? 'warn',
+    expected: entries
+      .map((entry) =>
+        isByFileVersion(entry) ? hex(entry.otaFileVersion!, 8) : entry.firmwareVersion,
+      )
+      .join(' or '),
+    actual: text,
+  };
+  return entries.some(({ firmwareVersion }) => sameUnderOtherCoding(firmwareVersion, text))
+    ? {
+        ...verdict,
+        next: 'compare by hand: the same number, coded decimal here and hexadecimal there',
+      }
+    : verdict;
+}
+
+/** The entries with the image's hash that are for the device, as far as its model is known. */
+function entriesFor(image: ImageFacts, { list, device }: AdmissionFacts): ListEntry[] {
+  if (!list) return [];
+  const { manufacturer, model, hardwareVersion } = device.deviceModel ?? {};
+  const known = { manufacturer, model, hardwareVersion };
+  return entriesByHash(list, listedHash(image)).filter((entry) => sameHardware(entry, known));
+}
+
+/** As a list writes it; what no source says of a hub's is assumed, see `HubImageVersion`. */
+function firmwareVersionText(image: ImageFacts): string | undefined {
+  if (image.kind === 'hub') return image.version?.listText;
+  return image.header.fileVersion.toString(16).toUpperCase().padStart(8, '0');
+}
+
+function showHardware(hardware: {
+  manufacturer?: string | undefined;
+  model?: string | undefined;
+  hardwareVersion?: string | undefined;
+  hardwareRevision?: string | undefined;
+}): string {
+  const { manufacturer, model, hardwareVersion, hardwareRevision } = hardware;
+  const parts = [manufacturer, model, hardwareVersion, hardwareRevision];
+  return parts.map((part) => part ?? '?').join(' ');
+}
+
+/** A time outside the calendar's range cannot be shown as a date. */
+function showDate(ms: number): string {
+  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : `${ms} ms`;
+}
