@@ -16,7 +16,7 @@ import { NOT_APPLICABLE, PASS, type PendingFact, type Verdict } from './verdict.
 
 export function checkProfile({ profile }: ImageFacts, { device }: AdmissionFacts): Verdict {
   const { imageProfile } = device;
-  const actual = `${showProfile(profile)} is what the file holds`;
+  const actual = `${showProfile(profile)}, which the file holds`;
   if (imageProfile === undefined) return { outcome: 'unknown', pending: 'imageProfile', actual };
   if (imageProfile === profile) return PASS;
   return {
@@ -99,10 +99,12 @@ export function checkHubVersion(image: HubImageFacts, facts: AdmissionFacts): Ve
   const { version, profile } = image;
   const { device, policy } = facts;
   const { runningVersion } = device;
-  if (!version) return notComparable(policy, 'the image does not tell its version');
+  if (!version)
+    return notComparable(policy, 'the image does not tell its version', 'compare by hand');
   if (runningVersion === undefined) {
     if (profile !== 'mcuboot') {
-      return notComparable(policy, `${version.text} in the image; a bootloader does not tell`);
+      const found = `${version.text} in the image; a bootloader does not tell what the hub runs`;
+      return notComparable(policy, found, 'say what the hub runs where that is known');
     }
     const expected = `a version below ${version.text} on the hub`;
     return { outcome: 'unknown', pending: 'runningVersion', expected };
@@ -136,12 +138,12 @@ function notNewer(
   return { outcome: 'refuse', ...found, next: 'permit the downgrade explicitly if it is meant' };
 }
 
-function notComparable(policy: AdmissionPolicy | undefined, actual: string): Verdict {
+function notComparable(policy: AdmissionPolicy | undefined, actual: string, next: string): Verdict {
   return {
     outcome: policy?.unknownVersion ?? 'warn',
     expected: 'the versions of image and hub, to see that the image is newer',
-    actual: `${actual}; it cannot be known before the upload`,
-    next: 'compare by hand, or say what the hub runs where the image tells its own version',
+    actual: `${actual}, so it cannot be known before the upload`,
+    next,
   };
 }
 
@@ -149,7 +151,7 @@ function showProfile(profile: AnyImageProfile): string {
   const title = isHubImageProfile(profile)
     ? FILE_FORMATS[profile].title
     : IMAGE_PROFILES[profile].title;
-  return `${profile} (${title})`;
+  return `${profile}: ${title}`;
 }
 
 /** `own` is the image's: a device that claims the wildcard is not believed. */

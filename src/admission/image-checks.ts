@@ -109,7 +109,6 @@ export function checkHubSignature(image: HubImageFacts, facts: AdmissionFacts): 
   const { policy } = facts;
   const actual = HUB_SIGNATURE_OUTCOMES[signature];
   const expected = 'a signature by a key that is trusted for this kind of image';
-  const next = 'name the folder of trust anchors, or the list that the image is on';
   switch (signature) {
     case 'verified':
       return PASS;
@@ -124,12 +123,16 @@ export function checkHubSignature(image: HubImageFacts, facts: AdmissionFacts): 
         next: 'check where the image comes from, and which keys are trusted for it',
       };
     case 'no-trust-anchor':
-      return vouched(image, facts, policy?.unverifiedSignature, { expected, actual, next });
+      return vouched(image, facts, policy?.unverifiedSignature, {
+        expected,
+        actual,
+        next: 'name the folder of trust anchors that holds the key',
+      });
     case 'none':
       return vouched(image, facts, policy?.unsignedImage, {
         expected: profile === 'ebl' ? 'an image of a format that can be signed' : expected,
         actual,
-        next: profile === 'ebl' ? 'name the list that the image is on' : 'ask for a signed image',
+        next: profile === 'ebl' ? NAME_THE_LIST : 'ask the manufacturer for a signed image',
       });
     case 'not-verifiable':
       return sealed(image, facts, 'a signature over bytes that can be seen', actual);
@@ -179,6 +182,8 @@ const BOOT_TRAITS: Readonly<Record<BootTrait, Verdict & { actual: string }>> = {
   },
 };
 
+const NAME_THE_LIST = 'name the list that the image is on';
+
 /** Whether the list names the very bytes. Which device and when is for the rules of the list to say. */
 function isListed({ sendSha256 }: HubImageFacts, { list }: AdmissionFacts): boolean {
   return list !== undefined && entriesByHash(list, sendSha256).length > 0;
@@ -217,6 +222,5 @@ function sealed(
       next: 'nothing: the hub checks what it has decrypted before it runs it',
     };
   }
-  const next = 'name the list that the image is on';
-  return { outcome: told ?? 'refuse', expected, actual, next };
+  return { outcome: told ?? 'refuse', expected, actual, next: NAME_THE_LIST };
 }

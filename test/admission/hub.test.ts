@@ -1,0 +1,457 @@
+/** Hub images: each rule from both sides, and nothing that is refused is admitted by damage. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Decision, decideAdmission, rules } from '../../src/admission/decide.ts';
+import { gatherImageFacts, type HubImageFacts, listedHash } from '../../src/admission/facts.ts';
+import type { Outcome, RuleId } from '../../src/admission/rules.ts';
+import { parseHubVersion } from '../../src/image/hub-image.ts';
+import { parseCentralProductsList } from '../../src/products/central-products-list.ts';
+import { parsePublicKey } from '../../src/trust/public-key.ts';
+import type { TrustAnchors } from '../../src/trust/trust-anchors.ts';
+import { concat, counting, naiveImage } from '../image/naive-ota.ts';
+import { type Case, decide, ebl, GOOD, gbl, mcuboot, NOW, OWN, STRANGER } from './hub-desk.ts';
+
+const MCUBOOT = GOOD.mcuboot;
+const GBL = GOOD.gbl;
+const OTA = naiveImage({ body: counting(100) });
+const SEALED = mcuboot({ isEncrypted: true });
+const UNSIGNED = mcuboot({ signing: 'nobody', named: 'nobody' });
+const PURE = mcuboot({ digest: 'absent', signing: 'nobody', named: 'nobody' });
+const slot = (slotBytes: number) => ({ slotBytes });
+const runs = (runningVersion: string | undefined) => ({ runningVersion });
+const NO_KEYS = { trustAnchors: {} };
+const wider = { allowDowngrade: true };
+const bench = { noList: true } as const;
+/** A bootloader with its address and bytes, and no application. */
+const ONLY_BOOTLOADER = gbl({ tags: [[0xf50909f5, counting(20)]] });
+
+/** What is wrong, the rule that says so, what it says, and what was changed of a good case. */
+const CASES: [string, RuleId, Outcome, Case][] = [
+  ['garbage', 'image.readable', 'refuse', { file: Uint8Array.of(1, 2, 3) }],
+  ['one byte short', 'image.readable', 'refuse', { file: MCUBOOT.slice(0, -1) }],
+  ['one byte short', 'image.readable', 'refuse', { profile: 'gbl', file: GBL.slice(0, -1) }],
+  ['a number of several', 'image.readable', 'refuse', { options: { imageIndex: 1 } }],
+  ['the only one by its number', 'image.readable', 'pass', { options: { imageIndex: 0 } }],
+  ['read as another format', 'image.readable', 'refuse', { file: GBL }],
+  [
+    'GBL for SMP',
+    'device.image-profile',
+    'refuse',
+    { profile: 'gbl', device: { imageProfile: 'mcuboot' } },
+  ],
+  [
+    'MCUboot for a PPMID',
+    'device.image-profile',
+    'refuse',
+    { device: { imageProfile: 'gb-ppmid' } },
+  ],
+  [
+    'OTA for a hub',
+    'device.image-profile',
+    'refuse',
+    { file: OTA, options: { profile: 'gb-ppmid' } },
+  ],
+  ['model not known', 'device.image-profile', 'unknown', { device: { imageProfile: undefined } }],
+  ['its own kind', 'device.image-profile', 'pass', { profile: 'ebl' }],
+  ['of a hub', 'image.size-cap', 'not-applicable', {}],
+  ['a whole slot', 'image.total-size', 'warn', { file: concat(MCUBOOT, counting(64)) }],
+  [
+    'padding of a GBL',
+    'image.total-size',
+    'pass',
+    { profile: 'gbl', file: concat(GBL, [0xff, 0xff]) },
+  ],
+  ['slot too small by a byte', 'image.fits-slot', 'refuse', { device: slot(MCUBOOT.length - 1) }],
+  ['slot just as large', 'image.fits-slot', 'pass', { device: slot(MCUBOOT.length) }],
+  [
+    'slot full with the padding',
+    'image.fits-slot',
+    'pass',
+    { file: concat(MCUBOOT, counting(64)), device: slot(MCUBOOT.length) },
+  ],
+  ['slot not known', 'image.fits-slot', 'not-applicable', { device: { slotBytes: undefined } }],
+  ['of a hub', 'image.integrity-code', 'not-applicable', {}],
+  ['matches', 'image.digest', 'pass', {}],
+  ['does not match', 'image.digest', 'refuse', { file: mcuboot({ digest: counting(32) }) }],
+  ['a GBL, with a CRC instead', 'image.digest', 'not-applicable', { profile: 'gbl' }],
+  ['none, signed over the image', 'image.digest', 'not-applicable', { file: PURE }],
+  ['sealed, listed', 'image.digest', 'unknown', { file: SEALED }],
+  ['sealed, on a list without it', 'image.digest', 'refuse', { file: SEALED, entry: 'none' }],
+  ['sealed, without a list', 'image.digest', 'refuse', { file: SEALED, ...bench }],
+  [
+    'sealed, listed, and the site refuses',
+    'image.digest',
+    'refuse',
+    { file: SEALED, policy: { sealedUnderEncryption: 'refuse' } },
+  ],
+  [
+    'sealed, and the site allows',
+    'image.digest',
+    'warn',
+    { file: SEALED, ...bench, policy: { sealedUnderEncryption: 'warn' } },
+  ],
+  ['verified', 'image.signature', 'pass', {}],
+  ['verified', 'image.signature', 'pass', { profile: 'gbl' }],
+  [
+    'over cipher text',
+    'image.signature',
+    'pass',
+    { profile: 'gbl', file: gbl({ isEncrypted: true }) },
+  ],
+  ['by another key', 'image.signature', 'refuse', { file: mcuboot({ signing: STRANGER }) }],
+  [
+    'by another key',
+    'image.signature',
+    'refuse',
+    { profile: 'gbl', file: gbl({ signing: STRANGER }) },
+  ],
+  ['malformed', 'image.signature', 'refuse', { file: mcuboot({ signature: counting(70) }) }],
+  ['by a stranger', 'image.signature', 'refuse', { file: mcuboot({ named: STRANGER }) }],
+  ['names no key', 'image.signature', 'refuse', { file: mcuboot({ named: 'nobody' }) }],
+  [
+    'wrong, whatever the site allows',
+    'image.signature',
+    'refuse',
+    {
+      file: mcuboot({ signing: STRANGER }),
+      policy: {
+        unsignedImage: 'warn',
+        unverifiedSignature: 'warn',
+        sealedUnderEncryption: 'warn',
+      },
+    },
+  ],
+  ['sealed, listed', 'image.signature', 'unknown', { file: SEALED }],
+  ['sealed, without a list', 'image.signature', 'refuse', { file: SEALED, ...bench }],
+  ['no key configured, listed', 'image.signature', 'warn', { options: NO_KEYS }],
+  ['no key configured, no list', 'image.signature', 'refuse', { options: NO_KEYS, ...bench }],
+  [
+    'no key configured, and the site refuses',
+    'image.signature',
+    'refuse',
+    { options: NO_KEYS, policy: { unverifiedSignature: 'refuse' } },
+  ],
+  ['unsigned, listed', 'image.signature', 'warn', { file: UNSIGNED }],
+  ['unsigned, no list', 'image.signature', 'refuse', { file: UNSIGNED, ...bench }],
+  [
+    'unsigned, and the site allows',
+    'image.signature',
+    'warn',
+    { file: UNSIGNED, ...bench, policy: { unsignedImage: 'warn' } },
+  ],
+  [
+    'unsigned, listed, and the site refuses',
+    'image.signature',
+    'refuse',
+    { file: UNSIGNED, policy: { unsignedImage: 'refuse' } },
+  ],
+  [
+    'unsigned GBL, no list',
+    'image.signature',
+    'refuse',
+    { profile: 'gbl', file: gbl({ signing: 'nobody' }), ...bench },
+  ],
+  ['EBL, listed', 'image.signature', 'warn', { profile: 'ebl' }],
+  ['EBL, no list', 'image.signature', 'refuse', { profile: 'ebl', ...bench }],
+  [
+    'a key for ZigBee is none for MCUboot',
+    'image.signature',
+    'warn',
+    { options: { trustAnchors: { zigbee: [OWN.anchor], gbl: [OWN.anchor] } } },
+  ],
+  [
+    'a key for MCUboot is none for GBL',
+    'image.signature',
+    'refuse',
+    { profile: 'gbl', options: { trustAnchors: { mcuboot: [OWN.anchor] } }, ...bench },
+  ],
+  ['runs as it is', 'image.bootable', 'pass', {}],
+  ['never started', 'image.bootable', 'refuse', { file: mcuboot({ flags: 0x10 }) }],
+  ['never started, and more', 'image.bootable', 'refuse', { file: mcuboot({ flags: 0x30 }) }],
+  ['loaded to RAM', 'image.bootable', 'warn', { file: mcuboot({ flags: 0x20 }) }],
+  ['at a fixed address', 'image.bootable', 'warn', { file: mcuboot({ flags: 0x100 }) }],
+  ['compressed', 'image.bootable', 'warn', { file: mcuboot({ flags: 0x400 }) }],
+  ['no application', 'image.bootable', 'warn', { profile: 'gbl', file: ONLY_BOOTLOADER }],
+  [
+    'nobody can see whether one',
+    'image.bootable',
+    'pass',
+    { profile: 'gbl', file: gbl({ isEncrypted: true }) },
+  ],
+  ['of a hub', 'device.manufacturer-code', 'not-applicable', {}],
+  ['of a hub', 'device.image-type', 'not-applicable', {}],
+  ['of a hub', 'device.hardware-range', 'not-applicable', {}],
+  ['of a hub', 'device.destination', 'not-applicable', {}],
+  ['newer', 'device.newer', 'pass', { device: runs('1.255.65535.4294967295') }],
+  ['newer by its build', 'device.newer', 'pass', { file: mcuboot({ version: [2, 0, 0, 1] }) }],
+  ['older by its build', 'device.newer', 'refuse', { device: runs('2.0.0.1') }],
+  ['the same', 'device.newer', 'refuse', { device: runs('2.0.0') }],
+  ['the same, in full', 'device.newer', 'refuse', { device: runs('2.0.0.0') }],
+  ['older', 'device.newer', 'refuse', { device: runs('2.0.1') }],
+  ['10 is above 9', 'device.newer', 'refuse', { device: runs('10.0.0') }],
+  ['older, permitted', 'device.newer', 'warn', { device: runs('2.0.1'), policy: wider }],
+  ['the same, permitted', 'device.newer', 'refuse', { device: runs('2.0.0'), policy: wider }],
+  ['the hub has not said', 'device.newer', 'unknown', { device: runs(undefined) }],
+  ['the hub says nonsense', 'device.newer', 'refuse', { device: runs('two') }],
+  ['nonsense, permitted', 'device.newer', 'warn', { device: runs('two'), policy: wider }],
+  ['newer', 'device.newer', 'pass', { profile: 'gbl', device: runs('0x0001FFFF') }],
+  ['newer, told in decimal', 'device.newer', 'pass', { profile: 'gbl', device: runs('131071') }],
+  ['the same', 'device.newer', 'refuse', { profile: 'gbl', device: runs('0x00020000') }],
+  ['above 2^31', 'device.newer', 'refuse', { profile: 'gbl', device: runs('0x80000000') }],
+  [
+    'a bootloader does not say',
+    'device.newer',
+    'warn',
+    { profile: 'gbl', device: runs(undefined) },
+  ],
+  [
+    'a bootloader does not say, and the site refuses',
+    'device.newer',
+    'refuse',
+    { profile: 'gbl', device: runs(undefined), policy: { unknownVersion: 'refuse' } },
+  ],
+  [
+    'the image hides it',
+    'device.newer',
+    'warn',
+    { profile: 'gbl', file: gbl({ isEncrypted: true }) },
+  ],
+  ['EBL does not tell', 'device.newer', 'warn', { profile: 'ebl' }],
+  ['listed', 'cpl.listed', 'pass', {}],
+  ['listed without its padding', 'cpl.listed', 'pass', { file: concat(MCUBOOT, counting(9)) }],
+  ['not listed', 'cpl.listed', 'refuse', { entry: 'none' }],
+  ['no list at all', 'cpl.listed', 'not-applicable', { ...bench }],
+  ['for another model', 'cpl.device-model', 'refuse', { entry: { model: '0091' } }],
+  ['for this model', 'cpl.device-model', 'pass', { profile: 'gbl' }],
+  ['removed', 'cpl.current', 'refuse', { entry: { status: 'Removed' } }],
+  ['not yet listed', 'cpl.current', 'refuse', { entry: { dates: '2026-01-06,' } }],
+  ['stands', 'cpl.current', 'pass', { profile: 'ebl' }],
+  ['another version', 'cpl.firmware-version', 'warn', { entry: { version: '02000001' } }],
+  [
+    'another version, and the site refuses',
+    'cpl.firmware-version',
+    'refuse',
+    { entry: { version: '02000001' }, policy: { firmwareVersionMismatch: 'refuse' } },
+  ],
+  ['the same version', 'cpl.firmware-version', 'pass', { profile: 'gbl' }],
+  ['EBL does not tell', 'cpl.firmware-version', 'not-applicable', { profile: 'ebl' }],
+];
+
+for (const [name, ruleId, outcome, change] of CASES) {
+  test(`${ruleId}, ${change.profile ?? 'mcuboot'}, ${name}: ${outcome}`, () => {
+    const decision = decide(change);
+    const finding = decision.findings.find((one) => one.ruleId === ruleId)!;
+    assert.is(finding.outcome, outcome);
+    if (outcome === 'refuse') {
+      assert.is(decision.verdict, 'refused');
+      assert.not(decision.conditional);
+    }
+    if (outcome === 'refuse' || outcome === 'warn')
+      assert.ok(finding.expected && finding.actual, 'both sides are said');
+    if (outcome === 'refuse' && !NOT_FIRST.has(`${ruleId}, ${name}`))
+      assert.is(decision.ruleId, ruleId, 'it gives the decision its name');
+  });
+}
+
+/** Where a rule that stands before it refuses as well. */
+const NOT_FIRST = new Set(['image.signature, sealed, without a list']);
+
+test('every rule has a case', () => {
+  const covered = new Set(CASES.map(([, ruleId]) => ruleId));
+  assert.equal(
+    rules().filter(({ id }) => !covered.has(id)),
+    [],
+  );
+});
+
+test('the good cases: admitted, with nothing said but what cannot be known', () => {
+  assert.equal(said(decide()), []);
+  assert.equal(said(decide({ profile: 'gbl' })), []);
+  assert.equal(said(decide({ profile: 'ebl' })), ['image.signature warn', 'device.newer warn']);
+  for (const profile of ['mcuboot', 'gbl', 'ebl'] as const) {
+    const { verdict, conditional } = decide({ profile });
+    assert.equal([verdict, conditional], ['admitted', false], profile);
+  }
+});
+
+test('what an SMP hub has not said yet is a condition, of a bootloader it is a warning', () => {
+  const smp = decide({ device: runs(undefined) });
+  assert.equal([smp.verdict, smp.conditional, smp.pending], ['admitted', true, ['runningVersion']]);
+  const bootloader = decide({ profile: 'gbl', device: runs(undefined) });
+  assert.equal([bootloader.verdict, bootloader.conditional], ['admitted', false]);
+  assert.equal(said(bootloader), ['device.newer warn']);
+  const model = decide({ device: { imageProfile: undefined } });
+  assert.equal(model.pending, ['imageProfile']);
+});
+
+test('a refusal of the profile names what the device takes and what the file holds', () => {
+  const { findings } = decide({ profile: 'gbl', device: { imageProfile: 'mcuboot' } });
+  const finding = findings.find(({ ruleId }) => ruleId === 'device.image-profile')!;
+  assert.match(finding.expected!, /^mcuboot: MCUboot image/);
+  assert.match(finding.actual!, /^gbl: GBL image/);
+});
+
+test('all that stands in the way of starting an image is said', () => {
+  const { findings } = decide({ file: mcuboot({ flags: 0x130 }) });
+  const { actual } = findings.find(({ ruleId }) => ruleId === 'image.bootable')!;
+  assert.is(actual, 'marked as not bootable; to be loaded to RAM; built for a fixed address');
+});
+
+test('versions as hubs and people write them', () => {
+  const told: [Parameters<typeof parseHubVersion>[0], string, string | undefined][] = [
+    ['mcuboot', '1.2.3', '1.2.3'],
+    ['mcuboot', '1.2.3.4', '1.2.3+4'],
+    ['mcuboot', '1.2.3+4', '1.2.3+4'],
+    ['mcuboot', '1.2', undefined],
+    ['mcuboot', '256.0.0', undefined],
+    ['mcuboot', '', undefined],
+    ['gbl', '0x00010006', '0x00010006'],
+    ['gbl', '65542', '0x00010006'],
+    ['gbl', '0', '0x00000000'],
+    // As a list writes it, hexadecimal; as a number, ten thousand. So neither.
+    ['gbl', '00010000', undefined],
+    ['gbl', '0x100000000', undefined],
+    ['gbl', '4294967296', undefined],
+    ['gbl', '1.2.3', undefined],
+    ['gbl', '', undefined],
+    ['ebl', '1', undefined],
+  ];
+  for (const [profile, text, expected] of told) {
+    assert.is(parseHubVersion(profile, text)?.text, expected, `${profile} "${text}"`);
+  }
+});
+
+test('every truncation is refused, listed or not', () => {
+  for (const [profile, file] of [
+    ['mcuboot', MCUBOOT],
+    ['gbl', GBL],
+    ['ebl', ebl()],
+  ] as const) {
+    const end = gatherImageFacts(file, { profile }).hubImage!.sendBytes.length;
+    for (let cut = 0; cut < end; cut++) {
+      for (const how of [{}, bench, { ...bench, policy: { unsignedImage: 'warn' } }] as Case[]) {
+        const decision = decide({ profile, file: file.subarray(0, cut), ...how });
+        assert.is(decision.ruleId, 'image.readable', `${profile} cut at ${cut}`);
+      }
+    }
+  }
+});
+
+test('any flipped bit of a signed image is refused, even where no list is', () => {
+  for (const [profile, file] of [
+    ['mcuboot', MCUBOOT],
+    ['gbl', GBL],
+  ] as const) {
+    for (let bit = 0; bit < file.length * 8; bit++) {
+      const decision = decide({ profile, file: flipped(file, bit), ...bench });
+      assert.is(decision.verdict, 'refused', `${profile} bit ${bit}`);
+    }
+  }
+});
+
+test('no flipped bit has an image admitted that was refused', () => {
+  const refused: [string, Case][] = [
+    ['wrong', { file: mcuboot({ signing: STRANGER }) }],
+    ['stranger', { file: mcuboot({ named: STRANGER, signing: STRANGER }) }],
+    ['unsigned', { file: UNSIGNED }],
+    ['encrypted', { file: SEALED }],
+    ['not bootable', { file: mcuboot({ flags: 0x10 }) }],
+    ['older', { file: mcuboot({ version: [1, 0, 0, 0] }) }],
+    ['wrong GBL', { profile: 'gbl', file: gbl({ signing: STRANGER }) }],
+    ['unsigned GBL', { profile: 'gbl', file: gbl({ signing: 'nobody' }) }],
+    ['EBL', { profile: 'ebl', file: ebl() }],
+  ];
+  for (const [name, base] of refused) {
+    assert.is(decide({ ...base, ...bench }).verdict, 'refused', name);
+    const file = base.file!;
+    for (let bit = 0; bit < file.length * 8; bit += 7) {
+      const decision = decide({ ...base, file: flipped(file, bit), ...bench });
+      assert.is(decision.verdict, 'refused', `${name} bit ${bit}`);
+    }
+  }
+});
+
+const FIRMWARE = resolve(import.meta.dirname, '../../firmware');
+const committed = (file: string) => new Uint8Array(readFileSync(resolve(FIRMWARE, file)));
+
+/** The list by the good images; the keys as they are shipped. */
+function decideShipped(file: Uint8Array, profile: 'mcuboot' | 'gbl', bare: boolean): Decision {
+  const parsed = parseCentralProductsList(
+    new TextDecoder().decode(committed('central-products-list.csv')),
+  );
+  if (!parsed.ok) throw new Error(parsed.code);
+  const pem = new TextDecoder().decode(committed(`trust/${profile}/test-hub-${profile}.pem`));
+  const trustAnchors: TrustAnchors = { [profile]: [parsePublicKey(pem)] };
+  const { facts } = gatherImageFacts(file, { profile, trustAnchors });
+  const device = { imageProfile: profile, runningVersion: profile === 'gbl' ? '1' : '1.0.0' };
+  const list = bare ? undefined : parsed.list;
+  return decideAdmission({ image: facts, device, list, policy: { listRequired: !bare } }, NOW);
+}
+
+test('the test images of the firmware folder: sampled flips and cuts', () => {
+  for (const [name, profile, verdict] of [
+    ['hub-2.0.0-test.mcuboot.bin', 'mcuboot', 'admitted'],
+    ['hub-2.0.1-test-wrong-signature.mcuboot.bin', 'mcuboot', 'refused'],
+    ['hub-2.0.2-test-unknown-key.mcuboot.bin', 'mcuboot', 'refused'],
+    ['hub-00020000-test.gbl', 'gbl', 'admitted'],
+  ] as const) {
+    const file = committed(name);
+    for (const bare of [false, true]) {
+      assert.is(decideShipped(file, profile, bare).verdict, verdict, name);
+      const bits = file.length * 8;
+      // All of what stands around the body is looked at closely, and the body in passing.
+      for (let bit = 0; bit < bits; bit += bit < 512 || bit > bits - 2048 ? 5 : 40_009) {
+        const decision = decideShipped(flipped(file, bit), profile, bare);
+        assert.is(decision.verdict, 'refused', `${name} bit ${bit}`);
+      }
+      for (let cut = 0; cut < file.length; cut += cut < 64 ? 1 : 1_511) {
+        const decision = decideShipped(file.subarray(0, cut), profile, bare);
+        assert.is(decision.ruleId, 'image.readable', `${name} cut at ${cut}`);
+      }
+    }
+  }
+});
+
+test('the facts of a hub image: what is sent, and by what hash it is listed', () => {
+  const { facts, image, hubImage } = gatherImageFacts(concat(MCUBOOT, counting(5)), {
+    profile: 'mcuboot',
+  });
+  const hub = facts as HubImageFacts;
+  assert.equal([hub.ok, hub.kind, hub.profile], [true, 'hub', 'mcuboot']);
+  assert.equal([hub.sendBytes, hub.outsideBytes], [MCUBOOT.length, 5]);
+  assert.is(hub.version?.text, '2.0.0');
+  assert.is(listedHash(hub), hub.sendSha256);
+  assert.is(image, undefined);
+  assert.equal(hubImage!.sendBytes, MCUBOOT);
+});
+
+test('no facts of a hub image make a rule throw', () => {
+  for (const profile of ['mcuboot', 'gbl', 'ebl'] as const) {
+    for (const change of [{}, { device: {} }, { noList: true }] as Case[]) {
+      const bare = Object.fromEntries(
+        ['deviceModel', 'imageProfile', 'slotBytes', 'runningVersion'].map((key) => [
+          key,
+          undefined,
+        ]),
+      );
+      const decision = decide({ profile, ...change, device: { ...bare, ...change.device } });
+      assert.is(decision.findings.length, rules().length);
+    }
+  }
+});
+
+function flipped(file: Uint8Array, bit: number): Uint8Array {
+  const bytes = file.slice();
+  bytes[bit >>> 3]! ^= 1 << (bit & 7);
+  return bytes;
+}
+
+function said(decision: Decision): string[] {
+  return decision.findings
+    .filter(({ outcome }) => outcome !== 'pass' && outcome !== 'not-applicable')
+    .map(({ ruleId, outcome }) => `${ruleId} ${outcome}`);
+}
+
+test.run();
