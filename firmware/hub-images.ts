@@ -14,7 +14,7 @@ import { KIB, pseudoRandomBytes, type TestKey, testKey } from './test-material.t
 
 /** Of the virtual hubs in hw-config; the manufacturer is the one of the other test images. */
 const MANUFACTURER = '121D';
-const MODELS = { mcuboot: '0090', gbl: '0091' } as const;
+const MODELS = { mcuboot: '00C1', gbl: '00C2' } as const;
 
 const MCUBOOT_KEY = testKey('UPLIFT TEST HUB MCUBOOT KEY, NOT A SECRET');
 const GBL_KEY = testKey('UPLIFT TEST HUB GBL KEY, NOT A SECRET');

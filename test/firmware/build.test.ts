@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert';
 import { buildFirmware } from '../../firmware/build.ts';
 import { decideAdmission } from '../../src/admission/decide.ts';
 import { type DeviceFacts, gatherImageFacts } from '../../src/admission/facts.ts';
+import { loadHubModel } from '../../src/config/load.ts';
 import { FILE_FORMATS, recogniseFormat } from '../../src/image/file-format.ts';
 import type { ImageProfileId } from '../../src/image/gb-upgrade.ts';
 import { type HubImageProfile, readHubImage } from '../../src/image/hub-image.ts';
@@ -13,6 +14,8 @@ import {
   entriesByHash,
   parseCentralProductsList,
 } from '../../src/products/central-products-list.ts';
+import { sameHardware } from '../../src/products/device-model.ts';
+import { sha256Hex } from '../../src/trust/digest.ts';
 import { verifyHubImage } from '../../src/trust/hub-image.ts';
 import { parsePublicKey } from '../../src/trust/public-key.ts';
 
@@ -151,6 +154,21 @@ test('the hub images: format, version, digest and signature are what their names
     assert.is(proof.digest, profile === 'mcuboot' ? 'match' : 'none');
     const [entry] = entriesByHash(list.list, proof.sendSha256);
     assert.is(entry?.firmwareVersion.toLowerCase(), image.version!.listText.toLowerCase(), file);
+  }
+});
+
+test('the hub images are listed for the virtual hubs that take them', () => {
+  const list = parseCentralProductsList(
+    new TextDecoder().decode(committed('central-products-list.csv')),
+  );
+  if (!list.ok) throw new Error(list.code);
+  for (const [image, model] of [
+    ['hub-2.0.0-test.mcuboot.bin', 'virtual-hub'],
+    ['hub-00020000-test.gbl', 'virtual-hub-radio'],
+  ] as const) {
+    const { deviceModel } = loadHubModel(resolve(FIRMWARE, `../hw-config/hubs/${model}.yaml`));
+    const [entry] = entriesByHash(list.list, sha256Hex(committed(image)!));
+    assert.ok(entry && sameHardware(entry, deviceModel), `${image} for ${model}`);
   }
 });
 
