@@ -30,8 +30,12 @@ for (const traffic of ['idle', 'request-answer', 'streaming'] as const) {
       [],
       'every time',
     );
-    const busiest = Math.max(...rounds.map(({ busy }) => busy));
-    assert.ok(busiest < BUSY_MAX, `no spinning: at the most ${busiest.toFixed(2)} of a core`);
+    // A collection may fall into one round or two; a reader that spins does so in every other one.
+    const busy = rounds.map((round) => round.busy).sort((a, b) => b - a)[2]!;
+    assert.ok(
+      busy < BUSY_MAX,
+      `no spinning: ${busy.toFixed(2)} of a core in the third busiest round`,
+    );
   });
 }
 
