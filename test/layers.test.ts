@@ -10,7 +10,9 @@ const SRC = resolve(import.meta.dirname, '../src');
 const MAY_IMPORT: Record<string, string[]> = {
   bytes: [],
   image: ['bytes'],
-  products: ['bytes'],
+  xml: [],
+  products: ['bytes', 'xml'],
+  readiness: ['products'],
   trust: ['bytes', 'image', 'products'],
   admission: ['bytes', 'image', 'products', 'trust'],
   protocol: ['bytes'],
@@ -24,6 +26,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'products',
     'trust',
     'admission',
+    'readiness',
     'protocol',
     'upgrade',
     'config',
@@ -35,6 +38,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'products',
     'trust',
     'admission',
+    'readiness',
     'protocol',
     'upgrade',
     'config',
@@ -45,11 +49,23 @@ const MAY_IMPORT: Record<string, string[]> = {
 };
 
 /** Folders that know no operating system: no node: module, clock, timer, randomness, process or console. */
-const PURE = ['bytes', 'image', 'products', 'trust', 'admission', 'protocol', 'upgrade'];
+const PURE = [
+  'bytes',
+  'image',
+  'xml',
+  'products',
+  'trust',
+  'admission',
+  'readiness',
+  'protocol',
+  'upgrade',
+];
 const PURE_EXCEPTION: Record<string, string[]> = {
   trust: ['node:crypto'],
-  // A parser of text into records: no I/O.
-  products: ['csv-parse/sync'],
+  // A parser of text into records, and DEFLATE: no I/O.
+  products: ['csv-parse/sync', 'fflate'],
+  // A parser of text: no I/O.
+  xml: ['saxes'],
   // Encodes and decodes maps: no I/O.
   protocol: ['cbor-x'],
 };

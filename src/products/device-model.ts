@@ -35,9 +35,15 @@ export function sameText(a: string, b: string): boolean {
   return foldText(a) === foldText(b);
 }
 
-/** What `sameText` compares: a key for maps. */
+/**
+ * What `sameText` compares: a key for maps. Only the letters a to z are folded: Unicode's upper case
+ * of the ligature U+FB00 is FF, two digits that nobody wrote.
+ */
 export function foldText(text: string): string {
-  return text.trim().toUpperCase();
+  const trimmed = text.trim();
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is all of ASCII.
+  if (/^[\x00-\x7f]*$/.test(trimmed)) return trimmed.toUpperCase();
+  return trimmed.replace(/[a-z]/g, (letter) => letter.toUpperCase());
 }
 
 /** Whether the fields that both sides name agree; a side that does not name one leaves it open. */
@@ -48,6 +54,36 @@ export function sameHardware(a: Partial<DeviceHardware>, b: Partial<DeviceHardwa
     const right = b[field];
     return left === undefined || right === undefined || sameText(left, right);
   });
+}
+
+/** One text a Device Model without firmware: equal where and only where the four fields are. */
+export function hardwareKey(hardware: DeviceHardware): string {
+  const { manufacturer, model, hardwareVersion, hardwareRevision } = hardware;
+  return keyOf([manufacturer, model, hardwareVersion, hardwareRevision]);
+}
+
+/** One text a Device Model: equal where and only where all five fields are. */
+export function deviceModelKey(deviceModel: DeviceModel): string {
+  const { manufacturer, model, hardwareVersion, hardwareRevision, firmwareVersion } = deviceModel;
+  return keyOf([manufacturer, model, hardwareVersion, hardwareRevision, firmwareVersion]);
+}
+
+/** MANUFACTURER:MODEL:HARDWARE-VERSION:HARDWARE-REVISION:FIRMWARE-VERSION, as people write it. */
+export function showDeviceModel(deviceModel: DeviceModel): string {
+  const { manufacturer, model, hardwareVersion, hardwareRevision, firmwareVersion } = deviceModel;
+  return [manufacturer, model, hardwareVersion, hardwareRevision, firmwareVersion].join(':');
+}
+
+/** The opposite of `showDeviceModel`; `undefined` where the text is not five fields of fitting length. */
+export function parseDeviceModel(text: string): DeviceModel | undefined {
+  const fields = text.split(':').map((field) => field.trim());
+  const [manufacturer, model, hardwareVersion, hardwareRevision, firmwareVersion] = fields;
+  if (fields.length !== 5 || !manufacturer || !model || !hardwareVersion) return undefined;
+  if (!hardwareRevision || !firmwareVersion || !isFirmwareVersion(firmwareVersion)) {
+    return undefined;
+  }
+  if (Math.max(manufacturer.length, model.length) > MODEL_CHARACTERS_MAX) return undefined;
+  return { manufacturer, model, hardwareVersion, hardwareRevision, firmwareVersion };
 }
 
 /**
@@ -61,6 +97,19 @@ export function sameUnderOtherCoding(a: string, b: string): boolean {
   return isCodedAs(left, right) || isCodedAs(right, left);
 }
 
+/**
+ * Which of two firmware versions is the newer, where their texts say so under either coding: digits
+ * of one length sort alike as binary-coded decimal and as hexadecimal. `undefined` elsewhere.
+ */
+export function compareVersions(a: string, b: string): number | undefined {
+  const left = foldText(a);
+  const right = foldText(b);
+  if (left === right) return 0;
+  const comparable = left.length === right.length && /^[0-9A-F]+$/.test(left + right);
+  if (!comparable) return undefined;
+  return left < right ? -1 : 1;
+}
+
 /** Whether `decimal`, read as decimal digits, is `hexadecimal`, read as hexadecimal ones. */
 function isCodedAs(decimal: string, hexadecimal: string): boolean {
   if (!/^[0-9]+$/.test(decimal) || !/^[0-9A-F]+$/.test(hexadecimal)) return false;
@@ -71,4 +120,14 @@ function isCodedAs(decimal: string, hexadecimal: string): boolean {
     if (octet !== Number.parseInt(hexadecimal.slice(i, i + 2), 16)) return false;
   }
   return true;
+}
+
+/** Parts joined so that no other parts give the same text: a length goes before each. */
+function keyOf(parts: string[]): string {
+  let key = '';
+  for (const part of parts) {
+    const folded = foldText(part);
+    key += `${folded.length}:${folded}`;
+  }
+  return key;
 }
