@@ -5,11 +5,11 @@
  * our choice and a site's data.
  */
 
-/** When a list was the published one, and how that is known. */
+/** When a list was fetched. A file's own time is no stamp: copying makes it younger than the list. */
 export interface ListStamp {
   fetchedAtMs: number;
-  /** `file`: only that the file is no older. */
-  basis: 'stated' | 'file';
+  /** Who or what said so. */
+  source: string;
 }
 
 export interface ListAgeLimits {
