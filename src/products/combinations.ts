@@ -56,13 +56,20 @@ export function keyOfModels(provider: string, modelKeys: readonly string[]): str
   return `${folded.length}:${folded}|${sorted.join('|')}`;
 }
 
-/** The devices of a row; what is wrong with them is said. */
-export function readCombination(reader: RowReader<CombinationField>): Combination {
+/**
+ * The devices of a row; what is wrong with them is said. `known` holds the Device Models of the rows
+ * before by their text: rows of one model share one object, which saves most of a large list's memory
+ * and of the time to look them up.
+ */
+export function readCombination(
+  reader: RowReader<CombinationField>,
+  known: Map<string, DeviceModel>,
+): Combination {
   reader.checkCell('provider');
   const provider = reader.text('provider');
   if (provider === '') reader.say('error', 'cell-empty', 'provider', { expected: 'a value' });
   const devices = DEVICE_KINDS.flatMap((kind) =>
-    readDevices(reader, kind).map((deviceModel) => ({ kind, deviceModel })),
+    readDevices(reader, kind, known).map((deviceModel) => ({ kind, deviceModel })),
   );
   if (devices.length === 0 && !reader.failed) {
     reader.say('error', 'combination-empty', 'communications_hub', { expected: 'a Device Model' });
@@ -76,15 +83,22 @@ export function readCombination(reader: RowReader<CombinationField>): Combinatio
 }
 
 /** The Device Models in the cell of this kind. */
-function readDevices(reader: RowReader<CombinationField>, kind: DeviceKind): DeviceModel[] {
+function readDevices(
+  reader: RowReader<CombinationField>,
+  kind: DeviceKind,
+  known: Map<string, DeviceModel>,
+): DeviceModel[] {
   reader.checkCell(kind);
   const texts = reader
     .text(kind)
     .split(';')
     .filter((text) => text.trim() !== '');
   return texts.flatMap((text) => {
-    const found = parseDeviceModel(text);
-    if (found) return [found];
+    const found = known.get(text) ?? parseDeviceModel(text);
+    if (found) {
+      known.set(text, found);
+      return [found];
+    }
     reader.say('error', 'device-model-invalid', kind, {
       expected: 'MANUFACTURER:MODEL:HARDWARE-VERSION:HARDWARE-REVISION:FIRMWARE-VERSION',
       actual: text.trim().slice(0, 100),

@@ -20,7 +20,12 @@ import {
   readCombination,
   withoutRepeatedIds,
 } from './combinations.ts';
-import { deviceModelKey, sameUnderOtherCoding, showDeviceModel } from './device-model.ts';
+import {
+  type DeviceModel,
+  deviceModelKey,
+  sameUnderOtherCoding,
+  showDeviceModel,
+} from './device-model.ts';
 import type { ListStamp } from './list-age.ts';
 import { parseCsvTable, type Table } from './table.ts';
 
@@ -59,9 +64,10 @@ export function readEligibleCombinations(table: Table, options: ListOptions = {}
   const bound = bindColumns(table, EPCL_FIELDS, options.mapping);
   if (!bound.ok) return bound;
   const reader = new FieldReader<keyof typeof EPCL_FIELDS>(bound);
+  const known = new Map<string, DeviceModel>();
   const read = bound.rows.flatMap((row) => {
     if (!reader.begin(row)) return [];
-    const combination = readEligible(reader);
+    const combination = readEligible(reader, known);
     return combination ? [combination] : [];
   });
   const { issues } = reader;
@@ -115,13 +121,14 @@ export function lintAgainstProducts(
 
 function readEligible(
   reader: FieldReader<keyof typeof EPCL_FIELDS>,
+  known: Map<string, DeviceModel>,
 ): EligibleCombination | undefined {
   reader.checkCell('combination_id');
   const combinationId = reader.text('combination_id');
   if (combinationId === '') {
     reader.say('error', 'cell-empty', 'combination_id', { expected: 'a value' });
   }
-  const combination = readCombination(reader);
+  const combination = readCombination(reader, known);
   const addedOnMs = reader.date('added_on', 'required');
   const removedFromMs = reader.date('removed_from', 'optional');
   if (addedOnMs !== undefined && removedFromMs !== undefined && removedFromMs < addedOnMs) {

@@ -14,7 +14,7 @@ import {
   type CombinationDevice,
   readCombination,
 } from './combinations.ts';
-import { foldText } from './device-model.ts';
+import { type DeviceModel, foldText } from './device-model.ts';
 import { parseCsvTable, type Table } from './table.ts';
 
 /** Initial, middle and final operating capability. Which model is in which is data: no list found. */
@@ -75,9 +75,10 @@ export function readInstallations(table: Table, options: ListOptions = {}): Inst
   const bound = bindColumns(table, INSTALLATION_FIELDS, options.mapping);
   if (!bound.ok) return bound;
   const reader = new FieldReader<Field>(bound);
+  const known = new Map<string, DeviceModel>();
   const entries: Installation[] = [];
   for (const row of bound.rows) {
-    const entry = reader.begin(row) ? readInstallation(reader) : undefined;
+    const entry = reader.begin(row) ? readInstallation(reader, known) : undefined;
     if (entry) entries.push(entry);
   }
   return { ok: true, list: withoutRepeatedInstallations(entries, reader.issues) };
@@ -103,13 +104,16 @@ export function withoutRepeatedInstallations(
   return { entries: kept, issues };
 }
 
-function readInstallation(reader: FieldReader<Field>): Installation | undefined {
+function readInstallation(
+  reader: FieldReader<Field>,
+  known: Map<string, DeviceModel>,
+): Installation | undefined {
   reader.checkCell('installation_id');
   const installationId = reader.text('installation_id');
   if (installationId === '') {
     reader.say('error', 'cell-empty', 'installation_id', { expected: 'a value' });
   }
-  const combination = readCombination(reader);
+  const combination = readCombination(reader, known);
   const cohort = readWord(reader, 'cohort', COHORTS);
   const migration = readWord(reader, 'migration', MIGRATION_STATES);
   const push = readWord(reader, 'profile_data_push', ['yes', 'no'] as const);

@@ -12,6 +12,7 @@ import {
   readCombination,
   withoutRepeatedIds,
 } from './combinations.ts';
+import type { DeviceModel } from './device-model.ts';
 import type { ListStamp } from './list-age.ts';
 import { parseCsvTable, type Table } from './table.ts';
 
@@ -55,9 +56,10 @@ export function readPendingCombinations(table: Table, options: ListOptions = {})
   const bound = bindColumns(table, PPCT_FIELDS, options.mapping);
   if (!bound.ok) return bound;
   const reader = new FieldReader<keyof typeof PPCT_FIELDS>(bound);
+  const known = new Map<string, DeviceModel>();
   const read = bound.rows.flatMap((row) => {
     if (!reader.begin(row)) return [];
-    const pending = readPending(reader);
+    const pending = readPending(reader, known);
     return pending ? [pending] : [];
   });
   const { issues } = reader;
@@ -77,13 +79,14 @@ export function isOpen(pending: PendingCombination, nowMs: number): boolean {
 
 function readPending(
   reader: FieldReader<keyof typeof PPCT_FIELDS>,
+  known: Map<string, DeviceModel>,
 ): PendingCombination | undefined {
   reader.checkCell('ppct_reference');
   const ppctReference = reader.text('ppct_reference');
   if (ppctReference === '') {
     reader.say('error', 'cell-empty', 'ppct_reference', { expected: 'a value' });
   }
-  const combination = readCombination(reader);
+  const combination = readCombination(reader, known);
   const openedOnMs = reader.date('opened_on', 'required');
   const closedOnMs = reader.date('closed_on', 'optional');
   if (openedOnMs !== undefined && closedOnMs !== undefined && closedOnMs < openedOnMs) {

@@ -56,6 +56,8 @@ export class Catalogue {
   readonly deviceModels: DeviceModel[] = [];
   readonly hardwareOf: number[] = [];
   private readonly ids = new Map<string, number>();
+  private readonly idOfObject = new WeakMap<DeviceModel, number>();
+  private readonly statesOf = new WeakMap<Combination, readonly number[]>();
   private readonly hardwareIds = new Map<string, number>();
   private readonly providerIds = new Map<string, number>();
   private readonly entriesOfHardware: ListEntry[][] = [];
@@ -80,16 +82,18 @@ export class Catalogue {
     for (const entry of lists.products.entries) this.addExpedited(entry);
   }
 
+  /** By the object first: rows of one list share theirs. */
   idOf(deviceModel: DeviceModel): number {
-    const key = deviceModelKey(deviceModel);
-    const known = this.ids.get(key);
-    if (known !== undefined) return known;
-    const id = this.deviceModels.length;
-    this.ids.set(key, id);
-    this.deviceModels.push(deviceModel);
-    this.hardwareOf.push(numberOf(this.hardwareIds, hardwareKey(deviceModel)));
-    this.entriesOfHardware[this.hardwareOf[id]!] ??= [];
+    const seen = this.idOfObject.get(deviceModel);
+    if (seen !== undefined) return seen;
+    const id = this.idOfKey(deviceModel);
+    this.idOfObject.set(deviceModel, id);
     return id;
+  }
+
+  /** `stateOf` of a combination of the list. */
+  listedState(combination: EligibleCombination): readonly number[] {
+    return this.statesOf.get(combination) ?? this.stateOf(combination);
   }
 
   providerOf(text: string): number {
@@ -149,6 +153,18 @@ export class Catalogue {
     return moves;
   }
 
+  private idOfKey(deviceModel: DeviceModel): number {
+    const key = deviceModelKey(deviceModel);
+    const known = this.ids.get(key);
+    if (known !== undefined) return known;
+    const id = this.deviceModels.length;
+    this.ids.set(key, id);
+    this.deviceModels.push(deviceModel);
+    this.hardwareOf.push(numberOf(this.hardwareIds, hardwareKey(deviceModel)));
+    this.entriesOfHardware[this.hardwareOf[id]!] ??= [];
+    return id;
+  }
+
   private judge(from: number, to: number, entry: ListEntry): Move {
     const running = this.deviceModels[from]!;
     const precedence = mayPrecede(this.lists.products, entry, running.firmwareVersion);
@@ -180,6 +196,7 @@ export class Catalogue {
 
   private addEligible(combination: EligibleCombination): void {
     const state = this.stateOf(combination);
+    this.statesOf.set(combination, state);
     const provider = this.providerOf(combination.provider);
     if (isEligible(combination, this.nowMs)) {
       const key = setKey(provider, state);

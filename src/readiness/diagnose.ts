@@ -64,7 +64,7 @@ function bestPlan(
   let best: Plan | undefined;
   let bestCost = Number.POSITIVE_INFINITY;
   for (const combination of candidates) {
-    const pairs = pairUp(catalogue, state, catalogue.stateOf(combination), reach);
+    const pairs = pairUp(catalogue, state, catalogue.listedState(combination), reach);
     if (!pairs) continue;
     const cost = pairs.reduce((sum, { steps }) => sum + (steps ?? 1_000), 0);
     if (cost >= bestCost) continue;
