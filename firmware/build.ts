@@ -19,6 +19,7 @@ import { sha256Hex } from '../src/trust/digest.ts';
 import { verifyP256 } from '../src/trust/ecdsa.ts';
 import { SEAL_BYTES, sealFirmware } from '../src/virtual/sealed-firmware.ts';
 import { buildHubMaterial } from './hub-images.ts';
+import { buildListMaterial } from './list-material.ts';
 import { KIB, pseudoRandomBytes, type TestKey, testKey } from './test-material.ts';
 
 /** The manufacturer code of the published GB request samples. */
@@ -126,6 +127,7 @@ export function buildFirmware(
   const hubs = buildHubMaterial();
   for (const [file, bytes] of hubs.files) files.set(file, bytes);
   lines.push(...hubs.lines);
+  for (const [file, bytes] of buildListMaterial()) files.set(file, bytes);
   files.set(LIST_FILE, new TextEncoder().encode(`${lines.join('\n')}\n`));
   files.set(ANCHOR_FILE, new TextEncoder().encode(key.pem));
   return files;

@@ -181,6 +181,15 @@ export function activationOf(text: string, nowMs: number): Activation {
   return { when: 'at', atMs };
 }
 
+/** A day, its start in UTC, or a time with its zone. */
+export function momentOf(option: string, text: string): number {
+  const [, day] = TIME.exec(`${text}${text.length === 10 ? 'T00:00Z' : ''}`) ?? [];
+  const isZoned = text.length === 10 || /(Z|[+-]\d{2}:\d{2})$/.test(text);
+  const ms = day !== undefined && isZoned && isDay(day) ? Date.parse(text) : Number.NaN;
+  if (!Number.isNaN(ms)) return ms;
+  throw usage(option, 'a day such as 2021-07-20, or a time such as 2021-07-20T08:00:00Z', text);
+}
+
 /** Date.parse takes 30 February for 2 March. */
 function isDay(text: string): boolean {
   const atMs = Date.parse(`${text}T00:00:00Z`);

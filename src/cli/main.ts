@@ -7,8 +7,10 @@ import { commandLineError } from './command-line-error.ts';
 import { flash } from './flash.ts';
 import { shippedPath } from './inputs.ts';
 import { inspect } from './inspect.ts';
+import { LIST_KINDS, lint } from './lists.ts';
 import { Output, type OutputOptions, outliveReaders } from './output.ts';
 import { plan } from './plan.ts';
+import { readiness } from './readiness.ts';
 import { check, joinDevices, list, up } from './rig.ts';
 import { verify } from './verify.ts';
 
@@ -67,6 +69,37 @@ addRig(command('flash', 'upgrade devices of a rig now'))
     example('uplift flash --rig hw-config/rigs/virtual-ppmid.yaml --image image.zigbee'),
   )
   .action(run((options, output) => flash(options as never, output)));
+
+command(
+  'readiness <installations>',
+  'which installations are ready for migration, or how they can be',
+)
+  .requiredOption('--cpl <file>', 'the Central Products List, as CSV or workbook')
+  .requiredOption('--epcl <file>', 'the Eligible Products Combination List')
+  .option('--ppct <file>', 'pending combinations: tests that expedited entries refer to')
+  .option('--columns <file>', 'how the columns of these lists are called (YAML)')
+  .option('--policy <file>', 'what the site chose (YAML)')
+  .option('--fetched <time>', 'when the lists were fetched, such as 2021-07-20')
+  .option('--at <time>', 'answer as of this moment')
+  .addHelpText(
+    'after',
+    example(
+      'uplift readiness firmware/lists/installations.csv --cpl firmware/lists/products.csv ' +
+        '--epcl firmware/lists/eligible-combinations.csv',
+    ),
+  )
+  .action(run((options, output, path: string) => readiness(path, options as never, output)));
+
+const lists = program
+  .command('lists')
+  .description('lists of products and combinations: lint')
+  .addHelpText('after', example('uplift lists lint firmware/central-products-list.csv'));
+command('lint <file>', 'what is wrong with a list, with row and column', lists)
+  .option('--kind <kind>', `what it is: ${LIST_KINDS.join(', ')}`, 'cpl')
+  .option('--columns <file>', 'how the columns of the list are called (YAML)')
+  .option('--cpl <file>', 'hold the Device Models of combinations against this products list')
+  .addHelpText('after', example('uplift lists lint firmware/central-products-list.csv'))
+  .action(run((options, output, path: string) => lint(path, options as never, output)));
 
 const rig = program
   .command('rig')

@@ -13,6 +13,7 @@ import {
   hubModelSchema,
   type VirtualSmpConfig,
 } from './hub-schema.ts';
+import { installationsSchema, listColumnsSchema, readinessPolicySchema } from './lists-schema.ts';
 import {
   type OtaClientConfig,
   type PpmidFaults,
@@ -108,6 +109,21 @@ export function ppmidJsonSchema(): JsonSchema {
 export function hubJsonSchema(): JsonSchema {
   const title = 'A Communications Hub model of Uplift: protocol, geometry and timing';
   return jsonSchema(hubModelSchema, title);
+}
+
+/** hw-config/list-columns.schema.json, for editors. */
+export function listColumnsJsonSchema(): JsonSchema {
+  return jsonSchema(listColumnsSchema, 'How the columns of lists are called');
+}
+
+/** hw-config/readiness-policy.schema.json, for editors. */
+export function readinessPolicyJsonSchema(): JsonSchema {
+  return jsonSchema(readinessPolicySchema, 'What a site chose about readiness for migration');
+}
+
+/** hw-config/installations.schema.json, for editors. */
+export function installationsJsonSchema(): JsonSchema {
+  return jsonSchema(installationsSchema, 'Installations for Uplift');
 }
 
 /** Written once: every file with a mistake in it is explained by one. */

@@ -95,8 +95,8 @@ function locate<F extends string>(
   issues: ListIssue[],
 ): readonly number[] | undefined {
   const choice = mapping.columns?.[field] ?? field;
-  const isJoined = typeof choice === 'object' && 'join' in choice;
-  const names = (isJoined ? choice.join : [choice].flat()) as readonly string[];
+  const isJoined = typeof choice === 'object' && !isList(choice);
+  const names = isJoined ? choice.join : isList(choice) ? choice : [choice];
   const found = names.map((name) => headings.indexOf(foldHeading(name)));
   const there = found.filter((index) => index >= 0);
   if (isJoined && there.length === found.length) return found;
@@ -118,6 +118,11 @@ function locate<F extends string>(
     }),
   );
   return undefined;
+}
+
+/** A list has a method `join`, so that name tells nothing. */
+function isList(choice: ColumnChoice): choice is readonly string[] {
+  return Array.isArray(choice);
 }
 
 function checkHeadings(

@@ -5,7 +5,14 @@
  */
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { hubJsonSchema, ppmidJsonSchema, rigJsonSchema } from '../../src/config/schema.ts';
+import {
+  hubJsonSchema,
+  installationsJsonSchema,
+  listColumnsJsonSchema,
+  ppmidJsonSchema,
+  readinessPolicyJsonSchema,
+  rigJsonSchema,
+} from '../../src/config/schema.ts';
 
 const HW_CONFIG = resolve(import.meta.dirname, '../../hw-config');
 
@@ -14,6 +21,18 @@ export function jsonSchemaFiles(): { path: string; text: string }[] {
     { path: resolve(HW_CONFIG, 'rig.schema.json'), text: written(rigJsonSchema()) },
     { path: resolve(HW_CONFIG, 'ppmid.schema.json'), text: written(ppmidJsonSchema()) },
     { path: resolve(HW_CONFIG, 'hub.schema.json'), text: written(hubJsonSchema()) },
+    {
+      path: resolve(HW_CONFIG, 'list-columns.schema.json'),
+      text: written(listColumnsJsonSchema()),
+    },
+    {
+      path: resolve(HW_CONFIG, 'readiness-policy.schema.json'),
+      text: written(readinessPolicyJsonSchema()),
+    },
+    {
+      path: resolve(HW_CONFIG, 'installations.schema.json'),
+      text: written(installationsJsonSchema()),
+    },
   ];
 }
 
