@@ -84,18 +84,10 @@ function issueRow(path: string, issue: ListIssue): string[] {
   const place = columnNumber === undefined ? `${path}:${line}` : `${path}:${line}:${columnNumber}`;
   const parts = [
     message,
-    ...(actual ? [`found ${printable(actual)}`] : []),
+    ...(actual ? [`found ${actual}`] : []),
     ...(expected ? [`expected ${expected}`] : []),
     ...(next ? [next] : []),
   ];
   const shown = paint(severity === 'error' ? 'red' : 'yellow', severity);
   return [place, shown, column ?? '-', code, parts.join('; ')];
-}
-
-/** A list's own text is not let loose on a terminal. */
-export function printable(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u{${character.codePointAt(0)!.toString(16).toUpperCase()}}`,
-  );
 }

@@ -10,13 +10,13 @@ import {
   loadInstallations,
   loadPendingCombinations,
 } from '../gateway/list-library.ts';
+import { printable } from '../products/codes.ts';
 import { showDeviceModel } from '../products/device-model.ts';
 import type { Installation } from '../products/installations.ts';
 import type { ListStamp } from '../products/list-age.ts';
 import { type Readiness, type ReadinessLists, ReadinessPlanner } from '../readiness/readiness.ts';
 import { momentOf } from './inputs.ts';
-import { printable } from './lists.ts';
-import { bytesText, type Output, paint, table } from './output.ts';
+import { bytesText, type Output, paint } from './output.ts';
 import { WorkBar } from './work-bar.ts';
 
 export interface ReadinessOptions {
@@ -130,15 +130,21 @@ function linesOf(plans: readonly Readiness[], totals: Totals, verbose: boolean):
   const verdicts = ['ready', 'after-upgrades', 'migrated', 'blocked'] as const;
   const counts: [string, number][] = verdicts.map((verdict) => [verdict, totals[verdict]]);
   if (totals.unread > 0) counts.push(['unread', totals.unread]);
-  const rows = counts.map(([name, count]) => [bytesText(count), name]);
-  const causes = Object.entries(totals.causes).map(([code, count]) => [bytesText(count), code]);
+  const causes = Object.entries(totals.causes);
   return [
     ...each,
     ...(each.length > 0 ? [''] : []),
     `${bytesText(totals.installations)} installations`,
-    ...table(rows, '  '),
-    ...(causes.length > 0 ? ['blocked by', ...table(causes, '  ')] : []),
+    ...countLines(counts),
+    ...(causes.length > 0 ? ['blocked by', ...countLines(causes)] : []),
   ];
+}
+
+/** Numbers under one another, by their last digit. */
+function countLines(counts: readonly [name: string, count: number][]): string[] {
+  const texts = counts.map(([, count]) => bytesText(count));
+  const width = Math.max(...texts.map((text) => text.length));
+  return counts.map(([name], index) => `  ${texts[index]!.padStart(width)}  ${name}`);
 }
 
 function planLines(plan: Readiness, verbose: boolean): string[] {

@@ -88,8 +88,23 @@ export function listIssue(
   column?: string,
   detail: IssueDetail = {},
 ): ListIssue {
-  const place = column === undefined ? {} : { column };
-  return { severity, code, message: LIST_ISSUES[code], line, ...place, ...detail };
+  const issue: ListIssue = { severity, code, message: LIST_ISSUES[code], line };
+  if (column !== undefined) issue.column = printable(column);
+  if (detail.columnNumber !== undefined) issue.columnNumber = detail.columnNumber;
+  for (const part of ['expected', 'actual', 'next'] as const) {
+    if (detail[part] !== undefined) issue[part] = printable(detail[part]);
+  }
+  return issue;
+}
+
+/** A list's own text in a message: what would move a cursor or hide is shown by its number. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, showCharacter);
+}
+
+/** `\u{200B}`. */
+export function showCharacter(character: string): string {
+  return `\\u{${character.codePointAt(0)!.toString(16).toUpperCase()}}`;
 }
 
 /** A file that is not read as a list at all. */

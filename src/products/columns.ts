@@ -5,7 +5,14 @@
  * form. The columns of the published lists were not found, and vary, so a mapping in a file says
  * which headings stand for which field, how dates are written and what the words mean.
  */
-import { type IssueDetail, type ListFault, type ListIssue, listFault, listIssue } from './codes.ts';
+import {
+  type IssueDetail,
+  type ListFault,
+  type ListIssue,
+  listFault,
+  listIssue,
+  showCharacter,
+} from './codes.ts';
 import type { Row, Table } from './table.ts';
 
 /** One heading, several of which one is there, or cells that are joined with colons. */
@@ -285,8 +292,5 @@ export function parseDate(text: string, form: DateForm = 'YYYY-MM-DD'): number |
 }
 
 function escaped(text: string): string {
-  return text.replace(
-    /[^ -~]/gu,
-    (character) => `\\u{${character.codePointAt(0)!.toString(16).toUpperCase()}}`,
-  );
+  return text.replace(/[^ -~]/gu, showCharacter);
 }

@@ -56,10 +56,9 @@ export function otherCodings(versions: readonly string[]): Map<string, string> {
   for (const version of folded) {
     if (!/^[0-9]+$/.test(version)) continue;
     const numbers = [Number.parseInt(version, 10), octetsAsHexadecimal(version)];
-    for (const number of numbers) {
-      const other = byNumber.get(number)?.find((one) => sameUnderOtherCoding(version, one));
-      if (other === undefined) continue;
-      found.set(version, other);
+    for (const other of numbers.flatMap((number) => byNumber.get(number) ?? [])) {
+      if (!sameUnderOtherCoding(version, other)) continue;
+      if (!found.has(version)) found.set(version, other);
       if (!found.has(other)) found.set(other, version);
     }
   }

@@ -19,6 +19,9 @@ const COMMANDS = [
   'verify',
   'plan',
   'flash',
+  'readiness',
+  'lists',
+  'lists lint',
   'rig',
   'rig list',
   'rig check',
@@ -43,7 +46,7 @@ test('every command has help, with an example', async () => {
 });
 
 test('no command: the help, and exit code 2', async () => {
-  for (const result of await runAll([[], ['rig']])) {
+  for (const result of await runAll([[], ['rig'], ['lists']])) {
     assert.is(result.code, 2);
     assert.match(result.stderr, /Usage: uplift/);
   }
