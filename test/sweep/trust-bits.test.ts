@@ -1,0 +1,41 @@
+/**
+ * Every single bit of small signed things, flipped: no flip turns what is refused into what is
+ * accepted. Samples of the same run in the quick tests.
+ */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { parseOtaFile } from '../../src/image/zigbee-ota.ts';
+import { verifyZseSignature } from '../../src/trust/zse-signature.ts';
+import { issue, signImage, testCa } from '../trust/zse-signer.ts';
+
+const ISSUER = '5445535453454341';
+const SIGNER = '00124b0001020304';
+
+for (const suite of [1, 2] as const) {
+  const ca = testCa(suite, ISSUER);
+  const spec = {
+    manufacturerCode: 0x121d,
+    imageType: 0x0084,
+    fileVersion: 0x02000000,
+    headerString: 'zse',
+    elements: [{ tag: 0, data: Uint8Array.of(1, 2, 3, 4) }],
+  };
+  const signed = signImage(spec, issue(ca, SIGNER));
+  const trust = { caPublicKeys: [ca], signerList: [SIGNER], atMs: Date.UTC(2026, 0, 1) };
+
+  test(`Smart Energy image, suite ${suite}: ${8 * signed.length} bits`, () => {
+    assert.is(accepted(signed), true);
+    for (let bit = 0; bit < 8 * signed.length; bit++) {
+      const flipped = signed.slice();
+      flipped[bit >> 3]! ^= 1 << (bit & 7);
+      assert.is(accepted(flipped), false, `bit ${bit}`);
+    }
+  });
+
+  function accepted(bytes: Uint8Array): boolean {
+    const file = parseOtaFile(bytes);
+    return file.ok && verifyZseSignature(file.images[0]!, trust).outcome === 'verified';
+  }
+}
+
+test.run();
