@@ -61,7 +61,8 @@ const PURE = [
   'upgrade',
 ];
 const PURE_EXCEPTION: Record<string, string[]> = {
-  trust: ['node:crypto'],
+  // node-forge reads and writes ASN.1 and derives keys: no I/O.
+  trust: ['node:crypto', 'node-forge'],
   // A parser of text into records, and DEFLATE: no I/O.
   products: ['csv-parse/sync', 'fflate'],
   // A parser of text: no I/O.

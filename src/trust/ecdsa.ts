@@ -18,6 +18,12 @@ export function verifyP256(key: KeyObject, message: Uint8Array, signature: Uint8
   return verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature);
 }
 
+/** r and s in DER; whether that is of the strict form is `isDerP256Signature`'s to say. */
+export function verifyP256Der(key: KeyObject, message: Uint8Array, signature: Uint8Array): boolean {
+  if (key.asymmetricKeyDetails?.namedCurve !== 'prime256v1') return false;
+  return verify('sha256', message, { key, dsaEncoding: 'der' }, signature);
+}
+
 /** Whether r and s could be a signature of anything. */
 export function isRawP256Signature(signature: Uint8Array): boolean {
   if (signature.length !== RAW_BYTES) return false;
