@@ -41,10 +41,13 @@ export const TRUST_CODES = {
 
   // Containers.
   'wrong-password': 'The password does not open the file, or the file was changed.',
+  'seal-missing': 'The file has no seal under its password, so a change would not show.',
   'too-costly': 'The file asks for more key derivation than is done for it.',
   'key-missing': 'No private key is in the file.',
   'key-mismatch': 'The private key fits no certificate of the file.',
   'signer-missing': 'Nobody signed, or the certificate of a signer is missing.',
+  'attributes-missing':
+    'The signer signed no attributes, and such a signature can be made out of another message.',
   'content-missing': 'The signed content is neither inside nor given.',
   'content-differs': 'The content is not what was signed.',
 } as const;

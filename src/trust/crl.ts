@@ -4,7 +4,7 @@
  * extension, and are refused with it.
  */
 import { refuse, type TrustRefusal } from './codes.ts';
-import { contextTag, type Der, decodeDer, TAGS, timeMsOf, unsignedOf } from './der.ts';
+import { contextTag, type Der, decodeDer, partsOf, TAGS, timeMsOf, unsignedOf } from './der.ts';
 import { type DistinguishedName, readName } from './distinguished-name.ts';
 import { parsePem } from './pem.ts';
 import { readEnvelope, readExtensionList, readExtensions } from './x509.ts';
@@ -44,7 +44,7 @@ function readList(input: Uint8Array): RevocationList | TrustRefusal {
   if (input.length > CRL_BYTES_MAX) return refuse('too-large');
   const root = decodeDer(Uint8Array.from(input), CRL_BYTES_MAX);
   if (!root) return refuse('not-der');
-  if (unsignedOf(root.parts[0]?.parts[0]) !== 1n) return refuse('version-unsupported');
+  if (unsignedOf(partsOf(partsOf(root)[0])[0]) !== 1n) return refuse('version-unsupported');
   const envelope = readEnvelope(root, (body) => body.parts[1]);
   if (!envelope.ok) return envelope;
   const [, , issuerNode, thisUpdate, nextUpdate, ...rest] = envelope.body.parts;

@@ -124,6 +124,11 @@ function binaryText(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
+/** The parts of a node of this tag, and none of any other: what is read has a tag that was looked at. */
+export function partsOf(node: Der | undefined, tag: number = TAGS.sequence): readonly Der[] {
+  return node?.tag === tag ? node.parts : [];
+}
+
 /** A non-negative INTEGER; `undefined` for any other. */
 export function unsignedOf(node: Der | undefined): bigint | undefined {
   if (node?.tag !== TAGS.integer || node.content.length === 0 || node.content[0]! >= 0x80) {
@@ -149,6 +154,14 @@ export function oidOf(node: Der | undefined): string | undefined {
   }
   if (node.content.at(-1)! >= 0x80) return undefined;
   return arcs.join('.');
+}
+
+/** The name of an AlgorithmIdentifier that has no parameters, or NULL for them. */
+export function plainAlgorithmOf(node: Der | undefined): string | undefined {
+  const [name, parameters, ...others] = partsOf(node);
+  if (others.length > 0) return undefined;
+  const isNull = parameters?.tag === TAGS.null && parameters.content.length === 0;
+  return parameters && !isNull ? undefined : oidOf(name);
 }
 
 /** The octets of a BIT STRING of whole octets. */

@@ -19,6 +19,8 @@ import {
   decodeDer,
   namedBitsOf,
   oidOf,
+  partsOf,
+  plainAlgorithmOf,
   TAGS,
   timeMsOf,
   unsignedOf,
@@ -33,7 +35,7 @@ export const CERTIFICATE_BYTES_MAX = 8 * 1024;
 const EXTENSIONS_MAX = 32;
 const SERIAL_OCTETS_MAX = 20;
 
-export const ECDSA_WITH_SHA256 = '1.2.840.10045.4.3.2';
+const ECDSA_WITH_SHA256 = '1.2.840.10045.4.3.2';
 const EC_PUBLIC_KEY = '1.2.840.10045.2.1';
 const PRIME256V1 = '1.2.840.10045.3.1.7';
 
@@ -100,10 +102,8 @@ function readCertificate(input: Uint8Array): Certificate | TrustRefusal {
   const der = Uint8Array.from(input);
   const root = decodeDer(der, CERTIFICATE_BYTES_MAX);
   if (!root) return refuse('not-der');
-  const version = root.parts[0]?.parts[0];
-  if (version?.tag !== contextTag(0) || unsignedOf(version.parts[0]) !== 2n) {
-    return refuse('version-unsupported');
-  }
+  const version = partsOf(partsOf(root)[0])[0];
+  if (unsignedOf(partsOf(version, contextTag(0))[0]) !== 2n) return refuse('version-unsupported');
   const envelope = readEnvelope(root, (body) => body.parts[2]);
   if (!envelope.ok) return envelope;
   const [, serial, , issuerNode, validity, subjectNode, keyNode, ...rest] = envelope.body.parts;
@@ -146,8 +146,8 @@ export function readEnvelope(
   root: Der,
   algorithmIn: (body: Der) => Der | undefined,
 ): { ok: true; body: Der; signature: Uint8Array } | TrustRefusal {
-  const [body, algorithm, value] = root.parts;
-  if (root.tag !== TAGS.sequence || root.parts.length !== 3 || body?.tag !== TAGS.sequence) {
+  const [body, algorithm, value, ...others] = partsOf(root);
+  if (others.length > 0 || body?.tag !== TAGS.sequence) {
     return refuse('malformed');
   }
   const inner = algorithmIn(body);
@@ -163,14 +163,8 @@ export function readEnvelope(
  * RFC 5758, 3.2 leaves parameters out; two of the 33 published test certificates have a NULL there,
  * and are taken.
  */
-function isEcdsaWithSha256(node: Der | undefined): boolean {
-  const [oid, parameters, ...others] = node?.parts ?? [];
-  if (node?.tag !== TAGS.sequence || oidOf(oid) !== ECDSA_WITH_SHA256) return false;
-  return others.length === 0 && (!parameters || isNull(parameters));
-}
-
-function isNull({ tag, content }: Der): boolean {
-  return tag === TAGS.null && content.length === 0;
+export function isEcdsaWithSha256(node: Der | undefined): boolean {
+  return plainAlgorithmOf(node) === ECDSA_WITH_SHA256;
 }
 
 export interface Extension {
@@ -231,9 +225,10 @@ const READERS: Readonly<
   },
   '2.5.29.19': readBasicConstraints,
   '2.5.29.32': (value) => {
-    const policies = value.parts.map(({ parts }) => oidOf(parts[0]));
-    const isWhole = value.tag === TAGS.sequence && policies.length > 0;
-    return isWhole && policies.every((policy) => policy !== undefined) ? { policies } : undefined;
+    const policies = partsOf(value).map((policy) => oidOf(partsOf(policy)[0]));
+    return policies.length > 0 && policies.every((policy) => policy !== undefined)
+      ? { policies }
+      : undefined;
   },
   '2.5.29.35': (value) => {
     if (value.tag !== TAGS.sequence) return undefined;
@@ -274,17 +269,18 @@ function readBasicConstraints(value: Der): Partial<CertificateExtensions> | unde
 function readValidity(
   node: Der | undefined,
 ): Pick<Certificate, 'notBeforeMs' | 'notAfterMs'> | undefined {
-  if (node?.tag !== TAGS.sequence || node.parts.length !== 2) return undefined;
-  const notBeforeMs = timeMsOf(node.parts[0]);
-  const lastSecondMs = timeMsOf(node.parts[1]);
+  const [from, until, ...others] = partsOf(node);
+  const notBeforeMs = timeMsOf(from);
+  const lastSecondMs = timeMsOf(until);
+  if (others.length > 0) return undefined;
   if (notBeforeMs === undefined || lastSecondMs === undefined) return undefined;
   const notAfterMs = lastSecondMs + 999;
   return notBeforeMs <= notAfterMs ? { notBeforeMs, notAfterMs } : undefined;
 }
 
 function readPublicKey(node: Der | undefined): KeyObject | undefined {
-  const [algorithm, point, ...others] = node?.parts ?? [];
-  const [oid, curve, ...more] = algorithm?.parts ?? [];
+  const [algorithm, point, ...others] = partsOf(node);
+  const [oid, curve, ...more] = partsOf(algorithm);
   if (!node || others.length > 0 || more.length > 0) return undefined;
   if (oidOf(oid) !== EC_PUBLIC_KEY || oidOf(curve) !== PRIME256V1) return undefined;
   const octets = wholeBitsOf(point);

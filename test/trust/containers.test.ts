@@ -1,0 +1,166 @@
+/** PKCS#12 files and CMS messages that OpenSSL made, changed in every way, and each refusal. */
+
+import { sign, verify } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { ChainOptions } from '../../src/trust/chain.ts';
+import { parseSignedData, type SignedData, verifySignedData } from '../../src/trust/cms.ts';
+import type { TrustCode } from '../../src/trust/codes.ts';
+import { openPkcs12 } from '../../src/trust/pkcs12.ts';
+import { parseCertificate } from '../../src/trust/x509.ts';
+import { int, oid, seq, tlv } from './naive-x509.ts';
+import { anchor } from './test-pki.ts';
+
+interface Vectors {
+  password: string;
+  content: string;
+  root: string;
+  leaf: string;
+  pkcs12: Record<'modern' | 'plain' | 'iter1' | 'empty' | 'legacy' | 'nomac', string>;
+  cms: Record<'attached' | 'detached' | 'keyid' | 'noattr' | 'stream' | 'sha384', string>;
+}
+
+const VECTORS = JSON.parse(
+  readFileSync(resolve(import.meta.dirname, '../vectors/openssl-containers.json'), 'utf8'),
+) as Vectors;
+const CONTENT = new Uint8Array(Buffer.from(VECTORS.content));
+const p12 = (name: keyof Vectors['pkcs12']) => fromBase64(VECTORS.pkcs12[name]);
+const message = (name: keyof Vectors['cms']) => fromBase64(VECTORS.cms[name]);
+const root = parseCertificate(VECTORS.root);
+const leaf = parseCertificate(VECTORS.leaf);
+if (!root.ok || !leaf.ok) throw new Error('the vectors are readable');
+const CAMPAIGN = anchor(root.der, 'campaign');
+const OPTIONS: ChainOptions = { atMs: Date.UTC(2027, 0, 1), purpose: 'campaign' };
+
+test('PKCS#12: the key and its certificates, with the ciphers of today and without any', () => {
+  for (const [name, password, others] of [
+    ['modern', 'geheim', 1],
+    ['plain', 'geheim', 0],
+    ['iter1', 'geheim', 0],
+    ['empty', '', 0],
+  ] as const) {
+    const opened = openPkcs12(p12(name), password);
+    assert.ok(opened.ok, name);
+    assert.is(opened.certificate.fingerprint, leaf.fingerprint);
+    assert.is(opened.others.length, others);
+    const signature = sign('sha256', CONTENT, opened.privateKey);
+    assert.ok(verify('sha256', CONTENT, leaf.publicKey, signature));
+  }
+});
+
+test('PKCS#12: each refusal by its cause', () => {
+  const codeOf = (file: Uint8Array, password = 'geheim'): TrustCode | 'ok' => {
+    const opened = openPkcs12(file, password);
+    return opened.ok ? 'ok' : opened.code;
+  };
+  assert.is(codeOf(p12('modern'), 'Geheim'), 'wrong-password');
+  assert.is(codeOf(p12('modern'), ''), 'wrong-password');
+  assert.is(codeOf(p12('legacy')), 'algorithm-unsupported');
+  assert.is(codeOf(p12('nomac')), 'seal-missing');
+  assert.is(codeOf(new Uint8Array(70_000)), 'too-large');
+  assert.is(codeOf(p12('modern'), 'x'.repeat(2000)), 'too-large');
+  assert.is(codeOf(Uint8Array.from(seq(int(1)))), 'version-unsupported');
+  assert.is(codeOf(leaf.der), 'version-unsupported');
+  assert.is(codeOf(new Uint8Array(0)), 'not-der');
+  assert.is(codeOf(Uint8Array.from(costly(1_000_000_000))), 'too-costly');
+});
+
+test('PKCS#12: every bit flipped; none opens to another key, and none hangs', () => {
+  // Its seal takes one round, so that thousands of tries do not take long.
+  const file = p12('iter1');
+  const good = openPkcs12(file, 'geheim');
+  assert.ok(good.ok);
+  for (let bit = 0; bit < 8 * file.length; bit++) {
+    const opened = openPkcs12(flip(file, bit), 'geheim');
+    assert.not(opened.ok, `bit ${bit}`);
+  }
+  for (let length = 0; length < file.length; length += 7) {
+    assert.not(openPkcs12(file.subarray(0, length), 'geheim').ok);
+  }
+});
+
+function codeOf(
+  bytes: Uint8Array,
+  detached?: Uint8Array,
+  options: ChainOptions = OPTIONS,
+  anchors = [CAMPAIGN],
+): TrustCode | 'verified' {
+  const parsed = parseSignedData(bytes);
+  if (!parsed.ok) return parsed.code;
+  const result = verifySignedData(parsed, anchors, options, detached);
+  return result.ok ? 'verified' : result.code;
+}
+
+test('CMS: content inside, beside it, signer by serial number and by key', () => {
+  const parsed = parseSignedData(message('attached'));
+  assert.ok(parsed.ok);
+  const result = verifySignedData(parsed, [CAMPAIGN], OPTIONS);
+  assert.ok(result.ok);
+  assert.equal(result.content, CONTENT);
+  assert.is(result.signers[0]!.certificate.serialDecimal, '77');
+  assert.is(result.signers[0]!.chain.anchor.name, 'anchor');
+  assert.ok(result.signers[0]!.signingTimeMs! >= Date.UTC(2026, 10, 25));
+  assert.is(codeOf(message('attached'), CONTENT), 'verified');
+  assert.is(codeOf(message('detached'), CONTENT), 'verified');
+  assert.is(codeOf(message('keyid')), 'verified');
+});
+
+test('CMS: each refusal by its cause', () => {
+  assert.is(codeOf(message('detached')), 'content-missing');
+  assert.is(codeOf(message('detached'), Buffer.from('another manifest')), 'content-differs');
+  assert.is(codeOf(message('attached'), Buffer.from('another manifest')), 'content-differs');
+  assert.is(codeOf(message('noattr')), 'attributes-missing');
+  assert.is(codeOf(message('stream')), 'not-der');
+  assert.is(codeOf(message('sha384')), 'algorithm-unsupported');
+  assert.is(codeOf(message('attached'), undefined, { ...OPTIONS, atMs: 0 }), 'not-yet-valid');
+  assert.is(codeOf(message('attached'), undefined, { ...OPTIONS, crls: [] }), 'crl-missing');
+  const forFirmware = [anchor(root.der, 'gb-firmware')];
+  assert.is(codeOf(message('attached'), undefined, OPTIONS, forFirmware), 'wrong-purpose');
+  assert.is(codeOf(new Uint8Array(2_000_000)), 'too-large');
+  assert.is(codeOf(leaf.der), 'malformed');
+  const parsed = parseSignedData(message('attached')) as SignedData;
+  const codeOfChanged = (changes: Partial<SignedData>) => {
+    const result = verifySignedData({ ...parsed, ...changes }, [CAMPAIGN], OPTIONS);
+    return result.ok ? 'verified' : result.code;
+  };
+  assert.is(codeOfChanged({ signers: [] }), 'signer-missing');
+  assert.is(codeOfChanged({ certificates: [] }), 'signer-missing');
+  const bad = { ...parsed.signers[0]!, signature: new Uint8Array(70) };
+  assert.is(codeOfChanged({ signers: [parsed.signers[0]!, bad] }), 'signature');
+});
+
+test('CMS: every bit flipped; what is still accepted says the same', () => {
+  const bytes = message('detached');
+  const accepted: number[] = [];
+  for (let bit = 0; bit < 8 * bytes.length; bit++) {
+    if (codeOf(flip(bytes, bit), CONTENT) === 'verified') accepted.push(bit >> 3);
+  }
+  // Versions 1 and 3 of the message are both read, and neither is signed; nothing hangs on it.
+  const version = bytes.findIndex((octet, at) => octet === 2 && bytes[at + 1] === 1 && at > 15) + 2;
+  assert.equal(accepted, [version]);
+  for (let length = 0; length < bytes.length; length += 3) {
+    assert.is.not(codeOf(bytes.subarray(0, length), CONTENT), 'verified');
+  }
+});
+
+/** A file whose seal asks for this many rounds. */
+function costly(rounds: number): number[] {
+  const data = oid('1.2.840.113549.1.7.1');
+  const safe = seq(data, tlv(0xa0, tlv(4, seq())));
+  const digest = seq(seq(oid('2.16.840.1.101.3.4.2.1')), tlv(4, new Array<number>(32).fill(0)));
+  return seq(int(3), safe, seq(digest, tlv(4, [1, 2, 3]), int(rounds)));
+}
+
+function flip(bytes: Uint8Array, bit: number): Uint8Array {
+  const flipped = bytes.slice();
+  flipped[bit >> 3]! ^= 1 << (bit & 7);
+  return flipped;
+}
+
+function fromBase64(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'base64'));
+}
+
+test.run();
