@@ -104,8 +104,8 @@ export function parseSignedData(message: Uint8Array): SignedData | TrustRefusal 
 
 /**
  * `detached` is the content where it is not inside; where it is, both have to be the same. Lists
- * that the message brings count only with lists that the caller has: a sender cannot turn the check
- * on or off.
+ * that the message brings are looked at beside the caller's, where the caller has revocation checked
+ * at all: they are signed by the CA, and can say no more than it did.
  */
 export function verifySignedData(
   message: SignedData,

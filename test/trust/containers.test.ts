@@ -1,17 +1,20 @@
 /** PKCS#12 files and CMS messages that OpenSSL made, changed in every way, and each refusal. */
 
-import { sign, verify } from 'node:crypto';
+import { createHash, createHmac, sign, verify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { testKey } from '../../firmware/test-material.ts';
 import type { ChainOptions } from '../../src/trust/chain.ts';
 import { parseSignedData, type SignedData, verifySignedData } from '../../src/trust/cms.ts';
 import type { TrustCode } from '../../src/trust/codes.ts';
+import { parseRevocationList, type RevocationList } from '../../src/trust/crl.ts';
+import { pkcs12Key } from '../../src/trust/der.ts';
 import { openPkcs12 } from '../../src/trust/pkcs12.ts';
 import { parseCertificate } from '../../src/trust/x509.ts';
-import { int, oid, seq, tlv } from './naive-x509.ts';
-import { anchor } from './test-pki.ts';
+import { ECDSA_SHA256, int, name, oid, seq, tlv } from './naive-x509.ts';
+import { AT_MS, anchor, make, SPECS } from './test-pki.ts';
 
 interface Vectors {
   password: string;
@@ -19,6 +22,7 @@ interface Vectors {
   root: string;
   leaf: string;
   pkcs12: Record<'modern' | 'plain' | 'iter1' | 'empty' | 'legacy' | 'nomac', string>;
+  crls: Record<'clean' | 'revoked', string>;
   cms: Record<'attached' | 'detached' | 'keyid' | 'noattr' | 'stream' | 'sha384', string>;
 }
 
@@ -35,14 +39,14 @@ const CAMPAIGN = anchor(root.der, 'campaign');
 const OPTIONS: ChainOptions = { atMs: Date.UTC(2027, 0, 1), purpose: 'campaign' };
 
 test('PKCS#12: the key and its certificates, with the ciphers of today and without any', () => {
-  for (const [name, password, others] of [
+  for (const [file, password, others] of [
     ['modern', 'geheim', 1],
     ['plain', 'geheim', 0],
     ['iter1', 'geheim', 0],
     ['empty', '', 0],
   ] as const) {
-    const opened = openPkcs12(p12(name), password);
-    assert.ok(opened.ok, name);
+    const opened = openPkcs12(p12(file), password);
+    assert.ok(opened.ok, file);
     assert.is(opened.certificate.fingerprint, leaf.fingerprint);
     assert.is(opened.others.length, others);
     const signature = sign('sha256', CONTENT, opened.privateKey);
@@ -65,6 +69,8 @@ test('PKCS#12: each refusal by its cause', () => {
   assert.is(codeOf(leaf.der), 'version-unsupported');
   assert.is(codeOf(new Uint8Array(0)), 'not-der');
   assert.is(codeOf(Uint8Array.from(costly(1_000_000_000))), 'too-costly');
+  assert.is(codeOf(sealedWithRounds(1000)), 'wrong-password');
+  assert.is(codeOf(sealedWithRounds(2_000_001)), 'too-costly');
 });
 
 test('PKCS#12: every bit flipped; none opens to another key, and none hangs', () => {
@@ -107,6 +113,29 @@ test('CMS: content inside, beside it, signer by serial number and by key', () =>
   assert.is(codeOf(message('keyid')), 'verified');
 });
 
+test("CMS: OpenSSL's revocation lists, of which a message's own turn no check on", () => {
+  const clean = parseRevocationList(VECTORS.crls.clean);
+  const revoked = parseRevocationList(VECTORS.crls.revoked);
+  assert.ok(clean.ok && revoked.ok);
+  assert.equal([...revoked.revoked], [77n]);
+  const withLists = (crls: RevocationList[]) =>
+    codeOf(message('attached'), undefined, { ...OPTIONS, crls });
+  assert.is(withLists([clean]), 'verified');
+  assert.is(withLists([revoked]), 'revoked');
+  assert.is(withLists([clean, revoked]), 'revoked');
+  const parsed = parseSignedData(message('attached'));
+  assert.ok(parsed.ok);
+  const codeWith = (brought: RevocationList[], crls?: RevocationList[]) => {
+    const options = crls ? { ...OPTIONS, crls } : OPTIONS;
+    const result = verifySignedData({ ...parsed, crls: brought }, [CAMPAIGN], options);
+    return result.ok ? 'verified' : result.code;
+  };
+  assert.is(codeWith([revoked]), 'verified');
+  assert.is(codeWith([clean], [revoked]), 'revoked');
+  assert.is(codeWith([revoked], [clean]), 'revoked');
+  assert.is(codeWith([clean], []), 'verified');
+});
+
 test('CMS: each refusal by its cause', () => {
   assert.is(codeOf(message('detached')), 'content-missing');
   assert.is(codeOf(message('detached'), Buffer.from('another manifest')), 'content-differs');
@@ -131,6 +160,28 @@ test('CMS: each refusal by its cause', () => {
   assert.is(codeOfChanged({ signers: [parsed.signers[0]!, bad] }), 'signature');
 });
 
+test('CMS: attributes that are missing, twice, or of another content', () => {
+  const data = oid('1.2.840.113549.1.7.1');
+  const attribute = (type: string, ...values: number[][]) => seq(oid(type), tlv(0x31, ...values));
+  const type = attribute('1.2.840.113549.1.9.3', data);
+  const otherType = attribute('1.2.840.113549.1.9.3', oid('1.2.840.113549.1.7.5'));
+  const digestOf = (content: Uint8Array) =>
+    attribute('1.2.840.113549.1.9.4', tlv(4, createHash('sha256').update(content).digest()));
+  const digest = digestOf(CONTENT);
+  const two = attribute('1.2.840.113549.1.9.4', digest.slice(15), digest.slice(15));
+  const anchors = [anchor(make(SPECS.root).der, 'campaign')];
+  const codeOfBuilt = (...attributes: number[][]) =>
+    codeOf(builtMessage(attributes), undefined, { ...OPTIONS, atMs: AT_MS }, anchors);
+  assert.is(codeOfBuilt(type, digest), 'verified');
+  assert.is(codeOfBuilt(digest), 'malformed');
+  assert.is(codeOfBuilt(type), 'malformed');
+  assert.is(codeOfBuilt(otherType, digest), 'malformed');
+  assert.is(codeOfBuilt(type, digest, digest), 'malformed');
+  assert.is(codeOfBuilt(type, digest, digestOf(Buffer.from('other'))), 'malformed');
+  assert.is(codeOfBuilt(type, two), 'malformed');
+  assert.is(codeOfBuilt(type, digestOf(Buffer.from('other'))), 'content-differs');
+});
+
 test('CMS: every bit flipped; what is still accepted says the same', () => {
   const bytes = message('detached');
   const accepted: number[] = [];
@@ -144,6 +195,46 @@ test('CMS: every bit flipped; what is still accepted says the same', () => {
     assert.is.not(codeOf(bytes.subarray(0, length), CONTENT), 'verified');
   }
 });
+
+/** A message of the test PKI with these signed attributes. */
+function builtMessage(attributes: number[][]): Uint8Array {
+  const data = oid('1.2.840.113549.1.7.1');
+  const sha256 = seq(oid('2.16.840.1.101.3.4.2.1'));
+  const { key, issuer, serial } = SPECS.supplier;
+  const signature = sign(
+    'sha256',
+    Uint8Array.from(tlv(0x31, ...attributes)),
+    testKey(key).privateKey,
+  );
+  const signer = seq(
+    int(1),
+    seq(name(issuer), int(serial)),
+    sha256,
+    tlv(0xa0, ...attributes),
+    ECDSA_SHA256,
+    tlv(4, signature),
+  );
+  const certificates = tlv(0xa0, make(SPECS.issuing).der, make(SPECS.supplier).der);
+  const content = seq(data, tlv(0xa0, tlv(4, CONTENT)));
+  const body = seq(int(1), tlv(0x31, sha256), content, certificates, tlv(0x31, signer));
+  return Uint8Array.from(seq(oid('1.2.840.113549.1.7.2'), tlv(0xa0, body)));
+}
+
+/** A well-sealed file with one part whose key takes this many rounds. */
+function sealedWithRounds(rounds: number): Uint8Array {
+  const data = oid('1.2.840.113549.1.7.1');
+  const derivation = seq(oid('1.2.840.113549.1.5.12'), seq(tlv(4, [1, 2, 3]), int(rounds)));
+  const scheme = seq(oid('2.16.840.1.101.3.4.1.42'), tlv(4, new Array<number>(16).fill(0)));
+  const algorithm = seq(oid('1.2.840.113549.1.5.13'), seq(derivation, scheme));
+  const encrypted = seq(data, algorithm, tlv(0x80, new Array<number>(16).fill(0)));
+  const part = seq(oid('1.2.840.113549.1.7.6'), tlv(0xa0, seq(int(0), encrypted)));
+  const safes = Uint8Array.from(seq(part));
+  const salt = Uint8Array.of(1, 2, 3);
+  const key = pkcs12Key('geheim', salt, 3, 1, { name: 'sha256', bytes: 32 });
+  const seal = createHmac('sha256', key).update(safes).digest();
+  const info = seq(seq(oid('2.16.840.1.101.3.4.2.1')), tlv(4, seal));
+  return Uint8Array.from(seq(int(3), seq(data, tlv(0xa0, tlv(4, safes))), seq(info, tlv(4, salt))));
+}
 
 /** A file whose seal asks for this many rounds. */
 function costly(rounds: number): number[] {

@@ -12,6 +12,7 @@ import {
   type WaiverKey,
   waiverText,
 } from '../../src/trust/downgrade-waiver.ts';
+import { loadTrustAnchors } from '../../src/trust/pinned-anchors.ts';
 import {
   checkFloor,
   type FloorCode,
@@ -19,7 +20,6 @@ import {
   parseVersionFloors,
   raiseFloor,
 } from '../../src/trust/rollback.ts';
-import { loadTrustAnchors } from '../../src/trust/pinned-anchors.ts';
 import { fingerprint, signRaw } from './naive-x509.ts';
 
 const HARDWARE: DeviceHardware = {

@@ -7,8 +7,9 @@ import { resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { decodeHex, encodeHex } from '../../src/bytes/hex.ts';
+import { aesMmo } from '../../src/image/aes-mmo.ts';
 import { type OtaImageSpec, parseOtaFile } from '../../src/image/zigbee-ota.ts';
-import { combine, compressPoint, integerOf } from '../../src/trust/sect-curves.ts';
+import { combine, compressPoint, decompressPoint, integerOf } from '../../src/trust/sect-curves.ts';
 import {
   decodeZseCertificate,
   ZSE_SUITES,
@@ -183,6 +184,34 @@ for (const suite of SUITES) {
     }
   });
 }
+
+test('points of small order hide neither in the certificate, nor in the CA key, nor in both', () => {
+  for (const suite of SUITES) {
+    const { curve } = ZSE_SUITES[suite];
+    const ca = CAS[suite];
+    // The point of order 2. Added twice it is gone again, and the key is one that somebody has.
+    const two = { x: 0n, y: 1n };
+    const spoilt = (octets: Uint8Array) => {
+      const point = decompressPoint(curve, octets)!;
+      const sum = combine(curve, [
+        [1n, point],
+        [1n, two],
+      ]);
+      return compressPoint(curve, sum!);
+    };
+    const spoiltCa = spoilt(ca.publicKey);
+    let odd = 0;
+    for (let turn = 0; odd === 0; turn++) {
+      const { certificate } = issue(ca, SIGNER, { seed: `turn ${turn}` });
+      const at = suite === 1 ? 0 : 37;
+      certificate.set(spoilt(certificate.slice(at, at + 1 + curve.fieldBytes)), at);
+      const decoded = decodeZseCertificate(suite, certificate)!;
+      odd = Number(integerOf(aesMmo(certificate)) & 1n);
+      if (odd === 1) assert.is(zsePublicKey(decoded, ca.publicKey), undefined);
+      assert.is(zsePublicKey(decoded, spoiltCa), undefined);
+    }
+  }
+});
 
 test('suite 2: dates and usage of the certificate', () => {
   const expect = (options: object, outcome: ZseSignatureOutcome) =>
