@@ -92,12 +92,12 @@ export function splitDeviceModel(
 }
 
 /** CHF is the hub; GPF is part of it (inferred) and adds nothing; the rest is in no combination. */
-const KIND_OF_TYPE: Readonly<Record<string, DeviceKind>> = {
-  CHF: 'communications_hub',
-  ESME: 'esme',
-  GSME: 'gsme',
-  PPMID: 'ppmid',
-};
+const KIND_OF_TYPE: ReadonlyMap<string, DeviceKind> = new Map([
+  ['CHF', 'communications_hub'],
+  ['ESME', 'esme'],
+  ['GSME', 'gsme'],
+  ['PPMID', 'ppmid'],
+]);
 
 /**
  * The devices that count for a combination. Those whose Device Model cannot be told are `unresolved`:
@@ -110,7 +110,7 @@ export function combinationDevices(inventory: readonly InventoryDevice[]): {
   const devices: CombinationDevice[] = [];
   const unresolved: InventoryDevice[] = [];
   for (const device of inventory) {
-    const kind = KIND_OF_TYPE[device.deviceType];
+    const kind = KIND_OF_TYPE.get(device.deviceType);
     if (!kind) continue;
     const hardware = splitDeviceModel(device.model);
     const { manufacturer, firmwareVersion } = device;

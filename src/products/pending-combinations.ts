@@ -70,11 +70,11 @@ export function readPendingCombinations(table: Table, options: ListOptions = {})
   return { ok: true, list: { entries, issues, byReference, ...stamp } };
 }
 
-/** Whether the test was under way at that time; one that has an outcome is not. */
+/** Whether the test was under way at that time: opened, and not closed or without a day of it. */
 export function isOpen(pending: PendingCombination, nowMs: number): boolean {
   const { outcome, openedOnMs, closedOnMs } = pending;
   if (nowMs < openedOnMs) return false;
-  return outcome === 'open' || (closedOnMs !== undefined && nowMs < closedOnMs);
+  return closedOnMs === undefined ? outcome === 'open' : nowMs < closedOnMs;
 }
 
 function readPending(

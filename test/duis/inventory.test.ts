@@ -85,6 +85,7 @@ test('a device whose Device Model cannot be told is not left out in silence', ()
       silent,
       { ...ESME, DeviceID: 'AA-00-00-00-00-00-00-03', DeviceType: 'CAD', DeviceModel: 'GEO' },
       { ...HUB, DeviceID: 'AA-00-00-00-00-00-00-04', DeviceType: 'GPF' },
+      { ...HUB, DeviceID: 'AA-00-00-00-00-00-00-05', DeviceType: 'constructor' },
     ),
   );
   assert.ok(parsed.ok);

@@ -742,6 +742,7 @@ test('an expedited entry covers a combination only where everything holds', () =
     [{}, { outcome: 'failed' }, 'test-not-open'],
     [{}, { outcome: 'passed', closed_on: '2022-01-11' }, 'covered'],
     [{}, { outcome: 'passed', closed_on: '2022-01-10' }, 'test-not-open'],
+    [{}, { outcome: 'open', closed_on: '2022-01-10' }, 'test-not-open'],
     [{}, { opened_on: '2022-01-11' }, 'test-not-open'],
     [{}, { esme: '' }, 'test-of-another'],
     [{}, { gsme: ESME.replace('0002', '0003') }, 'test-of-another'],
