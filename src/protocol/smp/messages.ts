@@ -160,6 +160,9 @@ export type SmpEvent =
       /** Since the start or the last restart. */
       bytesPerSecond: number;
       window: number;
+      /** As in `UploadStatistics`, so far. */
+      requests: number;
+      lost: number;
     }
   /** The device forgot the upload, or the link came back: it begins again, at the device's offset. */
   | { kind: 'upload-restarted'; id: number; reason: 'device-lost-upload' | 'link-restored' }

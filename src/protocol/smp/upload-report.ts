@@ -43,6 +43,8 @@ export class UploadReport {
       imageBytes: this.imageBytes,
       bytesPerSecond: elapsedMs > 0 ? Math.round((1000 * moved) / elapsedMs) : 0,
       window,
+      requests: this.statistics.requests,
+      lost: this.statistics.lost,
     };
   }
 

@@ -105,6 +105,7 @@ export class BootloaderClient implements Machine<Uint8Array, BootloaderEvent> {
       times: { answerMs: ANSWER_MS, settleMs: SETTLE_MS, ...options.blockTimes },
       cancels: CANCELS,
       backspaces: 0,
+      ...(options.blockAttemptsMax === undefined ? {} : { attemptsMax: options.blockAttemptsMax }),
       ...(options.pad === undefined ? {} : { pad: options.pad }),
     });
   }

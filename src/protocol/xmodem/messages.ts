@@ -138,6 +138,8 @@ export interface BootloaderOptions {
   times?: Partial<BootloaderTimes>;
   /** For the blocks; see `XmodemTimes`. Defaults: 5 s for an answer, above the bootloader's own 3 s; 0.5 s. */
   blockTimes?: Partial<XmodemTimes>;
+  /** How often one block is sent at most. Default 10. */
+  blockAttemptsMax?: number;
   /** How often a menu entry is chosen before it fails. Default 3. */
   choicesMax?: number;
   /** What fills the last block. Default 0x1A. */
