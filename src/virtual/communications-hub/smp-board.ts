@@ -3,6 +3,7 @@
  * the line that the protocol uses.
  */
 
+import type { Scheduled } from '../scheduler.ts';
 import { Answers } from './answers.ts';
 import type { Board, BoardContext } from './board.ts';
 import { encodeConsoleLines } from './console-framing.ts';
@@ -26,6 +27,7 @@ export class SmpBoard implements Board {
   private recoveryAsked = false;
   /** While the bootloader is at work: flash as it found it, and when it began. */
   private booting: { found: Uint8Array[]; sinceMs: number; busyMs: number } | undefined;
+  private resetting: Scheduled | undefined;
   private stalledUntilMs = 0;
   private fifoFill = 0;
 
@@ -112,6 +114,8 @@ export class SmpBoard implements Board {
 
   private stop(): void {
     this.interruptBoot();
+    this.resetting?.cancel();
+    this.resetting = undefined;
     this.server = undefined;
     this.receiver = undefined;
     this.answerPacket = undefined;
@@ -191,8 +195,9 @@ export class SmpBoard implements Board {
     this.context.send(new TextEncoder().encode(text), this.context.nowMs());
   }
 
+  /** A reset that is on its way already stays the only one, and dies with what it resets. */
   private resetSoon(intoRecovery: boolean, delayMs: number): void {
-    this.context.after(delayMs, () => {
+    this.resetting ??= this.context.after(delayMs, () => {
       this.recoveryAsked = intoRecovery;
       this.start();
     });
