@@ -8,7 +8,6 @@
  * deadline that no device can push away; success is a version read back, never assumed.
  * Distribution and activation are two stages: a held image waits in `awaiting-activation`.
  */
-import { decideAdmission } from '../admission/decide.ts';
 import type { AdmissionFacts, DeviceFacts } from '../admission/facts.ts';
 import { assert } from '../errors.ts';
 import type { Machine } from '../protocol/machine.ts';
@@ -17,13 +16,14 @@ import { ANY_U16, STATUS, statusName } from '../protocol/zcl-ota/codec.ts';
 import { type DeviceReading, UPGRADE_STATUS } from '../protocol/zcl-ota/device-reading.ts';
 import type { Activation, DeviceFacts as QueryFacts } from '../protocol/zcl-ota/session.ts';
 import { Confirmation } from './confirmation.ts';
+import { Course, NEVER_MS } from './course.ts';
 import type {
   SessionCommand,
   SessionEvent,
   SessionInput,
   SessionRequest,
 } from './session-messages.ts';
-import { FAILURES, type FailureCode, isFinal, type SessionState } from './states.ts';
+import type { FailureCode, SessionState } from './states.ts';
 
 export {
   SESSION_LIMITS,
@@ -48,11 +48,9 @@ const ACTIVATION_REPEATS_MAX = 3;
 const COUNT_DOWN_MS_MAX = WAIT_S_MAX * 1000;
 /** A download that moves may take its time; one that never ends is ended. */
 const TRANSFER_MS_MAX = 7 * 24 * 3_600_000;
-const NEVER_MS = Number.POSITIVE_INFINITY;
 
 export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
-  state: SessionState = 'planned';
-  code: FailureCode | undefined;
+  private readonly course: Course;
   private readonly request: SessionRequest;
   private readonly targetVersion: number;
   private readonly confirmation: Confirmation;
@@ -66,8 +64,6 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   /** Blocks of it have left since the start. */
   private served = false;
   private readonly commands: SessionCommand[] = [];
-  private readonly events: SessionEvent[] = [];
-  private deadlineMs = NEVER_MS;
   private wakeMs = NEVER_MS;
   private notifyMs = NOTIFY_MS_MIN;
   private notifiedMs = Number.NEGATIVE_INFINITY;
@@ -79,8 +75,6 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   private attempts = 0;
   private drops = 0;
   private reading = false;
-  private linkDownMs = NEVER_MS;
-  private forgivenMs = 0;
   /** The link was down when the command to activate was due. */
   private owesActivation = false;
   /** The command went out, and the device was read to wait for it still. */
@@ -90,10 +84,19 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
 
   constructor(request: SessionRequest) {
     this.request = request;
+    this.course = new Course(request.limits.linkDownMs);
     this.device = { ...request.device };
     this.activation = request.activation;
     this.targetVersion = request.image.header.fileVersion;
     this.confirmation = new Confirmation(this.targetVersion);
+  }
+
+  get state(): SessionState {
+    return this.course.state;
+  }
+
+  get code(): FailureCode | undefined {
+    return this.course.code;
   }
 
   /** Decides on what the model file says, and if that may be, turns to the device. */
@@ -108,7 +111,7 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   }
 
   handle(input: SessionInput, nowMs: number): void {
-    if (isFinal(this.state)) return;
+    if (this.course.isOver) return;
     // Of a device that nobody has turned to yet only the link's state matters.
     if (this.state === 'planned' && !input.kind.startsWith('link-')) return;
     switch (input.kind) {
@@ -152,8 +155,7 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
         this.handleAnnounced(nowMs);
         return;
       case 'link-down':
-        if (this.linkDownMs === NEVER_MS) this.linkDownMs = nowMs;
-        this.note(`link down: ${input.reason}`);
+        this.course.linkDown(input.reason, nowMs);
         return;
       case 'link-up':
         this.handleLinkUp(nowMs);
@@ -171,8 +173,8 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
     assert(this.state === 'awaiting-activation', 'only a held image is activated by command');
     this.activation = activation;
     this.activationRepeats = 0;
-    this.deadlineMs = this.activationDeadlineMs(nowMs);
-    if (this.linkDownMs !== NEVER_MS) {
+    this.course.deadlineMs = this.activationDeadlineMs(nowMs);
+    if (this.course.isLinkDown) {
       this.owesActivation = true;
       return;
     }
@@ -181,12 +183,12 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   }
 
   handleTimeout(nowMs: number): void {
-    if (isFinal(this.state)) return;
-    if (this.linkDownMs !== NEVER_MS) {
-      if (nowMs >= this.linkDownMs + this.request.limits.linkDownMs) this.loseLink();
+    if (this.course.isOver) return;
+    if (this.course.isLinkDown) {
+      if (nowMs >= this.course.linkLostMs()) this.loseLink();
       return;
     }
-    if (nowMs >= this.deadlineMs) {
+    if (nowMs >= this.course.deadlineMs) {
       this.expire(nowMs);
       return;
     }
@@ -218,13 +220,11 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   }
 
   pollEvent(): SessionEvent | undefined {
-    return this.events.shift();
+    return this.course.pollEvent();
   }
 
   pollTimeout(): number {
-    if (isFinal(this.state)) return NEVER_MS;
-    if (this.linkDownMs !== NEVER_MS) return this.linkDownMs + this.request.limits.linkDownMs;
-    return Math.min(this.deadlineMs, this.wakeMs);
+    return this.course.timeoutMs(this.wakeMs);
   }
 
   // ---- inputs ---------------------------------------------------------------------------------------
@@ -308,8 +308,7 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
     if (this.state !== 'distributing') return;
     if (moved || asked) this.hear(nowMs);
     if (moved) {
-      this.deadlineMs = Math.min(this.transferEndMs, nowMs + this.request.limits.progressMs);
-      this.forgivenMs = 0;
+      this.course.prolong(Math.min(this.transferEndMs, nowMs + this.request.limits.progressMs));
     }
   }
 
@@ -343,7 +342,7 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
 
   /** The OTA server says it once a silence; from then on this machine's own timer counts. */
   private handleStalled(silentMs: number, nowMs: number): void {
-    if (this.state !== 'distributing' || this.linkDownMs !== NEVER_MS) return;
+    if (this.state !== 'distributing' || this.course.isLinkDown) return;
     if (this.wakeMs !== NEVER_MS) return;
     this.heardMs = nowMs - silentMs;
     this.rouse(nowMs);
@@ -352,7 +351,7 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   private handleAnnounced(nowMs: number): void {
     this.confirmation.announced(nowMs);
     if (this.confirms()) {
-      if (this.state === 'activating') this.enter('confirming', this.deadlineMs);
+      if (this.state === 'activating') this.enter('confirming', this.course.deadlineMs);
       this.wakeBy(nowMs + ANNOUNCE_SETTLE_MS);
       return;
     }
@@ -361,20 +360,12 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
     if (this.state === 'distributing') this.wakeBy(nowMs + this.request.limits.stallMs / 4);
   }
 
-  /** Time without a link does not count, up to a limit: a link that flaps for ever must end it too. */
   private handleLinkUp(nowMs: number): void {
-    if (this.linkDownMs === NEVER_MS) return;
-    const { limits } = this.request;
-    const downMs = this.linkDownMs;
-    const awayMs = nowMs - downMs;
-    const forgivenMs = Math.max(0, Math.min(awayMs, limits.linkDownMs - this.forgivenMs));
-    this.linkDownMs = NEVER_MS;
+    const downMs = this.course.linkUp(nowMs);
+    if (downMs === undefined) return;
     this.reading = false;
-    this.forgivenMs += forgivenMs;
-    this.deadlineMs += forgivenMs;
-    this.note(`link up again after ${(awayMs / 1000).toFixed(1)} s`);
-    if (nowMs >= this.deadlineMs) this.expire(nowMs);
-    else if (this.state === 'distributing') this.wakeMs = nowMs + limits.stallMs / 2;
+    if (nowMs >= this.course.deadlineMs) this.expire(nowMs);
+    else if (this.state === 'distributing') this.wakeMs = nowMs + this.request.limits.stallMs / 2;
     else if (this.state === 'awaiting-activation') this.resumeActivation(downMs, nowMs);
     else this.wakeMs = nowMs + ANNOUNCE_SETTLE_MS;
   }
@@ -395,8 +386,7 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   private decide(nowMs: number): boolean {
     const { image, list, policy } = this.request;
     const facts: AdmissionFacts = { image, device: this.device, policy, ...(list ? { list } : {}) };
-    const decision = decideAdmission(facts, nowMs);
-    this.events.push({ kind: 'decision', decision });
+    const decision = this.course.decide(facts, nowMs);
     if (decision.verdict === 'refused') {
       this.finish('refused', undefined, decision.ruleId);
       return false;
@@ -588,12 +578,9 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   }
 
   private enter(state: SessionState, deadlineMs: number): void {
-    this.state = state;
-    this.deadlineMs = deadlineMs;
+    this.course.enter(state, deadlineMs);
     this.wakeMs = NEVER_MS;
     this.notifyMs = NOTIFY_MS_MIN;
-    this.forgivenMs = 0;
-    this.events.push({ kind: 'state', state });
   }
 
   private fail(code: FailureCode, detail?: string): void {
@@ -601,21 +588,11 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   }
 
   private finish(state: SessionState, code?: FailureCode, detail?: string): void {
-    this.state = state;
-    this.code = code;
-    if (state !== 'refused' || this.deadlineMs !== NEVER_MS)
-      this.commands.push({ kind: 'release' });
-    const sentence = code ? FAILURES[code].sentence : undefined;
-    const text = [sentence, detail].filter((part) => part !== undefined).join(': ');
-    this.events.push({
-      kind: 'state',
-      state,
-      ...(code ? { code } : {}),
-      ...(text ? { detail: text } : {}),
-    });
+    if (state !== 'refused' || this.course.hasBegun) this.commands.push({ kind: 'release' });
+    this.course.finish(state, code, detail);
   }
 
   private note(text: string): void {
-    this.events.push({ kind: 'note', text });
+    this.course.note(text);
   }
 }

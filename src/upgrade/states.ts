@@ -27,7 +27,7 @@ export const FAILURES = {
     exit: EXIT.notReachable,
   },
   'link-lost': {
-    sentence: 'the link to the coordinator did not come back',
+    sentence: 'the link did not come back',
     next: 'check its cable or network, then run the same command again: the device keeps what it has',
     exit: EXIT.notReachable,
   },
@@ -89,6 +89,87 @@ export const FAILURES = {
   'version-not-readable': {
     sentence: 'the image was activated, but the version could not be read back',
     next: 'run `uplift rig check` until the device answers, and compare its version',
+    exit: EXIT.deviceFailed,
+  },
+  'hub-silent': {
+    sentence: 'nothing on the port answers',
+    next: 'check port, cable, power and baud rate, and that no other protocol is spoken there',
+    exit: EXIT.notReachable,
+  },
+  'hub-state-unread': {
+    sentence: 'the hub answers, but does not say what it runs and holds',
+    next: 'its firmware was built without image management: name how its serial recovery is reached in its model file (smp.recovery)',
+    exit: EXIT.deviceFailed,
+  },
+  'bootloader-other': {
+    sentence: 'the bootloader on the port takes another kind of image',
+    next: 'choose the image, or the model file, that is made for it',
+    exit: EXIT.refused,
+  },
+  'hold-impossible': {
+    sentence: 'a bootloader takes an image in place of what runs: nothing can be held for later',
+    next: 'run the same command with --activate now',
+    exit: EXIT.refused,
+  },
+  'trial-unconfirmed': {
+    sentence: 'the hub runs an image on trial that nobody confirmed',
+    next: 'flash that image with --activate now to keep it, or reset the hub so that it goes back',
+    exit: EXIT.deviceFailed,
+  },
+  'image-unnamed': {
+    sentence: 'the image states no hash, which is the name its hub would list it by',
+    next: 'ask for the image as MCUboot takes it: with a hash among its TLVs',
+    exit: EXIT.refused,
+  },
+  'slot-too-small': {
+    sentence: 'the image is larger than the slot of this hub',
+    next: 'nothing was sent; correct flash.slotBytes in the model file, and ask for an image that fits',
+    exit: EXIT.refused,
+  },
+  'upload-refused': {
+    sentence: 'the hub refused the upload',
+    next: 'it runs what it ran; what it said tells why',
+    exit: EXIT.deviceFailed,
+  },
+  'transfer-broken': {
+    sentence: 'the upload broke off',
+    next: 'check cable and power, then run the same command again: it goes on as far as the hub allows',
+    exit: EXIT.transferFailed,
+  },
+  'left-in-bootloader': {
+    sentence: 'the upload broke off: the hub waits in its bootloader and has no application',
+    next: 'check cable and power, then run the same command again: it begins with the first byte',
+    exit: EXIT.transferFailed,
+  },
+  'image-refused-by-bootloader': {
+    sentence: 'the bootloader refused the image, and the application before it is gone',
+    next: 'flash an image that is made and signed for this hub: its bootloader waits for one',
+    exit: EXIT.deviceFailed,
+  },
+  'activation-refused': {
+    sentence: 'the hub refused to run the image',
+    next: 'it runs what it ran; what it said tells why',
+    exit: EXIT.deviceFailed,
+  },
+  'image-dropped-at-boot': {
+    sentence: 'the hub restarted, and its bootloader found the image unfit and dropped it',
+    next: 'it works as before; check that the image is signed for this hub',
+    exit: EXIT.deviceFailed,
+  },
+  'not-confirmed': {
+    sentence: 'the new image runs, but on trial: the next reset brings the old one back',
+    next: 'run the same command again: it confirms the image without a new upload',
+    exit: EXIT.deviceFailed,
+  },
+  'boots-into-recovery': {
+    sentence: 'the hub restarted into its bootloader: no image runs',
+    next: 'run the same command again: the bootloader takes the image',
+    exit: EXIT.deviceFailed,
+  },
+  'application-unheard': {
+    sentence:
+      'the bootloader has the whole image and left for it, which is not said by the application',
+    next: 'look whether the hub works as its new version; this bootloader has no way to ask',
     exit: EXIT.deviceFailed,
   },
 } as const satisfies Record<string, { sentence: string; next: string; exit: ExitCode }>;
