@@ -1,20 +1,15 @@
 /** `uplift flash`: upgrade now, with progress. Ctrl-C stops cleanly; the next flash goes on. */
-import type { PpmidDevice } from '../config/schema.ts';
-import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
+import type { RigDevice } from '../config/schema.ts';
+import { EXIT, type ExitCode } from '../errors.ts';
 import { type DeviceOutcome, type FlashEvent, flash as flashDevices } from '../gateway/flash.ts';
+import { escapeText } from '../image/describe.ts';
+import { HUB_SESSION_LIMITS } from '../upgrade/hub-session-messages.ts';
 import { SESSION_LIMITS, type SessionEvent } from '../upgrade/session.ts';
-import {
-  activationOf,
-  loadTargets,
-  type RigOptions,
-  someOf,
-  type Targets,
-  usage,
-} from './inputs.ts';
+import { activationOf, loadTargets, type RigOptions, someOf, usage } from './inputs.ts';
 import { bytesText, durationText, type Output, paint, table } from './output.ts';
 import { type BoardKind, ProgressBoard, stateCounts } from './progress.ts';
 import { siteLine } from './site-line.ts';
-import { decisionLines, refusalLines } from './verify.ts';
+import { decisionLines, leftOutLines, refusalLines } from './verify.ts';
 
 export interface FlashOptions extends RigOptions {
   activate: string;
@@ -22,19 +17,18 @@ export interface FlashOptions extends RigOptions {
 }
 
 export async function flash(options: FlashOptions, output: Output): Promise<ExitCode> {
-  const targets = overZigbee(loadTargets(options));
+  const targets = loadTargets(options);
+  const leftOut = targets.leftOut.map(({ id }) => id);
   const activation = activationOf(options.activate, Date.now());
+  const waited = options.wait ? { contactMs: seconds(options.wait) } : {};
   const limits = {
-    ...SESSION_LIMITS,
-    ...(options.wait ? { contactMs: seconds(options.wait) } : {}),
+    ppmid: { ...SESSION_LIMITS, ...waited },
+    hub: { ...HUB_SESSION_LIMITS, ...waited },
   };
   const stop = new AbortController();
   const onInterrupt = () => {
     if (stop.signal.aborted) process.exit(EXIT.interrupted);
-    output.event(
-      { kind: 'stopping' },
-      'stopping: telling the devices to wait (Ctrl-C again to leave at once)',
-    );
+    output.event({ kind: 'stopping' }, stoppingText(targets.devices));
     stop.abort();
   };
   process.on('SIGINT', onInterrupt);
@@ -49,8 +43,13 @@ export async function flash(options: FlashOptions, output: Output): Promise<Exit
     board.done();
     const troubled = outcomes.filter(({ exit }) => exit !== EXIT.done);
     output.result(
-      { kind: 'result', outcomes },
-      outcomes.length === 1 ? outcomeLines(outcomes[0]!, output) : manyLines(outcomes, output),
+      { kind: 'result', outcomes, leftOut },
+      [
+        ...(outcomes.length === 1
+          ? outcomeLines(outcomes[0]!, output)
+          : manyLines(outcomes, output)),
+        ...leftOutLines(leftOut),
+      ],
       troubled.flatMap((outcome) => outcomeLines(outcome, output)),
     );
     return worst(outcomes);
@@ -61,21 +60,15 @@ export async function flash(options: FlashOptions, output: Output): Promise<Exit
   }
 }
 
-/** Hubs are upgraded over a line of their own, not from here. */
-function overZigbee(targets: Targets): Targets & { devices: PpmidDevice[] } {
-  const { rig, devices } = targets;
-  const ppmids = devices.filter((device) => device.kind === 'ppmid');
-  if (ppmids.length === devices.length) return { ...targets, devices: ppmids };
-  const hubs = devices.filter(({ kind }) => kind === 'hub').map(({ id }) => id);
-  throw new UpliftError(
-    'device-unknown',
-    `${someOf(hubs)} of the rig ${rig.id} is not on a coordinator`,
-    {
-      expected: 'a PPMID behind a coordinator',
-      actual: 'a hub on a serial line',
-      next: 'name a PPMID, or another rig file',
-    },
+/** What a device is left as is said when it is known; this is what can be said at once. */
+function stoppingText(devices: readonly RigDevice[]): string {
+  const bootloaders = devices.filter(
+    (device) => device.kind === 'hub' && device.model.serial.protocol !== 'smp',
   );
+  const told = 'stopping: telling the devices to wait (Ctrl-C again to leave at once)';
+  if (bootloaders.length === 0) return told;
+  const names = someOf(bootloaders.map(({ id }) => id));
+  return `${told}; an upload that is stopped leaves ${names} in its bootloader, without an application`;
 }
 
 function show(event: FlashEvent, board: ProgressBoard, output: Output): void {
@@ -112,7 +105,7 @@ function lineOf(event: FlashEvent, verbose: boolean): string | undefined {
 function sessionLine(id: string, event: SessionEvent, verbose: boolean): string | undefined {
   switch (event.kind) {
     case 'note':
-      return `${id}: ${event.text}`;
+      return `${id}: ${escapeText(event.text)}`;
     case 'state':
       return `${id}: ${stateText(event.state, event.detail)}`;
     case 'decision':
@@ -144,19 +137,19 @@ function stateText(state: string, detail: string | undefined): string {
     'unknown-outcome': 'yellow',
   };
   const colour = colours[state];
-  return `${colour ? paint(colour, state) : state}${detail ? `, ${detail}` : ''}`;
+  return `${colour ? paint(colour, state) : state}${detail ? `, ${escapeText(detail)}` : ''}`;
 }
 
 /** One device, in full. */
 function outcomeLines(outcome: DeviceOutcome, output: Output): string[] {
-  const { device, eui64, state, detail, wallMs, decision } = outcome;
+  const { device, eui64, port, state, detail, wallMs, decision } = outcome;
   if (state === 'refused' && decision) {
     return output.quiet
       ? refusalLines(device, decision)
       : decisionLines(device, decision, output.verbose);
   }
   return table([
-    ['device', `${device} (${eui64})`],
+    ['device', `${device} (${eui64 ?? port})`],
     ['outcome', stateText(state, detail)],
     ...adviceRows(outcome),
     ...(outcome.blocks > 0 ? [['sent', sentText(outcome)]] : []),
@@ -205,12 +198,12 @@ function groupedAdvice(troubled: DeviceOutcome[], output: Output): string[] {
   });
 }
 
-function adviceRows({ state, expected, actual, next }: DeviceOutcome): string[][] {
+function adviceRows({ state, eui64, expected, actual, next }: DeviceOutcome): string[][] {
   return [
     ...(expected ? [['expected', expected]] : []),
     ...(actual ? [['found', actual]] : []),
     ...(next ? [['next', next]] : []),
-    ...(state === 'awaiting-activation' ? [['next', HELD_ADVICE]] : []),
+    ...(state === 'awaiting-activation' ? [['next', HELD_ADVICE[eui64 ? 'ppmid' : 'hub']]] : []),
   ];
 }
 
@@ -225,8 +218,11 @@ function boardKind(output: Output): BoardKind {
 }
 
 /** Silence activates: most devices take ten unanswered questions for a yes (OTA client behaviour). */
-const HELD_ADVICE =
-  'activate with `uplift flash --activate now` and the same image; a held device asks hourly and may activate by itself if nobody answers';
+const HELD_ADVICE = {
+  ppmid:
+    'activate with `uplift flash --activate now` and the same image; a held device asks hourly and may activate by itself if nobody answers',
+  hub: 'activate with `uplift flash --activate now` and the same image: it is not sent again',
+} as const;
 
 /** The exit code of many: the same where all agree, else the first that is not done. */
 function worst(outcomes: DeviceOutcome[]): ExitCode {

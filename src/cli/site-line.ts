@@ -1,10 +1,22 @@
-/** What happens to the coordinators of a rig, as a line for people. */
+/** What happens to the coordinators and ports of a rig, as a line for people. */
+import type { FlashEvent } from '../gateway/flash.ts';
 import type { SiteEvent } from '../gateway/zigbee-site.ts';
 import { someOf } from './inputs.ts';
 import { durationText } from './output.ts';
 
 /** Undefined for what only `--verbose` tells. */
-export function siteLine(event: SiteEvent, verbose: boolean): string | undefined {
+export function siteLine(
+  event: Extract<FlashEvent, { kind: 'site' }>['event'],
+  verbose: boolean,
+): string | undefined {
+  if (event.kind === 'hub-opened') {
+    const { device, port, baudRate, adapter } = event;
+    return `${device}: ${port} is open at ${baudRate} baud${adapter ? `, ${adapter}` : ''}`;
+  }
+  return coordinatorLine(event, verbose);
+}
+
+function coordinatorLine(event: SiteEvent, verbose: boolean): string | undefined {
   const { coordinator } = event;
   switch (event.kind) {
     case 'opened': {

@@ -10,6 +10,7 @@ import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { flash } from '../../src/gateway/flash.ts';
 import { loadCentralProductsList, loadImage } from '../../src/gateway/image-library.ts';
+import { HUB_SESSION_LIMITS } from '../../src/upgrade/hub-session-messages.ts';
 import { SESSION_LIMITS } from '../../src/upgrade/session.ts';
 import { FIRMWARE, TestRig } from '../support/rigs.ts';
 import { collector, FULL, printDigest } from './bench.ts';
@@ -81,7 +82,7 @@ async function gateway(devices: number): Promise<GatewayRun> {
         list,
         policy: {},
         activation: { when: 'now' },
-        limits: SESSION_LIMITS,
+        limits: { ppmid: SESSION_LIMITS, hub: HUB_SESSION_LIMITS },
       },
       (event) => {
         if (event.kind !== 'progress' || begun.size === devices) return;

@@ -1,0 +1,164 @@
+/** One device of a flash, whatever it hangs on: what was asked for it, and what became of it. */
+import { type Decision, decideAdmission } from '../admission/decide.ts';
+import type { AdmissionPolicy } from '../admission/facts.ts';
+import type { HubDevice, PpmidDevice, Rig, RigDevice } from '../config/schema.ts';
+import { EXIT, type ExitCode, type UpliftError } from '../errors.ts';
+import type { CentralProductsList } from '../products/central-products-list.ts';
+import type { Activation } from '../protocol/zcl-ota/session.ts';
+import type { UploadSample } from '../upgrade/hub-session-messages.ts';
+import type { SessionEvent, SessionLimits } from '../upgrade/session.ts';
+import { FAILURES, type FailureCode, isFinal, type SessionState } from '../upgrade/states.ts';
+import { factsOfDevice } from './device-facts.ts';
+import type { LoadedImage } from './image-library.ts';
+import type { SiteEvent } from './zigbee-site.ts';
+
+export interface FlashRequest {
+  rig: Rig;
+  devices: RigDevice[];
+  /** The image as each device's profile reads it. */
+  imageFor(device: RigDevice): LoadedImage;
+  list: CentralProductsList | undefined;
+  policy: AdmissionPolicy;
+  activation: Activation;
+  limits: { ppmid: SessionLimits; hub: SessionLimits };
+}
+
+export type HubSiteEvent =
+  /** `adapter`: what the USB adapter says of itself, where it is one. */
+  { kind: 'hub-opened'; device: string; port: string; baudRate: number; adapter?: string };
+
+export type FlashEvent =
+  | { kind: 'site'; event: SiteEvent | HubSiteEvent }
+  | { kind: 'session'; device: RigDevice; event: SessionEvent }
+  | { kind: 'progress'; device: RigDevice; sample: UploadSample }
+  /** Before or beside its session: it never joined, its coordinator or its port does not open. */
+  | { kind: 'failed'; device: RigDevice; error: UpliftError };
+
+export type OnFlashEvent = (event: FlashEvent) => void;
+
+export interface DeviceOutcome {
+  device: string;
+  /** Of a device behind a coordinator. */
+  eui64: string | undefined;
+  /** Of a device on a line of its own. */
+  port: string | undefined;
+  state: SessionState | 'interrupted';
+  code: string | undefined;
+  detail: string | undefined;
+  expected: string | undefined;
+  actual: string | undefined;
+  next: string | undefined;
+  exit: ExitCode;
+  decision: Decision | undefined;
+  sentBytes: number;
+  totalBytes: number;
+  blocks: number;
+  repeats: number;
+  wallMs: number;
+}
+
+export interface Run<Device extends RigDevice = RigDevice> {
+  readonly device: Device;
+  readonly image: LoadedImage;
+  readonly outcome: DeviceOutcome;
+  readonly startedMs: number;
+  /** Its image is on the device and waits, as was asked. */
+  holds: () => boolean;
+}
+
+export type PpmidRun = Run<PpmidDevice>;
+export type HubRun = Run<HubDevice>;
+
+export function newRun<Device extends RigDevice>(device: Device, image: LoadedImage): Run<Device> {
+  const outcome: DeviceOutcome = {
+    device: device.id,
+    eui64: device.kind === 'ppmid' ? device.eui64 : undefined,
+    port: device.kind === 'hub' ? device.port : undefined,
+    state: 'planned',
+    code: undefined,
+    detail: undefined,
+    expected: undefined,
+    actual: undefined,
+    next: undefined,
+    exit: EXIT.bug,
+    decision: undefined,
+    sentBytes: 0,
+    totalBytes: image.sendBytes.length,
+    blocks: 0,
+    repeats: 0,
+    wallMs: 0,
+  };
+  return { device, image, outcome, startedMs: Date.now(), holds: () => false };
+}
+
+/** Decides on the model file's facts; a refusal here has touched no port. */
+export function admit(run: Run, request: FlashRequest, onEvent: OnFlashEvent): boolean {
+  const { device, image } = run;
+  const { list, policy } = request;
+  const facts = { image: image.facts, device: factsOfDevice(device), policy, list };
+  const decision = decideAdmission(facts, Date.now());
+  if (decision.verdict === 'admitted') return true;
+  report(run, { kind: 'decision', decision }, onEvent);
+  report(
+    run,
+    { kind: 'state', state: 'refused', ...(decision.ruleId ? { detail: decision.ruleId } : {}) },
+    onEvent,
+  );
+  return false;
+}
+
+export function report(run: Run, event: SessionEvent, onEvent: OnFlashEvent): void {
+  const { outcome } = run;
+  if (event.kind === 'decision') outcome.decision = event.decision;
+  if (event.kind === 'state') {
+    outcome.state = event.state;
+    outcome.code = event.code;
+    outcome.detail = event.detail;
+    outcome.next = event.code ? FAILURES[event.code].next : undefined;
+    outcome.exit = exitOf(event.state, event.code);
+    outcome.wallMs = Date.now() - run.startedMs;
+  }
+  onEvent({ kind: 'session', device: run.device, event });
+}
+
+export function reportProgress(run: Run, sample: UploadSample, onEvent: OnFlashEvent): void {
+  const { sentBytes, totalBytes, blocks, repeats } = sample;
+  Object.assign(run.outcome, { sentBytes, totalBytes, blocks, repeats });
+  onEvent({ kind: 'progress', device: run.device, sample });
+}
+
+export function fail(run: Run, error: UpliftError, onEvent: OnFlashEvent): void {
+  const { code, message, expected, actual, next, exit } = error;
+  const wallMs = Date.now() - run.startedMs;
+  const failure = { state: 'failed', code, detail: message, expected, actual, next, exit, wallMs };
+  Object.assign(run.outcome, failure);
+  onEvent({ kind: 'failed', device: run.device, error });
+}
+
+export function interrupt(run: Run, detail: string): void {
+  const { outcome } = run;
+  if (isSettled(run)) return;
+  outcome.state = 'interrupted';
+  outcome.detail = detail;
+  outcome.next = 'run the same command again to go on';
+  outcome.exit = EXIT.interrupted;
+  outcome.wallMs = Date.now() - run.startedMs;
+}
+
+/** Its outcome stands, whatever becomes of the others. */
+export function isSettled({ outcome, holds }: Run): boolean {
+  if (outcome.state === 'interrupted') return true;
+  return isFinal(outcome.state) || holds();
+}
+
+export function aborted(signal: AbortSignal): Promise<'aborted'> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve('aborted');
+    signal.addEventListener('abort', () => resolve('aborted'), { once: true });
+  });
+}
+
+function exitOf(state: SessionState, code: FailureCode | undefined): ExitCode {
+  if (code) return FAILURES[code].exit;
+  return state === 'refused' ? EXIT.refused : EXIT.done;
+}
