@@ -1,7 +1,7 @@
 /** Rigs for tests: a rig file in a folder of its own, its virtual devices in this process, the CLI beside it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -121,6 +121,12 @@ export class TestRig {
   }
 }
 
+/**
+ * A pseudo-terminal of this process is handed down to whom it starts; one who holds both ends of its line
+ * never sees it vanish. So the low descriptors are given something else.
+ */
+const NOT_INHERITED: number[] = new Array(125).fill(openSync('/dev/null', 'r'));
+
 export interface CliResult {
   code: number | null;
   stdout: string;
@@ -143,7 +149,7 @@ export function startCli(parameters: string[]): CliRun {
   const child = spawn(process.execPath, [join(ROOT, 'src/cli/main.ts'), ...parameters], {
     cwd: ROOT,
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', ...NOT_INHERITED],
     env: { ...process.env, NO_COLOR: '1' },
   });
   const events: Record<string, unknown>[] = [];
@@ -151,7 +157,7 @@ export function startCli(parameters: string[]): CliRun {
   let stdout = '';
   let stderr = '';
   let partial = '';
-  child.stdout.on('data', (chunk: Buffer) => {
+  child.stdout!.on('data', (chunk: Buffer) => {
     stdout += chunk.toString();
     partial += chunk.toString();
     const lines = partial.split('\n');
@@ -159,7 +165,7 @@ export function startCli(parameters: string[]): CliRun {
     for (const line of lines) if (line.startsWith('{')) events.push(JSON.parse(line));
     for (const wake of waiting) wake();
   });
-  child.stderr.on('data', (chunk: Buffer) => {
+  child.stderr!.on('data', (chunk: Buffer) => {
     stderr += chunk.toString();
   });
   const done = new Promise<CliResult>((resolveDone) => {
