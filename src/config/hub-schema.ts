@@ -89,8 +89,11 @@ const smp = z.strictObject({
     .default(16)
     .describe('Chunks are multiples of this, which is one of its flash write size.'),
   windowMax: whole(1, 16)
-    .default(1)
-    .describe('The most requests on their way at once; 1 sends each after the answer before it.'),
+    .default(16)
+    .describe(
+      'The most requests on their way at once. How many there are is measured on the line, from one ' +
+        'on; 1 sends each after the answer before it.',
+    ),
   receivePoolLines: whole(1, 255)
     .default(2)
     .describe('Lines it takes in before it has handled the first; more are lost in silence.'),

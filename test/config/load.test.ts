@@ -176,7 +176,7 @@ test('a hub is resolved: port and firmware from the folder of the rig, defaults 
     { waitMs: 7 },
   ]);
   assert.equal(serial.reset, []);
-  assert.is(smp!.windowMax, 1);
+  assert.is(smp!.windowMax, 16);
   assert.is(smp!.confirm, 'after-test');
 });
 
