@@ -1,4 +1,4 @@
-/** Files on disk as facts: an image with its hashes and signature, and a Central Products List. */
+/** Files on disk as facts: an image with its hashes and signature. */
 import { resolve } from 'node:path';
 import {
   type AnyImageProfile,
@@ -6,21 +6,15 @@ import {
   type ImageFacts,
   type ImageFactsOptions,
 } from '../admission/facts.ts';
-import { UpliftError } from '../errors.ts';
 import type { Refusal } from '../image/codes.ts';
 import { type FileFormat, recogniseFormat } from '../image/file-format.ts';
 import { type HubImage, isHubImageProfile } from '../image/hub-image.ts';
 import type { OtaImage } from '../image/zigbee-ota.ts';
-import {
-  type CentralProductsList,
-  parseCentralProductsList,
-} from '../products/central-products-list.ts';
 import { sha256Hex } from '../trust/digest.ts';
 import { readBounded } from './bounded-file.ts';
 
 /** No image of any profile is larger; a larger file is not read into memory. */
 export const FILE_BYTES_MAX = 67_108_864;
-const LIST_BYTES_MAX = 67_108_864;
 
 export interface LoadedImage {
   path: string;
@@ -105,18 +99,4 @@ function judgeImage(path: string, file: Uint8Array, options: LoadImageOptions): 
 /** The bytes of an image file, of whatever format. */
 export function readImageFile(path: string): Uint8Array {
   return readBounded(path, FILE_BYTES_MAX, 'an image file');
-}
-
-export function loadCentralProductsList(path: string): CentralProductsList {
-  const text = new TextDecoder().decode(
-    readBounded(path, LIST_BYTES_MAX, 'a Central Products List'),
-  );
-  const parsed = parseCentralProductsList(text);
-  if (parsed.ok) return parsed.list;
-  const [first] = parsed.issues;
-  throw new UpliftError(parsed.code, `${path}: ${parsed.message}`, {
-    expected: first?.expected ?? 'a Central Products List as CSV, with its header line',
-    actual: first ? `line ${first.line}: ${first.actual ?? first.message}` : 'something else',
-    next: first?.next ?? 'compare it with firmware/central-products-list.csv',
-  });
 }

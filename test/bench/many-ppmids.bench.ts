@@ -9,7 +9,8 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { flash } from '../../src/gateway/flash.ts';
-import { loadCentralProductsList, loadImage } from '../../src/gateway/image-library.ts';
+import { loadImage } from '../../src/gateway/image-library.ts';
+import { loadCentralProductsList } from '../../src/gateway/list-library.ts';
 import { HUB_SESSION_LIMITS } from '../../src/upgrade/hub-session-messages.ts';
 import { SESSION_LIMITS } from '../../src/upgrade/session.ts';
 import { FIRMWARE, TestRig } from '../support/rigs.ts';

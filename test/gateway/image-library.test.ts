@@ -5,12 +5,8 @@ import { join, relative } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UpliftError } from '../../src/errors.ts';
-import {
-  FILE_BYTES_MAX,
-  ImageFile,
-  loadCentralProductsList,
-  loadImage,
-} from '../../src/gateway/image-library.ts';
+import { FILE_BYTES_MAX, ImageFile, loadImage } from '../../src/gateway/image-library.ts';
+import { loadCentralProductsList } from '../../src/gateway/list-library.ts';
 import { FIRMWARE, sha256Of } from '../support/rigs.ts';
 
 const test = suite('image library');
