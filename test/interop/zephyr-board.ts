@@ -19,7 +19,9 @@ const QEMU = 'qemu-system-arm';
 
 const CONNECT_LIMIT_MS = 10_000;
 const BOOT_LIMIT_MS = 5_000;
-const BOOT_TRIES = 4;
+/** A machine takes in its state before it can go on: until then it is told again and again. */
+const START_LIMIT_MS = 800;
+const START_TRIES = 20;
 /** After its first words the application still needs a moment. */
 const SETTLE_MS = 300;
 const QUIT_LIMIT_MS = 2_000;
@@ -77,6 +79,7 @@ export class ZephyrBoard {
   private readonly folder = mkdtempSync(join(tmpdir(), 'uplift-qemu-'));
   private readonly state = join(this.folder, 'board.state');
   private machine: Machine | undefined;
+  private listens = false;
   private listener: (chunk: Uint8Array) => void = () => {};
   private wake = () => {};
 
@@ -104,19 +107,20 @@ export class ZephyrBoard {
     uart.on('data', (chunk: Buffer) => this.hear(chunk));
     this.machine = { process, monitor, uart };
     this.heard = Buffer.alloc(0);
-    // A machine that is still taking its state in does not go on when it is told to: it is told again.
-    for (let attempt = 1; ; attempt++) {
+    for (let attempt = 1; attempt <= START_TRIES; attempt++) {
       monitor.write('system_reset\ncont\n');
-      if (await this.hasBooted()) return;
-      if (attempt < BOOT_TRIES) continue;
-      await this.remove();
-      throw new Error('the board in QEMU does not boot');
+      if (!(await this.hasBooted(START_LIMIT_MS))) continue;
+      this.listens = true;
+      return;
     }
+    await this.remove();
+    throw new Error('the board in QEMU does not boot');
   }
 
   /** At this instant; flash is kept. */
   async powerCut(): Promise<void> {
     const { monitor, process } = this.machine!;
+    this.listens = false;
     monitor.write(`stop\nmigrate "exec:cat > ${this.state}"\nquit\n`);
     await closed(process);
     this.release();
@@ -135,9 +139,12 @@ export class ZephyrBoard {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Bytes to the UART; lost where the power is off. */
+  /**
+   * Bytes to the UART; lost where the power is off or the application does not listen yet. QEMU's would
+   * stay deaf for good after a byte that came too early, where a real one just loses it.
+   */
   write(bytes: Uint8Array): void {
-    this.machine?.uart.write(bytes);
+    if (this.listens) this.machine?.uart.write(bytes);
   }
 
   /** Who else hears the UART. */
@@ -146,11 +153,12 @@ export class ZephyrBoard {
   }
 
   /** False where it has not within its time. What it said until then is cleared. */
-  async hasBooted(): Promise<boolean> {
-    const booted = await this.says('*** Booting Zephyr', BOOT_LIMIT_MS);
+  async hasBooted(limitMs = BOOT_LIMIT_MS): Promise<boolean> {
+    const booted = await this.says('*** Booting Zephyr', limitMs);
+    if (!booted) return false;
     this.heard = Buffer.alloc(0);
     await pause(SETTLE_MS);
-    return booted;
+    return true;
   }
 
   says(text: string, limitMs: number): Promise<boolean> {
@@ -195,9 +203,12 @@ async function start(
     stdio: 'ignore',
   });
   const monitor = await connectTo(join(folder, 'mon'));
-  await new Promise((done) => monitor.once('data', done));
-  monitor.on('data', () => {});
   monitor.on('error', () => monitor.destroy());
+  await new Promise((done) => {
+    monitor.once('data', done);
+    monitor.once('close', done);
+  });
+  monitor.on('data', () => {});
   return { process, monitor };
 }
 
