@@ -55,6 +55,12 @@ async function settled(body: () => void): Promise<void> {
   await new Promise((wake) => setImmediate(wake));
 }
 
+/** Until so many frames wait behind the first device's one on its way. */
+async function waiting(link: OtaLink, frames: number): Promise<void> {
+  while (link['peers'][0]!.waiting.length < frames)
+    await new Promise((wake) => setTimeout(wake, 1));
+}
+
 function frame(eui64: string, bytes: number[], endpoint = 1, destinationEndpoint = 1) {
   return { eui64, endpoint, destinationEndpoint, bytes: Uint8Array.from(bytes) };
 }
@@ -150,12 +156,12 @@ test('blocks of one page wait behind each other, until a newer request', async (
   const { link, sender } = open();
   const pageRequest = [0x01, 7, 0x04, 0, ...NAMES, ...le(0, 4), 50, ...le(200, 2), ...le(0, 2)];
   link.handleFrame(frame(A, pageRequest));
-  await new Promise((wake) => setTimeout(wake, 50));
+  await waiting(link, 3);
   assert.equal(sender.offsets(), [0], 'the first is on its way');
   for (let sent = 0; sent < 3; sent++) await sender.sent[sent]!.confirm();
   assert.equal(sender.offsets(), [0, 50, 100, 150]);
   link.handleFrame(frame(A, [...pageRequest.slice(0, 1), 8, ...pageRequest.slice(2)]));
-  await new Promise((wake) => setTimeout(wake, 50));
+  await waiting(link, 4);
   link.handleFrame(frame(A, blockRequest(300, 9)));
   await sender.sent[3]!.confirm();
   assert.equal(sender.offsets(), [0, 50, 100, 150, 300], 'the second page is overtaken');
