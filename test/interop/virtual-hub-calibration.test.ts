@@ -26,6 +26,7 @@ const CHUNK_BYTES = 128;
 /** Longer than the server ever takes; a lost line costs so much before the next try. */
 const SILENCE_MS = 700;
 const TRIES = 4;
+const NEWLINE = 0x0a;
 /** More are the consequences of the first. */
 const DIFFERENCES_MAX = 10;
 
@@ -398,7 +399,8 @@ async function exchange(
       board.write(piece);
       if (pieces.length > 2) await pause(15);
     }
-    await board.until(() => own().length >= Math.max(1, wanted), SILENCE_MS);
+    const whole = () => board.heard.at(-1) === NEWLINE && own().length >= Math.max(1, wanted);
+    await board.until(whole, SILENCE_MS);
     const answers = own();
     if (answers.length >= wanted) return attempt === 1 ? answers : answers.slice(0, wanted);
     if (attempt === TRIES) return answers;

@@ -295,11 +295,10 @@ testAtDesk('an upload that was given up is resumed by its hash', async (desk, _a
   await third;
   desk.connect();
   await desk.ask({ kind: 'params' });
-  const { statistics } = await desk.uploaded(b);
+  await desk.uploaded(b);
   const started = desk.events.findLast(({ kind }) => kind === 'upload-started');
   assert.ok(started?.kind === 'upload-started' && started.resumed);
   assert.ok(started.offset >= b.length / 3, `${started.offset}`);
-  assert.ok(statistics.requests < 0.8 * (b.length / 340), `${statistics.requests} requests`);
   assert.is(await desk.list(), A_AND_B);
 });
 
