@@ -20,7 +20,9 @@ const { version } = JSON.parse(readFileSync(shippedPath('package.json'), 'utf8')
 
 outliveReaders();
 const program = new Command('uplift')
-  .description('Upgrades the firmware of GB smart-metering devices: PPMIDs over ZigBee.')
+  .description(
+    'Upgrades the firmware of GB smart-metering devices: hubs over serial lines, PPMIDs over ZigBee.',
+  )
   .version(version)
   .configureOutput({ outputError: () => {} })
   .exitOverride()
@@ -63,7 +65,7 @@ addRig(command('plan', 'the steps of an upgrade and the time they take, touching
   .action(run((options, output) => plan(options as never, output)));
 
 addRig(command('flash', 'upgrade devices of a rig now'))
-  .option('--wait <seconds>', 'how long a device may take to ask for the image')
+  .option('--wait <seconds>', 'how long a device may take to ask for the image, a hub to answer')
   .addHelpText(
     'after',
     example('uplift flash --rig hw-config/rigs/virtual-ppmid.yaml --image image.zigbee'),

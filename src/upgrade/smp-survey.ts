@@ -20,6 +20,7 @@ export class SmpSurvey {
   outcome: SurveyOutcome = { kind: 'asking' };
   private readonly client: SmpClient;
   private readonly imageNumber: number;
+  private asked: SmpRequest['kind'] = 'params';
   private id: number;
   private readonly found: HubSurvey = {
     mode: 'unknown',
@@ -74,31 +75,19 @@ export class SmpSurvey {
 
   /** A refusal is an answer: builds leave commands out. */
   private handleFailure({ code, message }: SmpFailure): void {
-    const { found } = this;
-    if (code === 'no-answer') {
-      // Of the last question the answer is not needed.
-      if (found.mode === 'application') this.end();
-      else this.outcome = { kind: 'silent' };
-      return;
-    }
-    if (found.mode === 'application') {
-      this.end();
-      return;
-    }
-    if (this.asked === 'params') {
-      this.ask({ kind: 'image-list' });
-      return;
-    }
-    if (this.asked === 'image-list') {
-      this.outcome = { kind: 'unread', reason: message };
-      return;
-    }
-    found.mode = deviceModeOf({ echo: code });
-    if (found.mode === 'unknown') this.outcome = { kind: 'unread', reason: message };
-    else this.end();
+    // What the slots are like is not needed where an application lists its images.
+    if (this.asked === 'slot-info') this.end();
+    else if (code === 'no-answer') this.outcome = { kind: 'silent' };
+    else if (this.asked === 'params') this.ask({ kind: 'image-list' });
+    else if (this.asked === 'image-list') this.outcome = { kind: 'unread', reason: message };
+    else this.takeEcho(code, message);
   }
 
-  private asked: SmpRequest['kind'] = 'params';
+  private takeEcho(code: string, message: string): void {
+    this.found.mode = deviceModeOf({ echo: code });
+    if (this.found.mode === 'unknown') this.outcome = { kind: 'unread', reason: message };
+    else this.end();
+  }
 
   private askSlots(): void {
     if (this.found.mode === 'application') this.ask({ kind: 'slot-info' });
