@@ -217,7 +217,9 @@ test('Ctrl-C: an upload over SMP goes on later, a bootloader is left in its menu
     assertDone(result, rig);
     assert.ok(notes(result).some((text) => /goes on at byte/.test(text)));
   });
-  await withRig({ protocol: 'gecko-bootloader' }, async (rig) => {
+  // Slow enough to be stopped before it is through.
+  const settings = { turnRoundMs: 30 };
+  await withRig({ protocol: 'gecko-bootloader', settings }, async (rig) => {
     const run = startCli(rig.flashArguments());
     await run.until(({ kind, sentBytes }) => kind === 'progress' && Number(sentBytes) > 1_000);
     run.child.kill('SIGINT');

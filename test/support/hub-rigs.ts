@@ -72,6 +72,8 @@ export class HubRig {
         bootMs: 200,
         ...settings,
         smp: { ...ROOM, ...settings?.smp },
+        // Its application runs when it is turned to, however soon that is.
+        bootloader: { windowMs: 0, ...settings?.bootloader },
       });
       rig.hubs.push(open);
     }
