@@ -9,8 +9,8 @@
  * - It begins with one request, measures that, and tries a larger window for one epoch. The first loss ends
  *   the trial, and costs about one round trip: half the step is tried at once, the same step after a pause
  *   that grows by four each time. A trial without gain or loss costs nothing and is repeated sooner.
- * - With a known line speed the first measure also says which window fills the line: one trial goes there,
- *   and none goes beyond it.
+ * - With a known line speed the first measure also says which window should fill the line: one trial goes
+ *   there, and others go beyond it only while the line is not full.
  * - Two losses in an epoch, or a rate below that of the smaller window it came from, end a setting. At
  *   window one, losses mean that even a single message overruns the pool or that the line is noisy: then
  *   shorter messages are tried, and kept if they are faster.
@@ -36,6 +36,8 @@ const LOSSES_MAX = 2;
 const GAIN_MIN = 1.01;
 /** Chunks before a trial without gain is repeated: it cost nothing, and a slow flash page may have spoilt it. */
 const SHORT_PAUSE_CHUNKS = 32;
+/** Of the line's rate: more is not to be had. */
+const FULL_LINE = 0.97;
 /** Chunks before a trial with a loss is repeated, and how that grows. */
 const PAUSE_CHUNKS = 128;
 /** The same where a window would be several times as fast: the loss may have been the line's. */
@@ -169,6 +171,7 @@ export class WindowControl {
     } else if (this.losses >= LOSSES_MAX && this.trySmaller()) {
       return;
     } else if (this.losses === 0 && this.pauseLeft === 0) {
+      this.aimHigher(rate);
       if (this.bestLines < limits.messageLines) this.use(1, this.longerLines(), true);
       else if (!this.tryLarger()) this.beginEpoch(EPOCH_CHUNKS);
     } else {
@@ -184,6 +187,14 @@ export class WindowControl {
     const known = Number.isFinite(fills) && rate < 1.05 * lineBytesPerMs;
     this.targetWindow = known ? Math.min(fills, windowMax) : windowMax;
     if (known && fills >= EAGER_WINDOW) this.pauseChunks = EAGER_PAUSE_CHUNKS;
+  }
+
+  /** Uneven answers leave gaps on a line that the window should fill: a larger one may cover them. */
+  private aimHigher(rate: number): void {
+    const { windowMax, lineBytesPerMs } = this.limits;
+    if (this.bestWindow < this.targetWindow || rate >= FULL_LINE * lineBytesPerMs) return;
+    const wider = this.bestWindow + Math.max(1, this.bestWindow >> 1);
+    this.targetWindow = Math.min(windowMax, wider);
   }
 
   private tryLarger(): boolean {
