@@ -144,6 +144,7 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
   park(device: number, waitMs: number, nowMs: number): void {
     const session = this.session(device);
     session.parkedUntilMs = nowMs + waitMs;
+    session.quietUntilMs = Number.NEGATIVE_INFINITY;
     session.pending = PENDING.none;
     session.refreshPlain();
   }
@@ -190,7 +191,9 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
     out.repeats = session.repeats;
     out.lastRequestMs = session.lastRequestMs;
     out.blockBytes = session.blockBytesMax;
-    out.parked = session.parkedUntilMs > Number.NEGATIVE_INFINITY;
+    out.parked =
+      session.parkedUntilMs > Number.NEGATIVE_INFINITY &&
+      session.quietUntilMs > Number.NEGATIVE_INFINITY;
     return session.assignment !== undefined;
   }
 

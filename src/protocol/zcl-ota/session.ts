@@ -71,6 +71,7 @@ export interface OtaProgress {
   repeats: number;
   lastRequestMs: number;
   blockBytes: number;
+  /** It has asked since it was parked, and was told to come back later. */
   parked: boolean;
 }
 

@@ -97,6 +97,11 @@ export class OtaLink {
     );
   }
 
+  /** Nothing is on its way to a device. */
+  isIdle(): boolean {
+    return this.peers.every(({ busy }) => !busy);
+  }
+
   stop(): void {
     clearTimeout(this.timer);
     this.sender = undefined;

@@ -95,10 +95,11 @@ const methods: { [M in Method]: (parameters: Methods[M][0]) => Promise<Methods[M
     link.command((server, nowMs) => {
       for (const { eui64 } of running) server.park(link.device(eui64), waitMs, nowMs);
     });
-    const parkedMs = Date.now();
-    const told = () =>
-      link.samples().filter((sample) => sample.parked && sample.lastRequestMs >= parkedMs).length;
-    while (told() < running.length && Date.now() - parkedMs < graceMs) await sleep(PARK_POLL_MS);
+    const endMs = Date.now() + graceMs;
+    const told = () => link.samples().filter((sample) => sample.parked).length;
+    // Told is not heard: what says so has to have left before the link is closed.
+    while ((told() < running.length || !link.isIdle()) && Date.now() < endMs)
+      await sleep(PARK_POLL_MS);
     return { parked: told() };
   },
   async close() {

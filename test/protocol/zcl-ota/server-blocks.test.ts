@@ -231,8 +231,9 @@ test('a parked device is told to come back, an hour at most, and goes on afterwa
   const fixture = Fixture.assigned();
   fixture.receive(block(1, TRIPLE, 0, 50)).take();
   fixture.call((server, nowMs) => server.park(0, 2 * 3_600_000, nowMs)).sends();
-  assert.is(fixture.progress().parked, true);
+  assert.is(fixture.progress().parked, false, 'it has not been told yet');
   fixture.receive(block(2, TRIPLE, 50, 50)).sends(wait(2, 3600));
+  assert.is(fixture.progress().parked, true);
   fixture
     .pass(3_600_000)
     .receive(page(3, TRIPLE, 50, 50, 100, 10))
