@@ -83,11 +83,16 @@ const serial = z.strictObject({
     .describe('Attempts at one request, or one block, after which the upload is given up.'),
 });
 
+/** Of the first request of an upload, at the most, beside its data: framing, length and hash. */
+const FIRST_REQUEST_REST_BYTES = 96;
+/** Fits whatever the buffer is. */
+const ALWAYS_ALIGNED_BYTES = 16;
+
 const smp = z.strictObject({
   imageNumber: whole(0, 15).default(0).describe('Which image of the hub is upgraded.'),
-  chunkAlignmentBytes: whole(1, 4096)
+  chunkAlignmentBytes: whole(1, 2048)
     .default(16)
-    .describe('Chunks are multiples of this, which is one of its flash write size.'),
+    .describe('Chunks but the last are multiples of this, which is one of its flash write size.'),
   windowMax: whole(1, 16)
     .default(16)
     .describe(
@@ -147,6 +152,10 @@ export const hubModelSchema = z
     path: ['smp'],
     error: 'no such settings: serial.protocol is not smp',
   })
+  .refine(({ smp }) => smp === undefined || holdsChunk(smp), {
+    path: ['smp', 'chunkAlignmentBytes'],
+    error: `at most ${FIRST_REQUEST_REST_BYTES} less than smp.assumedBufferBytes, which holds a chunk`,
+  })
   .refine(
     ({ serial, smp }) => smp?.recovery !== 'line-steps' || serial.enterBootloader.length > 0,
     {
@@ -154,6 +163,11 @@ export const hubModelSchema = z
       error: 'steps under serial.enterBootloader to go with line-steps',
     },
   );
+
+function holdsChunk({ chunkAlignmentBytes, assumedBufferBytes }: z.output<typeof smp>): boolean {
+  const roomBytes = assumedBufferBytes - FIRST_REQUEST_REST_BYTES;
+  return chunkAlignmentBytes <= Math.max(ALWAYS_ALIGNED_BYTES, roomBytes);
+}
 
 /** What can be made to go wrong with one virtual hub and the line to it. */
 export const hubFaults = z.strictObject({

@@ -31,6 +31,7 @@ export interface HubLine {
 /** Of a hub that speaks SMP, from its model. */
 export interface SmpTraits {
   imageNumber: number;
+  chunkAlignmentBytes: number;
   windowMax: number;
   receivePoolLines: number;
   assumedBufferBytes: number;

@@ -2,6 +2,7 @@
  * The plan of a hub's upgrade over SMP: the image goes into the second slot while the hub runs on, is
  * tried once, and is confirmed.
  */
+import { assert } from '../errors.ts';
 import {
   MESSAGE_BYTES_MAX,
   PACKET_OVERHEAD_BYTES,
@@ -45,7 +46,8 @@ export interface SmpPlanRequest {
 export function planSmpUpgrade(request: SmpPlanRequest): UpgradePlan {
   const { imageBytes, activation, serial, smp, flash } = request;
   const messageBytes = Math.min(smp.assumedBufferBytes - PACKET_OVERHEAD_BYTES, MESSAGE_BYTES_MAX);
-  const chunkBytes = alignedChunk(messageBytes, imageBytes, smp.chunkAlignmentBytes);
+  const chunkBytes = chunkBytesMax(messageBytes, imageBytes, smp.chunkAlignmentBytes);
+  assert(chunkBytes > 0, 'the buffer holds a chunk, as the model file is held to');
   const chunks = Math.ceil(imageBytes / chunkBytes);
   return planOf('serial-line', chunks, [
     {
@@ -76,11 +78,6 @@ export function planSmpUpgrade(request: SmpPlanRequest): UpgradePlan {
     },
     ...(activation.when === 'held' ? [HOLD] : activationSteps(request, activation)),
   ]);
-}
-
-function alignedChunk(messageBytes: number, imageBytes: number, alignmentBytes: number): number {
-  const most = chunkBytesMax(messageBytes, imageBytes);
-  return Math.floor(most / alignmentBytes) * alignmentBytes || most;
 }
 
 /** At the least what the line alone takes in full lines; at the most one chunk after the other's answer. */

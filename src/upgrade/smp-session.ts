@@ -132,6 +132,7 @@ export class SmpSession implements HubSession {
       baudRate: line.baudRate,
       messageBytesMax: smp.assumedBufferBytes - PACKET_OVERHEAD_BYTES,
       receiveLines: smp.receivePoolLines,
+      chunkAlignBytes: smp.chunkAlignmentBytes,
       windowMax: smp.windowMax,
       answerTimeoutMs: line.answerTimeoutMs,
       attemptsMax: Math.min(line.attemptsMax, REQUEST_ATTEMPTS_MAX),

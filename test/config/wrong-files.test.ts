@@ -595,6 +595,13 @@ const CASES: Wrong[] = [
     problems: ['value-wrong 19:18 smp.windowMax'],
   },
   {
+    name: 'chunks that the buffer of a hub does not hold',
+    text: hub('recovery: line-steps', 'chunkAlignmentBytes: 161'),
+    of: 'hub',
+    problems: ['value-wrong 19:28 smp.chunkAlignmentBytes'],
+    says: ['at most 96 less than smp.assumedBufferBytes'],
+  },
+  {
     name: 'baud rate of nothing',
     text: hub('57600', '0'),
     of: 'hub',

@@ -32,6 +32,7 @@ export const C = makeImage({ version: [3, 0, 0, 0], bodyBytes: 5_000 });
 
 export const SMP_TRAITS: SmpTraits = {
   imageNumber: 0,
+  chunkAlignmentBytes: 16,
   windowMax: 1,
   receivePoolLines: 2,
   assumedBufferBytes: 256,

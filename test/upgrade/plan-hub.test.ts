@@ -107,11 +107,12 @@ test('SMP with serial recovery: the way into it, which may not be needed', () =>
   }
 });
 
-test('SMP: chunks keep to the alignment, however large it is, and to the largest message', () => {
+test('SMP: chunks keep to the alignment, and to the largest message', () => {
   const blocks = (change: Partial<SmpPlanRequest['smp']>) =>
     planUpgrade({ ...SMP, smp: { ...SMP.smp, ...change } }).blocks;
   assert.is(blocks({ chunkAlignmentBytes: 64 }), Math.ceil(20_000 / 192));
-  assert.is(blocks({ chunkAlignmentBytes: 4_096 }), Math.ceil(20_000 / 224));
+  assert.is(blocks({ chunkAlignmentBytes: 160 }), Math.ceil(20_000 / 160));
+  assert.is(blocks({ chunkAlignmentBytes: 4 }), Math.ceil(20_000 / 228));
   assert.is(blocks({ assumedBufferBytes: 65_535 }), blocks({ assumedBufferBytes: 4_096 }));
   assert.ok(blocks({ assumedBufferBytes: 64 }) < 20_000);
 });

@@ -69,8 +69,12 @@ export class SmpClient implements Machine<Uint8Array, SmpEvent> {
 
   constructor(options: Partial<SmpOptions> = {}) {
     this.options = { ...SMP_DEFAULTS, ...options };
-    const { messageBytesMax, windowMax, firstSequence } = this.options;
+    const { messageBytesMax, windowMax, chunkAlignBytes, firstSequence } = this.options;
     assert(messageBytesMax <= MESSAGE_BYTES_MAX, 'messages are at most 4,092 bytes');
+    assert(
+      Number.isInteger(chunkAlignBytes) && chunkAlignBytes >= 1,
+      'an alignment is whole bytes',
+    );
     assert(windowMax >= 1 && windowMax <= 16, 'a window is 1 to 16 requests');
     this.line = new LineClock(this.options.baudRate);
     this.requests = new PendingRequests(this.options, this.version);

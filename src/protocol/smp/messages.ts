@@ -14,6 +14,8 @@ export interface SmpOptions {
   messageBytesMax: number;
   /** Lines the receiver can hold while it is busy: Zephyr's default is 2. */
   receiveLines: number;
+  /** Chunks, but the last, are multiples of this; 16 suits the flash of every port. */
+  chunkAlignBytes: number;
   /** Most upload requests in flight; 1 is stop-and-wait. */
   windowMax: number;
   /** Ordinary requests in flight at once. More than one only for receivers known to hold them. */
@@ -42,6 +44,7 @@ export const SMP_DEFAULTS: SmpOptions = {
   baudRate: undefined,
   messageBytesMax: 252,
   receiveLines: 2,
+  chunkAlignBytes: 16,
   windowMax: 16,
   requestsInFlightMax: 1,
   answerTimeoutMs: 2_000,

@@ -20,33 +20,44 @@ const EMPTY_MAP = 0xa0;
 export class UploadPackets {
   private readonly upload: UploadRequest;
   private readonly messageBytes: number;
+  private readonly alignBytes: number;
   private readonly version: ProtocolVersion;
 
-  constructor(upload: UploadRequest, messageBytes: number, version: ProtocolVersion) {
+  constructor(
+    upload: UploadRequest,
+    messageBytes: number,
+    alignBytes: number,
+    version: ProtocolVersion,
+  ) {
     this.upload = upload;
     this.messageBytes = messageBytes;
+    this.alignBytes = alignBytes;
     this.version = version;
   }
 
   /** Image bytes a byte on the wire carries, at best. */
   efficiency(): number {
     const { length } = this.upload.image;
-    const chunk = chunkBytesMax(this.messageBytes, length);
+    const chunk = chunkBytesMax(this.messageBytes, length, this.alignBytes);
     return chunk / wireBytesOf(chunkMessageBytes(length, chunk));
   }
 
   /** Image bytes of the first chunk; 0 where the message cannot hold what a device needs to see. */
   firstBytes(): number {
     const { image } = this.upload;
-    const length = Math.min(firstChunkBytesMax(this.messageBytes, this.upload), image.length);
+    const most = firstChunkBytesMax(this.messageBytes, this.upload, this.alignBytes);
+    const length = Math.min(most, image.length);
     return length < Math.min(FIRST_CHUNK_BYTES_MIN, image.length) ? 0 : length;
   }
 
-  /** Image bytes of the chunk at `offset`, in a message of at most so many lines. */
+  /**
+   * Image bytes of the chunk at `offset`, in a message of at most so many lines; of more where they do
+   * not hold one multiple of the alignment. A message whose first chunk fitted holds one.
+   */
   chunkBytes(offset: number, lines: number): number {
     const ofLines = lines * RAW_BYTES_PER_LINE - PACKET_OVERHEAD_BYTES;
-    const most = chunkBytesMax(Math.min(ofLines, this.messageBytes), offset);
-    return Math.min(this.upload.image.length - offset, most);
+    const most = chunkBytesMax(Math.min(ofLines, this.messageBytes), offset, this.alignBytes);
+    return Math.min(this.upload.image.length - offset, Math.max(most, this.alignBytes));
   }
 
   first(out: Uint8Array, at: number, sequence: number, length: number): number {

@@ -8,8 +8,8 @@ import type { UploadRequest } from './messages.ts';
 /** A device has to see the whole header of an image in the first chunk. */
 export const FIRST_CHUNK_BYTES_MIN = 32;
 /**
- * Chunks are multiples of this: serial recovery writes whole flash words and moves its offset by what it
- * wrote (901 bytes sent, 900 taken). 16 suits every port.
+ * Chunks are multiples of this where nothing else is said: serial recovery writes whole flash words and
+ * moves its offset by what it wrote (901 bytes sent, 900 taken).
  */
 export const CHUNK_ALIGN_BYTES = 16;
 
@@ -30,8 +30,12 @@ const KEY = {
 } as const;
 
 /** Most image bytes in a chunk at `offset` of a message of `messageBytes`, aligned. */
-export function chunkBytesMax(messageBytes: number, offset: number): number {
-  return aligned(messageBytes - HEADER_BYTES - CHUNK_KEYS_BYTES - headBytes(offset));
+export function chunkBytesMax(
+  messageBytes: number,
+  offset: number,
+  alignBytes: number = CHUNK_ALIGN_BYTES,
+): number {
+  return aligned(messageBytes - HEADER_BYTES - CHUNK_KEYS_BYTES - headBytes(offset), alignBytes);
 }
 
 /** Length of the message that carries `length` bytes at `offset`. */
@@ -40,8 +44,12 @@ export function chunkMessageBytes(offset: number, length: number): number {
 }
 
 /** Most image bytes in the first chunk, which also carries length, hash and options. */
-export function firstChunkBytesMax(messageBytes: number, upload: UploadRequest): number {
-  return aligned(messageBytes - HEADER_BYTES - firstMapBytes(upload));
+export function firstChunkBytesMax(
+  messageBytes: number,
+  upload: UploadRequest,
+  alignBytes: number = CHUNK_ALIGN_BYTES,
+): number {
+  return aligned(messageBytes - HEADER_BYTES - firstMapBytes(upload), alignBytes);
 }
 
 /** Writes the request for `image[offset, offset + length)` at `at`; returns the message's length. */
@@ -110,9 +118,9 @@ function firstMapBytes(upload: UploadRequest): number {
 }
 
 /** What is left of `space` for data behind its own head, as a multiple of the alignment. */
-function aligned(space: number): number {
+function aligned(space: number, alignBytes: number): number {
   const data = space - headBytes(Math.max(0, space));
-  return data - (((data % CHUNK_ALIGN_BYTES) + CHUNK_ALIGN_BYTES) % CHUNK_ALIGN_BYTES);
+  return data - (((data % alignBytes) + alignBytes) % alignBytes);
 }
 
 function headBytes(value: number): number {

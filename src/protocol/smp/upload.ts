@@ -92,7 +92,7 @@ export class UploadRun {
     this.id = id;
     this.upload = upload;
     this.options = options;
-    this.packets = new UploadPackets(upload, ground.messageBytes, version);
+    this.packets = new UploadPackets(upload, ground.messageBytes, options.chunkAlignBytes, version);
     this.version = version;
     this.say = say;
     this.roundTrip = new RoundTrip(options.retransmitMinMs, options.retransmitMaxMs);

@@ -123,6 +123,10 @@ test('chunks are the largest multiple of 16 that fits, and the message never too
     assert.ok(writeFirstChunk(out, 0, 1, 0, upload, first + 17) > most);
   }
   assert.equal(
+    [1, 24, 64, 128, 256].map((align) => chunkBytesMax(252, 70_000, align)),
+    [227, 216, 192, 128, 0],
+  );
+  assert.equal(
     [252, 380, 1_020, 2_044].map((most) => chunkBytesMax(most, 70_000)),
     [224, 352, 992, 2_016],
   );

@@ -71,6 +71,39 @@ test('every length of image around the chunk', () => {
   }
 });
 
+test('chunks are multiples of what the options say, on a line that loses long messages too', () => {
+  for (const chunkAlignBytes of [1, 4, 24, 64, 128]) {
+    for (const loss of [false, true]) {
+      const world = known({
+        options: { chunkAlignBytes },
+        fault: (packet) => (loss && packet > 4 && packet % 5 === 0 ? 'drop' : undefined),
+      });
+      const image = firmware(20_001);
+      start(world, image);
+      assert.is(finish(world), 'uploaded', `${chunkAlignBytes}`);
+      assert.equal(world.server.uploaded, image);
+      const offsets = world.server.requests.flatMap(
+        ({ body }) => (body as { off?: number }).off ?? [],
+      );
+      assert.ok(offsets.length > 20_001 / 352);
+      assert.not(
+        offsets.some((offset) => offset % chunkAlignBytes !== 0),
+        `${chunkAlignBytes}`,
+      );
+    }
+  }
+});
+
+test('a message that holds no chunk of that alignment is not sent', () => {
+  const world = known({ options: { chunkAlignBytes: 512 } });
+  start(world, firmware(20_000));
+  assert.is(finish(world), 'request-too-large');
+  assert.is(
+    world.server.requests.some(({ body }) => 'data' in (body as object)),
+    false,
+  );
+});
+
 test('without params messages stay small; a device without params is served too', () => {
   const world = known({ device: { withoutParams: true, bufferBytes: 256 } });
   assert.is(world.client.messageBytes, 252);
