@@ -2,6 +2,10 @@
  * The answer to an upload request, read without allocating: a map, of either form, of `off` and perhaps
  * `rc` 0 and `match`. Everything else, and so every error, is left to the general decoder.
  */
+import { answerOf, errorOf } from './answers.ts';
+import { decodeCborMap } from './cbor.ts';
+import type { SmpFailure } from './codes.ts';
+import { sameHash } from './image-state.ts';
 
 /** Beyond it integers would no longer be small; no firmware image is that large. */
 const OFFSET_MAX = 0x3fffffff;
@@ -33,6 +37,22 @@ export class UploadAnswer {
       entries++;
     }
     return this.offset >= 0 && (indefinite || entries === head - 0xa0);
+  }
+
+  /** By the general decoder. What is wrong with it; where nothing is, `offset` and `match` are valid. */
+  readSlowly(bytes: Uint8Array, start: number, end: number): SmpFailure | 'malformed' | undefined {
+    const decoded = decodeCborMap(bytes, start, end);
+    if (!decoded.ok) return 'malformed';
+    const error = errorOf(decoded.map);
+    if (error?.kind === 'refused') return error.failure;
+    const { off, match } = decoded.map;
+    if (error !== undefined || (match !== undefined && typeof match !== 'boolean')) {
+      return 'malformed';
+    }
+    if (typeof off !== 'number' || !Number.isSafeInteger(off) || off < 0) return 'malformed';
+    this.offset = off;
+    this.match = match === undefined ? UNSEEN : Number(match);
+    return undefined;
   }
 
   private entry(bytes: Uint8Array, end: number): boolean {
@@ -74,6 +94,20 @@ export class UploadAnswer {
     this.at = at + 1 + size;
     return true;
   }
+}
+
+/** Whether an answer to the image list names an image with that hash that does not run. */
+export function listsImage(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  wanted: Uint8Array,
+): boolean {
+  const decoded = decodeCborMap(bytes, start, end);
+  if (!decoded.ok || errorOf(decoded.map)) return false;
+  const list = answerOf('image-list', decoded.map);
+  if (list?.kind !== 'image-list') return false;
+  return list.images.some((entry) => !entry.active && sameHash(entry, wanted));
 }
 
 /** 63 "off" and at least one byte behind it. */

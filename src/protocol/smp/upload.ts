@@ -15,28 +15,23 @@
  * it is awaited a small request after it tells silence from loss: should it be answered first, the chunk
  * was lost and is sent again at once.
  */
-import { answerOf, errorOf } from './answers.ts';
-import { decodeCborMap } from './cbor.ts';
 import { type ClientFailureCode, clientFailure, type SmpFailure } from './codes.ts';
 import { FLIGHT, Flights } from './flights.ts';
 import { GROUP, IMAGE_COMMAND, OP, OS_COMMAND, type SmpHeader } from './header.ts';
-import { sameHash } from './image-state.ts';
 import type { LineClock } from './line-clock.ts';
 import type { SmpEvent, SmpOptions, UploadRequest } from './messages.ts';
 import { linesOf } from './packet-encoder.ts';
 import { RoundTrip } from './round-trip.ts';
-import { UploadAnswer } from './upload-answer.ts';
+import { listsImage, UploadAnswer } from './upload-answer.ts';
 import { UploadPackets } from './upload-packets.ts';
 import { UploadReport } from './upload-report.ts';
+import { UploadWaits } from './upload-waits.ts';
 import type { ProtocolVersion } from './version.ts';
 import { WindowControl } from './window.ts';
 
 const RC_VERSION_TOO_OLD = 12;
 const RC_VERSION_TOO_NEW = 13;
 const RC_BUSY = 10;
-
-/** The first probe after a first chunk, ms; each next one waits twice as long. */
-const PROBE_MS = 1_000;
 
 /** Wire bytes an upload may take for each byte of the image, and on top: lines of noise cost less. */
 const COST_FACTOR = 6;
@@ -73,12 +68,10 @@ export class UploadRun {
   private reached = 0;
   /** Tries since the device's offset last moved. */
   private attempts = 0;
-  private probes = 0;
   /** The request just written, until `sent`. */
   private written = { kind: 0, offset: 0, length: 0 };
   private readonly report: UploadReport;
-  /** Indexed by the constants at the end: typed, so that they are not boxed. */
-  private readonly timesMs = new Float64Array(2);
+  private readonly waits = new UploadWaits();
 
   constructor(
     id: number,
@@ -103,8 +96,6 @@ export class UploadRun {
       lineBytesPerMs: ground.lineBytesPerMs * this.packets.efficiency(),
     });
     this.report = new UploadReport(id, upload.image.length, options.progressPeriodMs, nowMs);
-    this.timesMs[HELD_UNTIL] = NOT_HELD;
-    this.timesMs[PROBE_DUE] = Number.POSITIVE_INFINITY;
   }
 
   get over(): boolean {
@@ -129,13 +120,12 @@ export class UploadRun {
     if (this.stage === 'streaming') {
       const free = this.flights.underWay + others < this.control.window;
       if (!free || this.nextOffset >= this.upload.image.length) return 0;
-      return this.isHeld(nowMs) ? 0 : this.writeNextChunk(out, at, sequence);
+      return this.waits.isHeld(nowMs) ? 0 : this.writeNextChunk(out, at, sequence);
     }
     if (this.stage === 'opening') {
-      if (this.isHeld(nowMs)) return 0;
+      if (this.waits.isHeld(nowMs)) return 0;
       if (!this.flights.has(FLIGHT.first)) return this.writeFirst(out, at, sequence);
-      if (this.timesMs[PROBE_DUE]! > nowMs) return 0;
-      return this.writeProbe(out, at, sequence);
+      return this.waits.isProbeDue(nowMs) ? this.writeProbe(out, at, sequence) : 0;
     }
     if (this.stage !== 'checking' || this.flights.has(FLIGHT.list)) return 0;
     this.note(FLIGHT.list, 0, 0);
@@ -153,9 +143,8 @@ export class UploadRun {
     if (kind === FLIGHT.list) waitMs = options.answerTimeoutMs;
     if (kind === FLIGHT.probe) waitMs = Number.POSITIVE_INFINITY;
     this.flights.add(kind, sequence, offset, length, line, waitMs);
-    if (kind === FLIGHT.first) this.timesMs[PROBE_DUE] = line.leftMs + PROBE_MS;
-    if (kind === FLIGHT.probe)
-      this.timesMs[PROBE_DUE] = line.leftMs + PROBE_MS * 2 ** ++this.probes;
+    if (kind === FLIGHT.first || kind === FLIGHT.probe)
+      this.waits.awaitProbe(line.leftMs, kind === FLIGHT.probe);
   }
 
   /** An answer to an upload request; false where none of this upload's has that sequence. */
@@ -172,7 +161,10 @@ export class UploadRun {
     const kind = this.flights.kind(order);
     if (kind !== FLIGHT.first && kind !== FLIGHT.chunk) return false;
     if (!this.answer.read(bytes, start, end)) {
-      if (!this.readSlowly(bytes, start, end, order, nowMs)) return true;
+      const trouble = this.answer.readSlowly(bytes, start, end);
+      if (trouble === 'malformed') this.sendAgain('malformed-answer', order, nowMs);
+      else if (trouble) this.refused(trouble, order, nowMs);
+      if (trouble) return true;
     }
     this.version.accepted(version);
     if (this.answer.match === 0) this.fail(clientFailure('upload-mismatch'));
@@ -210,7 +202,7 @@ export class UploadRun {
 
   /** True where an answer is overdue: the next packet should end whatever broken line there is. */
   handleTimeout(nowMs: number): boolean {
-    let overdue = this.stage === 'opening' && this.timesMs[PROBE_DUE]! <= nowMs;
+    let overdue = this.stage === 'opening' && this.waits.isProbeDue(nowMs);
     for (;;) {
       const order = this.over ? -1 : this.flights.oldest();
       if (order < 0 || this.flights.due(order) > nowMs) return overdue;
@@ -236,20 +228,14 @@ export class UploadRun {
   dueMs(): number {
     if (this.stage === 'paused' || this.over) return Number.POSITIVE_INFINITY;
     const order = this.flights.oldest();
-    let dueMs = order < 0 ? Number.POSITIVE_INFINITY : this.flights.due(order);
-    if (this.stage === 'opening' && this.timesMs[PROBE_DUE]! < dueMs) {
-      dueMs = this.timesMs[PROBE_DUE]!;
-    }
-    const heldMs = this.timesMs[HELD_UNTIL]!;
-    return heldMs !== NOT_HELD && heldMs < dueMs ? heldMs : dueMs;
+    const waitMs = this.waits.dueMs();
+    return order < 0 ? waitMs : Math.min(waitMs, this.flights.due(order));
   }
 
   /** The same as a comparison, which boxes no number. */
   isDueBefore(atMs: number): boolean {
     if (this.stage === 'paused' || this.over) return false;
-    if (this.stage === 'opening' && this.timesMs[PROBE_DUE]! < atMs) return true;
-    const held = this.timesMs[HELD_UNTIL]! !== NOT_HELD && this.timesMs[HELD_UNTIL]! < atMs;
-    return held || this.flights.isDueBefore(atMs);
+    return this.waits.isDueBefore(atMs) || this.flights.isDueBefore(atMs);
   }
 
   pause(): void {
@@ -313,7 +299,7 @@ export class UploadRun {
     this.expected = offset;
     this.nextOffset = offset;
     if (offset > this.reached) this.reached = offset;
-    this.timesMs[PROBE_DUE] = Number.POSITIVE_INFINITY;
+    this.waits.endProbes();
     this.report.begin(offset, nowMs);
     this.say({ kind: 'upload-started', id: this.id, offset, resumed });
     if (offset === this.upload.image.length) this.finish(this.matched(), nowMs);
@@ -372,11 +358,9 @@ export class UploadRun {
     this.control.interrupted();
     this.stage = 'opening';
     this.attempts = 0;
-    this.probes = 0;
     this.expected = 0;
     this.nextOffset = 0;
-    this.timesMs[HELD_UNTIL] = NOT_HELD;
-    this.timesMs[PROBE_DUE] = Number.POSITIVE_INFINITY;
+    this.waits.clear();
   }
 
   /** Once more, if the tries allow. */
@@ -386,33 +370,8 @@ export class UploadRun {
     if (this.attempts >= chunkAttemptsMax) {
       this.fail(clientFailure(trouble, `(${this.attempts} tries at byte ${this.expected})`));
     } else if (this.stage === 'opening' && trouble !== 'no-answer') {
-      this.timesMs[HELD_UNTIL] = nowMs + this.roundTrip.timeoutMs(this.attempts);
+      this.waits.hold(nowMs + this.roundTrip.timeoutMs(this.attempts));
     }
-  }
-
-  /** An answer that is not plainly an offset. True where it is one after all, and is in `answer`. */
-  private readSlowly(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    order: number,
-    nowMs: number,
-  ): boolean {
-    const decoded = decodeCborMap(bytes, start, end);
-    const error = decoded.ok ? errorOf(decoded.map) : undefined;
-    if (error?.kind === 'refused') {
-      this.refused(error.failure, order, nowMs);
-      return false;
-    }
-    const { off, match } = decoded.ok ? decoded.map : {};
-    const plain = typeof off === 'number' && Number.isSafeInteger(off) && off >= 0;
-    if (plain && error === undefined && (match === undefined || typeof match === 'boolean')) {
-      this.answer.offset = off;
-      this.answer.match = match === undefined ? -1 : Number(match);
-      return true;
-    }
-    this.sendAgain('malformed-answer', order, nowMs);
-    return false;
   }
 
   private refused(failure: SmpFailure, order: number, nowMs: number): void {
@@ -426,7 +385,7 @@ export class UploadRun {
     }
     if (atSmpLevel && rc === RC_BUSY && this.attempts + 1 < this.options.chunkAttemptsMax) {
       this.sendAgain('upload-no-progress', order, nowMs);
-      this.timesMs[HELD_UNTIL] = nowMs + this.roundTrip.timeoutMs(this.attempts);
+      this.waits.hold(nowMs + this.roundTrip.timeoutMs(this.attempts));
       return;
     }
     this.fail(failure);
@@ -442,12 +401,7 @@ export class UploadRun {
   }
 
   private listHolds(bytes: Uint8Array, start: number, end: number): boolean {
-    const decoded = decodeCborMap(bytes, start, end);
-    if (!decoded.ok || errorOf(decoded.map)) return false;
-    const list = answerOf('image-list', decoded.map);
-    if (list?.kind !== 'image-list') return false;
-    const wanted = this.upload.imageHash!;
-    return list.images.some((entry) => !entry.active && sameHash(entry, wanted));
+    return listsImage(bytes, start, end, this.upload.imageHash!);
   }
 
   // ---- what is sent ---------------------------------------------------------------------------------
@@ -480,12 +434,6 @@ export class UploadRun {
     return this.packets.probe(out, at, sequence);
   }
 
-  private isHeld(nowMs: number): boolean {
-    if (this.timesMs[HELD_UNTIL]! > nowMs) return true;
-    this.timesMs[HELD_UNTIL] = NOT_HELD;
-    return false;
-  }
-
   private note(kind: number, offset: number, length: number): void {
     this.written.kind = kind;
     this.written.offset = offset;
@@ -513,10 +461,6 @@ export class UploadRun {
     this.say({ kind: 'uploaded', id: this.id, match, statistics });
   }
 }
-
-const PROBE_DUE = 0;
-const HELD_UNTIL = 1;
-const NOT_HELD = 0;
 
 function isAnswerTo(header: SmpHeader, group: number, command: number): boolean {
   return header.op === OP.readAnswer && header.group === group && header.command === command;
