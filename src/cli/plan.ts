@@ -89,7 +89,10 @@ function hubRequest(
   if (smp) {
     return { kind: 'smp', ...common, version: image.version?.text, activation, smp };
   }
-  if (activation.when !== 'held') return { kind: 'bootloader', ...common, activation };
+  if (activation.when !== 'held') {
+    const versionWithinMs = serial.applicationVersion?.withinMs;
+    return { kind: 'bootloader', ...common, activation, versionWithinMs };
+  }
   throw usage(
     '--activate',
     'now or a time: this hub has no room for an image beside the one it runs, the upload replaces it',

@@ -4,6 +4,7 @@
  *
  * A hub is upgraded over a serial line. Which protocol it speaks there decides which image it takes.
  */
+import { parseLinePattern } from '../bytes/line-pattern.ts';
 import {
   deviceModel,
   flash,
@@ -30,6 +31,8 @@ const BREAK_MS = 'milliseconds from 1 to 10000';
 
 const STEP = 'one of: rts and dtr, or breakMs, or send; or waitMs alone';
 
+const lineText = matching(/^[\0-\xff]{1,256}$/, 'text of 1 to 256 characters, each of one byte');
+
 /** One step of what is done to the line, such as pulling a hub's reset over RTS. */
 const lineStep = z
   .strictObject({
@@ -41,7 +44,7 @@ const lineStep = z
       .max(10_000, BREAK_MS)
       .optional()
       .describe('Holds the line in its break state for so long.'),
-    send: matching(/^[\0-\xff]{1,256}$/, 'text of 1 to 256 characters, each of one byte')
+    send: lineText
       .optional()
       .describe('Sends this text; "\\n" and "\\x03" in double quotes are what they say.'),
     waitMs: milliseconds.default(0).describe('Waits so long before the next step.'),
@@ -64,6 +67,35 @@ export const baudRate = whole(1200, 4_000_000);
 
 const count = whole(1, 0xffff_ffff);
 
+const linePattern = text(1, 200).superRefine((written, context) => {
+  const parsed = parseLinePattern(written);
+  if (parsed.ok) return;
+  context.addIssue({
+    code: 'custom',
+    message:
+      'a pattern of characters, classes such as \\d or [0-9a-f], the counts ? * + {m,n} and one group ' +
+      `around the version; character ${parsed.column} has ${parsed.message}`,
+  });
+});
+
+const WITHIN_MS = 'milliseconds from 1 to 60000';
+
+const applicationVersion = z.strictObject({
+  send: lineText
+    .optional()
+    .describe('Sent to the application to ask it; absent where it speaks of itself at its start.'),
+  pattern: linePattern.describe(
+    'Found in one line of what it answers; its one group is the version, as the image states it. ' +
+      'Characters, classes and counts of a regular expression, and nothing else.',
+  ),
+  withinMs: z
+    .number(WITHIN_MS)
+    .min(1, WITHIN_MS)
+    .max(60_000, WITHIN_MS)
+    .default(2_000)
+    .describe('How long its answer may take.'),
+});
+
 const serial = z.strictObject({
   protocol: z
     .enum(['smp', 'gecko-bootloader', 'ember-bootloader'])
@@ -81,6 +113,9 @@ const serial = z.strictObject({
   attemptsMax: whole(1, 100)
     .default(10)
     .describe('Attempts at one request, or one block, after which the upload is given up.'),
+  applicationVersion: applicationVersion
+    .optional()
+    .describe('How the application behind a bootloader tells its version; over smp it lists it.'),
 });
 
 /** Of the first request of an upload, at the most, beside its data: framing, length and hash. */
@@ -151,6 +186,10 @@ export const hubModelSchema = z
   .refine(({ serial, smp }) => serial.protocol === 'smp' || smp === undefined, {
     path: ['smp'],
     error: 'no such settings: serial.protocol is not smp',
+  })
+  .refine(({ serial, smp }) => smp === undefined || serial.applicationVersion === undefined, {
+    path: ['serial', 'applicationVersion'],
+    error: 'no such settings: over smp a hub lists its version',
   })
   .refine(({ smp }) => smp === undefined || holdsChunk(smp), {
     path: ['smp', 'chunkAlignmentBytes'],

@@ -87,5 +87,6 @@ function newSession({ device, image }: HubRun, request: FlashRequest): HubSessio
       canReset: serial.reset.length > 0,
     },
   };
-  return smp ? new SmpSession({ ...session, smp }) : new BootloaderSession(session);
+  if (smp) return new SmpSession({ ...session, smp });
+  return new BootloaderSession({ ...session, applicationVersion: serial.applicationVersion });
 }

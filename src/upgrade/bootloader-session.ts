@@ -9,11 +9,12 @@
  * Invariants
  * - No block leaves before an admission, and before it was said what the upload costs; after any break the
  *   bootloader is asked who it is before the next.
- * - `done` rests on the application's own words: it printed the version of the image when it started. That
- *   the bootloader verified the image and left for it is said, and is not called done.
+ * - `done` rests on the application's own words: it printed the version of the image when it started, or
+ *   said it when it was asked as its model says. That the bootloader verified the image and left for it is said, and is not called done.
  * - Every state has a deadline, and every wait ends.
  */
 import { assert } from '../errors.ts';
+import { parseHubVersion } from '../image/hub-image.ts';
 import { BootloaderClient } from '../protocol/xmodem/bootloader.ts';
 import { XMODEM_FAILURES, type XmodemFailure } from '../protocol/xmodem/codes.ts';
 import { HeardText } from '../protocol/xmodem/heard-text.ts';
@@ -22,14 +23,15 @@ import {
   type BootloaderEvent,
   type BootloaderFacts,
 } from '../protocol/xmodem/messages.ts';
+import { ApplicationVersion } from './application-version.ts';
 import { NEVER_MS } from './course.ts';
 import { HubCourse } from './hub-course.ts';
 import type {
+  BootloaderSessionRequest,
   HubCommand,
   HubInput,
   HubSession,
   HubSessionEvent,
-  HubSessionRequest,
   UploadSample,
 } from './hub-session-messages.ts';
 import type { FailureCode, SessionState } from './states.ts';
@@ -53,13 +55,15 @@ const REFUSED_FOR_GOOD: readonly XmodemFailure[] = [
 ];
 
 /**
- * What is under way. `first-look`: is it in its bootloader already? `steps`: the runner works the line.
+ * What is under way. `first-look`: is it in its bootloader already? `ask`: then its application is asked
+ * which version it is, until `wakeMs`. `steps`: the runner works the line.
  * `pause`: until `wakeMs`, then `probe`. `run-back`: the image was refused; is the old one there still?
  * `listen`: to what the application prints.
  */
 type Step =
   | 'none'
   | 'first-look'
+  | 'ask'
   | 'steps'
   | 'pause'
   | 'probe'
@@ -69,7 +73,7 @@ type Step =
   | 'listen';
 
 export class BootloaderSession implements HubSession {
-  private readonly request: HubSessionRequest;
+  private readonly request: BootloaderSessionRequest;
   private readonly course: HubCourse;
   private client: BootloaderClient;
   private readonly heard = new HeardText();
@@ -84,13 +88,18 @@ export class BootloaderSession implements HubSession {
   private trouble = '';
   private described = '';
   private stopping = false;
+  /** Where the model says how the application is asked. */
+  private readonly ownWords: ApplicationVersion | undefined;
+  /** Which version it said it was, before the upload, in words that can be compared. */
+  private running: string | undefined;
 
-  constructor(request: HubSessionRequest) {
-    const { hubImage } = request;
+  constructor(request: BootloaderSessionRequest) {
+    const { hubImage, applicationVersion } = request;
     assert(hubImage.profile !== 'mcuboot', 'bootloaders take GBL and EBL images');
     this.request = request;
     this.course = new HubCourse(request);
     this.client = this.newClient();
+    this.ownWords = applicationVersion && new ApplicationVersion(applicationVersion);
     this.sample = {
       sentBytes: 0,
       totalBytes: hubImage.sendBytes.length,
@@ -126,13 +135,11 @@ export class BootloaderSession implements HubSession {
   private turnTo(nowMs: number): void {
     this.wakeMs = NEVER_MS;
     this.course.enter('staged', nowMs + this.request.limits.contactMs);
-    if (!this.request.line.canEnterBootloader) {
+    if (!this.request.line.canEnterBootloader && !this.ownWords) {
       this.probe(nowMs);
       return;
     }
-    this.step = 'first-look';
-    this.client = this.newClient(FIRST_WAKES_MS);
-    this.client.probe(nowMs);
+    this.lookFirst(nowMs);
   }
 
   handle(input: HubInput, nowMs: number): void {
@@ -176,6 +183,11 @@ export class BootloaderSession implements HubSession {
       this.judge();
       return;
     }
+    if (this.step === 'ask') {
+      const version = this.ownWords!.take(bytes);
+      if (version !== undefined) this.handleVersion(version, nowMs);
+      return;
+    }
     this.client.handleBytes(bytes, nowMs);
     this.drain(nowMs);
   }
@@ -192,12 +204,15 @@ export class BootloaderSession implements HubSession {
     if (nowMs >= this.course.deadlineMs) this.expire();
     else if (nowMs < this.wakeMs) return;
     else if (this.state === 'awaiting-activation') this.turnTo(nowMs);
+    else if (this.step === 'listen') this.listen(nowMs);
+    else if (this.step === 'ask') this.leaveApplication(nowMs);
     else this.probe(nowMs);
   }
 
   pollTransmit(nowMs: number): Uint8Array | undefined {
     if (this.course.isOver || this.course.isLinkDown || this.step === 'steps') return undefined;
-    return this.client.pollTransmit(nowMs);
+    const isApplication = this.step === 'ask' || this.step === 'listen';
+    return isApplication ? this.ownWords?.pollTransmit() : this.client.pollTransmit(nowMs);
   }
 
   pollEvent(): HubSessionEvent | undefined {
@@ -260,7 +275,7 @@ export class BootloaderSession implements HubSession {
       this.course.fail('bootloader-other', `${facts.wants}, and this is ${hubImage.profile}`);
       return;
     }
-    if (!this.begun && !this.course.admitHub(undefined, nowMs)) return;
+    if (!this.begun && !this.course.admitHub(this.running, nowMs)) return;
     if (!this.begun) this.course.note(planText(hubImage.sendBytes.length));
     if (this.state !== 'distributing') {
       this.course.enter('distributing', nowMs + this.request.limits.progressMs);
@@ -302,8 +317,10 @@ export class BootloaderSession implements HubSession {
     }
     this.step = 'listen';
     for (let i = 0; i < heard.length; i++) this.heard.add(heard.charCodeAt(i));
-    this.course.enter('confirming', nowMs + this.request.line.bootMs);
+    const withinMs = this.ownWords?.withinMs ?? 0;
+    this.course.enter('confirming', nowMs + this.request.line.bootMs + withinMs);
     this.judge();
+    if (!this.course.isOver) this.listen(nowMs);
   }
 
   private handleFailed(event: Extract<BootloaderEvent, { kind: 'failed' }>, nowMs: number): void {
@@ -311,7 +328,7 @@ export class BootloaderSession implements HubSession {
     const number = status === undefined ? '' : ` (status 0x${status.toString(16)})`;
     this.trouble = `${XMODEM_FAILURES[code].sentence}${number}`;
     if (this.stopping) this.course.stop(this.leftAs());
-    else if (this.step === 'first-look') this.enterBootloader();
+    else if (this.step === 'first-look') this.askVersion(nowMs);
     else if (task === 'run') this.handleRunFailed(code, nowMs);
     else if (task === 'upload') this.handleUploadFailed(code, nowMs);
     else if (this.begun) this.tryAgain(nowMs);
@@ -349,12 +366,54 @@ export class BootloaderSession implements HubSession {
       this.expire();
     } else if (this.step === 'run' || this.step === 'run-back') {
       this.client.run(nowMs);
+    } else if (this.step === 'first-look' || this.step === 'ask') {
+      this.lookFirst(nowMs);
     } else if (this.step !== 'listen' && this.state !== 'awaiting-activation') {
       this.pause(nowMs);
     }
   }
 
   // ---- leaves -------------------------------------------------------------------------------------------
+
+  private lookFirst(nowMs: number): void {
+    this.step = 'first-look';
+    this.wakeMs = NEVER_MS;
+    this.client = this.newClient(FIRST_WAKES_MS);
+    this.client.probe(nowMs);
+  }
+
+  /** No bootloader answers, so an application may: to a menu the question might be a choice. */
+  private askVersion(nowMs: number): void {
+    if (this.ownWords === undefined) {
+      this.leaveApplication(nowMs);
+      return;
+    }
+    this.step = 'ask';
+    this.wakeMs = nowMs + this.ownWords.withinMs;
+    this.ownWords.ask();
+  }
+
+  /** Decided on before the application is left for the bootloader. */
+  private handleVersion(version: string, nowMs: number): void {
+    const comparable = parseHubVersion(this.request.hubImage.profile, version) !== undefined;
+    const limit = comparable ? '' : ', which cannot be compared with the image';
+    this.course.note(`its application says that it is ${version}${limit}`);
+    this.running = comparable ? version : undefined;
+    if (this.course.admitHub(this.running, nowMs)) this.leaveApplication(nowMs);
+  }
+
+  private leaveApplication(nowMs: number): void {
+    this.wakeMs = NEVER_MS;
+    if (this.request.line.canEnterBootloader) this.enterBootloader();
+    else this.probe(nowMs);
+  }
+
+  /** Asks again as long as it boots. */
+  private listen(nowMs: number): void {
+    if (this.ownWords === undefined) return;
+    this.ownWords.askAgain();
+    this.wakeMs = nowMs + this.ownWords.withinMs;
+  }
 
   private probe(nowMs: number): void {
     this.step = 'probe';
@@ -386,9 +445,12 @@ export class BootloaderSession implements HubSession {
 
   /** Only what the application itself prints is read back. */
   private judge(): void {
-    const { version } = this.request.hubImage;
+    const { version, profile } = this.request.hubImage;
     const text = this.heard.text();
-    if (version === undefined || !saysVersion(text, version.text)) return;
+    if (version === undefined) return;
+    const own = this.ownWords?.versionIn(text);
+    const says = own !== undefined && parseHubVersion(profile, own)?.text === version.text;
+    if (!says && !saysVersion(text, version.text)) return;
     this.course.finish('done', undefined, `the application says ${version.text}, read back`);
   }
 

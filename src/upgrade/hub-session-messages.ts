@@ -28,6 +28,15 @@ export interface HubLine {
   canReset: boolean;
 }
 
+/** How an application of a bootloader hub is asked which version it is, from its model. */
+export interface ApplicationVersionTraits {
+  /** What it is sent, a byte a character; nothing where it speaks of itself. */
+  send?: string | undefined;
+  /** A line pattern; its group is the version. */
+  pattern: string;
+  withinMs: number;
+}
+
 /** Of a hub that speaks SMP, from its model. */
 export interface SmpTraits {
   imageNumber: number;
@@ -53,6 +62,10 @@ export interface HubSessionRequest {
   activation: Activation;
   limits: SessionLimits;
   line: HubLine;
+}
+
+export interface BootloaderSessionRequest extends HubSessionRequest {
+  applicationVersion?: ApplicationVersionTraits | undefined;
 }
 
 export interface SmpSessionRequest extends HubSessionRequest {

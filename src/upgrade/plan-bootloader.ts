@@ -25,18 +25,23 @@ export interface BootloaderPlanRequest {
   activation: Exclude<Activation, { when: 'held' }>;
   serial: SerialTiming;
   flash: FlashGeometry;
+  /** How long its application may take to say its version; undefined where there is no way to ask. */
+  versionWithinMs?: number | undefined;
 }
 
 export function planBootloaderUpgrade(request: BootloaderPlanRequest): UpgradePlan {
-  const { imageBytes, activation, serial, flash } = request;
+  const { imageBytes, activation, serial, flash, versionWithinMs } = request;
+  const isAsked = versionWithinMs !== undefined;
   const blocks = Math.ceil(imageBytes / SMALL_BYTES);
   const wireMs = blocks * lineMs(BLOCK_WIRE_BYTES, serial);
   return planOf('serial-line', blocks, [
     {
       step: 'admit',
-      text: 'decide again before a byte is sent; what the hub runs it does not tell',
+      text: isAsked
+        ? 'ask the application, where it runs, which version it is, and decide again before it is left'
+        : 'decide again before a byte is sent; what the hub runs it does not tell',
       leastMs: 0,
-      mostMs: 0,
+      mostMs: versionWithinMs ?? 0,
     },
     ...waitStep(activation),
     {
@@ -74,9 +79,11 @@ export function planBootloaderUpgrade(request: BootloaderPlanRequest): UpgradePl
     },
     {
       step: 'confirm',
-      text: 'the hub leaves its bootloader; which version runs cannot be read over this line',
+      text: isAsked
+        ? 'the hub leaves its bootloader, and its application says which version runs'
+        : 'the hub leaves its bootloader; which version runs cannot be read over this line',
       leastMs: 0,
-      mostMs: serial.answerTimeoutMs,
+      mostMs: serial.answerTimeoutMs + (versionWithinMs ?? 0),
     },
   ]);
 }

@@ -169,7 +169,7 @@ export const FAILURES = {
   'application-unheard': {
     sentence:
       'the bootloader has the whole image and left for it, which is not said by the application',
-    next: 'look whether the hub works as its new version; this bootloader has no way to ask',
+    next: 'look whether the hub works as its new version; serial.applicationVersion in its model can say how to ask',
     exit: EXIT.deviceFailed,
   },
 } as const satisfies Record<string, { sentence: string; next: string; exit: ExitCode }>;

@@ -34,6 +34,12 @@ const model = (from: string, to: string) => edited(MODEL, from, to);
 const device = (id: string, eui64: string, virtual = '      firmware: old.zigbee\n') =>
   `  - id: ${id}\n    model: model.yaml\n    coordinator: zigbee-1\n    eui64: "${eui64}"\n    virtual:\n${virtual}`;
 const hub = (from: string, to: string) => edited(HUB_MODEL, from, to);
+/** A hub behind a bootloader, with this on the line before its steps. */
+const bootloaderHub = (line: string) =>
+  edited(HUB_MODEL, '  enterBootloader:', `${line}\n  enterBootloader:`)
+    .replace('protocol: smp', 'protocol: gecko-bootloader')
+    .replace('mcuboot', 'gbl')
+    .replace('smp: {recovery: line-steps}\n', '');
 const hubRig = (from: string, to: string) => edited(HUB_RIG, from, to);
 const coordinator = (id: string, port: string) =>
   RIG.slice(RIG.indexOf('  - id: zigbee-1'), RIG.indexOf('devices:'))
@@ -593,6 +599,36 @@ const CASES: Wrong[] = [
     text: hub('recovery: line-steps', 'windowMax: 0'),
     of: 'hub',
     problems: ['value-wrong 19:18 smp.windowMax'],
+  },
+  {
+    name: 'pattern of a version that is none',
+    text: bootloaderHub("  applicationVersion: {pattern: 'v(a|b)'}"),
+    of: 'hub',
+    problems: ['value-wrong 14:33 serial.applicationVersion.pattern'],
+    says: ['character 4 has'],
+  },
+  {
+    name: 'pattern of a version without a group',
+    text: bootloaderHub("  applicationVersion: {pattern: 'v[0-9]+'}"),
+    of: 'hub',
+    problems: ['value-wrong 14:33 serial.applicationVersion.pattern'],
+    says: ['no group'],
+  },
+  {
+    name: 'an answer awaited for an hour',
+    text: bootloaderHub("  applicationVersion: {pattern: 'v([0-9]+)', withinMs: 3600000}"),
+    of: 'hub',
+    problems: ['value-wrong 14:56 serial.applicationVersion.withinMs'],
+  },
+  {
+    name: 'version of an application over smp',
+    text: hub(
+      '  enterBootloader:',
+      "  applicationVersion: {pattern: 'v([0-9]+)'}\n  enterBootloader:",
+    ),
+    of: 'hub',
+    problems: ['value-wrong 14:23 serial.applicationVersion'],
+    says: ['over smp a hub lists its version'],
   },
   {
     name: 'chunks that the buffer of a hub does not hold',

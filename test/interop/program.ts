@@ -1,11 +1,7 @@
 /** Pumps a machine against a program on its standard input and output, with damage where a test wants it. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Machine } from '../../src/protocol/machine.ts';
+import type { ByteMachine } from '../../src/protocol/machine.ts';
 import { seeded } from '../protocol/zcl-ota/naive-frames.ts';
-
-export interface BytesMachine<Event> extends Machine<Uint8Array, Event> {
-  handleBytes(bytes: Uint8Array, nowMs: number): void;
-}
 
 /**
  * Damage to what passes, to so many of 1,000 messages; the seed decides which. Not to the last ones: when
@@ -34,7 +30,7 @@ export function runProgram<Event extends { kind: string }>(
   command: string,
   args: string[],
   cwd: string,
-  machine: BytesMachine<Event>,
+  machine: ByteMachine<Event>,
   begin: (nowMs: number) => void,
   damage?: Damage,
 ): Promise<ProgramRun<Event>> {
@@ -44,7 +40,7 @@ export function runProgram<Event extends { kind: string }>(
 
 class Pump<Event extends { kind: string }> {
   private readonly child: ChildProcess;
-  private readonly machine: BytesMachine<Event>;
+  private readonly machine: ByteMachine<Event>;
   private readonly damage: Damage | undefined;
   private readonly random: (below: number) => number;
   private readonly outcome: ProgramRun<Event>;
@@ -52,7 +48,7 @@ class Pump<Event extends { kind: string }> {
   private timer: NodeJS.Timeout | undefined;
   private ended = false;
 
-  constructor(child: ChildProcess, machine: BytesMachine<Event>, damage: Damage | undefined) {
+  constructor(child: ChildProcess, machine: ByteMachine<Event>, damage: Damage | undefined) {
     this.child = child;
     this.machine = machine;
     this.damage = damage;

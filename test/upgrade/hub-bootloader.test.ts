@@ -64,6 +64,93 @@ test('an application that says nothing: what was seen, and no word of done', () 
   assert.match(world.detail(), /it printed nothing/);
 });
 
+/** A hub whose application says its version only when it is asked. */
+function asked(firmware = OLD): HubWorld {
+  const bootloader = { versionCommand: 'version', announcesVersion: false };
+  const world = gecko({ firmware, bootloader });
+  world.run(2_000);
+  world.lineSteps = () => world.hub.receive(new Uint8Array(Buffer.from('bootloader\n')));
+  return world;
+}
+
+const ASKED: RequestChange = {
+  line: { canEnterBootloader: true },
+  applicationVersion: {
+    send: 'version\n',
+    pattern: 'firmware=(0x[0-9a-f]+);',
+    withinMs: 1_500,
+  },
+};
+
+test('an application that is asked: its version before the upload, and after it', () => {
+  const world = asked().bootloader(NEW, 'gbl', ASKED).settle();
+  isDone(world);
+  assert.match(world.notes()[0]!, /its application says that it is 0x00010000$/);
+  assert.match(world.detail(), /the application says 0x00020000, read back/);
+  const without = asked()
+    .bootloader(NEW, 'gbl', { line: { canEnterBootloader: true } })
+    .settle();
+  ends(without, 'unknown-outcome', 'application-unheard');
+});
+
+test('an application that says it is newer, or the same, is not left', () => {
+  for (const firmware of [NEW, makeGbl({ version: 0x30000 })]) {
+    const world = asked(firmware).bootloader(NEW, 'gbl', ASKED).settle();
+    ends(world, 'refused');
+    assert.equal(world.commands, []);
+  }
+});
+
+test('an application that does not answer, or in words of another kind, is upgraded all the same', () => {
+  const silent = { ...ASKED.applicationVersion!, send: 'what\n' };
+  const world = asked()
+    .bootloader(NEW, 'gbl', { ...ASKED, applicationVersion: silent })
+    .settle();
+  ends(world, 'unknown-outcome', 'application-unheard');
+  assert.is(version(world), 0x20000);
+  const pattern = '(firmware=0x[0-9a-f]+);';
+  const other = asked()
+    .bootloader(NEW, 'gbl', {
+      ...ASKED,
+      applicationVersion: { ...ASKED.applicationVersion!, pattern },
+    })
+    .settle();
+  assert.match(other.notes()[0]!, /says that it is firmware=0x00010000, which cannot be compared/);
+  assert.is(version(other), 0x20000);
+});
+
+test('a bootloader that is there already is asked nothing that might be a choice of its menu', () => {
+  const world = gecko({ bootloader: { versionCommand: '1', windowMs: 1_000_000 } });
+  let sentOne = false;
+  world.toHub = (bytes) => {
+    if (world.state === 'staged' && bytes.includes(0x31)) sentOne = true;
+    return bytes;
+  };
+  const applicationVersion = { send: '1\n', pattern: '(0x[0-9a-f]+)', withinMs: 500 };
+  isDone(world.bootloader(NEW, 'gbl', { applicationVersion }).settle());
+  assert.not(sentOne);
+});
+
+test('the link vanishes while the application is asked: it is asked again', () => {
+  const world = asked();
+  let cut = false;
+  world.toHub = (bytes) => {
+    if (cut || !bytes.includes(0x76)) return bytes;
+    cut = true;
+    return undefined;
+  };
+  world.bootloader(NEW, 'gbl', ASKED);
+  world.until(() => cut);
+  world.cutLink();
+  world.run(3_000);
+  world.restoreLink();
+  isDone(world.settle());
+  assert.ok(
+    world.notes().some((text) => /says that it is 0x00010000/.test(text)),
+    world.story(),
+  );
+});
+
 test('an application that says another version', () => {
   const world = gecko().bootloader(NEW);
   let said = '\r\nhub application 0x000200001\r\n';

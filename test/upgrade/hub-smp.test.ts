@@ -233,6 +233,12 @@ test('a hub that loses its power anywhere in the upload is sent the image anew, 
     world.notes().some((text) => /asked again what it has/.test(text)),
     world.story(),
   );
+  const blocks = world.samples().map((sample) => sample.blocks);
+  assert.equal(
+    blocks,
+    blocks.slice().sort((a, b) => a - b),
+    'counted through all uploads',
+  );
 });
 
 test('a link that vanishes in the upload: the same boot goes on where it was', () => {

@@ -9,6 +9,7 @@ import type { HubImageProfile } from '../../src/image/hub-image.ts';
 import { sha256Hex } from '../../src/trust/digest.ts';
 import { BootloaderSession } from '../../src/upgrade/bootloader-session.ts';
 import {
+  type BootloaderSessionRequest,
   HUB_SESSION_LIMITS,
   type HubCommand,
   type HubLine,
@@ -54,7 +55,7 @@ const SLICE_MS = 5;
 /** No session may take longer than this, whatever happens to it. */
 export const HOURS_MS = 3 * 3_600_000;
 
-export type RequestChange = Partial<Omit<HubSessionRequest, 'line'>> & {
+export type RequestChange = Partial<Omit<BootloaderSessionRequest, 'line'>> & {
   line?: Partial<HubLine>;
   smp?: Partial<SmpTraits>;
 };

@@ -14,7 +14,7 @@
  * measured by test/bench/smp.bench.ts.
  */
 import { assert } from '../../errors.ts';
-import type { Machine } from '../machine.ts';
+import type { ByteMachine } from '../machine.ts';
 import { answerOf, errorOf } from './answers.ts';
 import { decodeCborMap } from './cbor.ts';
 import { clientFailure } from './codes.ts';
@@ -45,7 +45,7 @@ import { ProtocolVersion } from './version.ts';
 const RC_VERSION_TOO_OLD = 12;
 const RC_VERSION_TOO_NEW = 13;
 
-export class SmpClient implements Machine<Uint8Array, SmpEvent> {
+export class SmpClient implements ByteMachine<SmpEvent> {
   private readonly options: SmpOptions;
   private readonly encoder = new PacketEncoder();
   private readonly decoder = new PacketDecoder();

@@ -19,7 +19,7 @@
  * It does not bring an application into its bootloader, and it does not look into the file.
  */
 import { assert } from '../../errors.ts';
-import type { Machine } from '../machine.ts';
+import type { ByteMachine } from '../machine.ts';
 import { CRC_START } from './block.ts';
 import { BLOCK_STATUS, FILE_STATUS, type XmodemFailure } from './codes.ts';
 import { HeardText } from './heard-text.ts';
@@ -72,7 +72,7 @@ const OUR_ENDINGS: readonly XmodemFailure[] = [
 
 type ProgressEvent = Extract<BootloaderEvent, { kind: 'progress' }>;
 
-export class BootloaderClient implements Machine<Uint8Array, BootloaderEvent> {
+export class BootloaderClient implements ByteMachine<BootloaderEvent> {
   private readonly times: BootloaderTimes;
   private readonly choicesMax: number;
   private readonly sender: XmodemSender;

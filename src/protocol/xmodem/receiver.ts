@@ -8,7 +8,7 @@
  * acknowledged and dropped.
  */
 import { assert } from '../../errors.ts';
-import type { Machine } from '../machine.ts';
+import type { ByteMachine } from '../machine.ts';
 import {
   ACK,
   BLOCK_BYTES_MAX,
@@ -54,7 +54,7 @@ const CANCELS_SENT = 3;
 /** `start`: asks for a block; `head`: between blocks; `body`: inside one; `quiet`: reads the line off. */
 type State = 'idle' | 'start' | 'head' | 'body' | 'quiet' | 'ended';
 
-export class XmodemReceiver implements Machine<Uint8Array, XmodemReceiverEvent> {
+export class XmodemReceiver implements ByteMachine<XmodemReceiverEvent> {
   private readonly options: XmodemReceiverOptions;
   private readonly check: Check;
   private readonly startPeriodMs: number;

@@ -27,7 +27,7 @@
  * It does not speak YMODEM-G, which has no answers at all, and it resumes nothing.
  */
 import { assert } from '../../errors.ts';
-import type { Machine } from '../machine.ts';
+import type { ByteMachine } from '../machine.ts';
 import {
   ACK,
   BACKSPACE,
@@ -78,7 +78,7 @@ type State = 'idle' | 'await-start' | 'send' | 'await-answer' | 'settle' | 'ende
 type Item = 'header' | 'data' | 'end' | 'batch-end';
 type ProgressEvent = Extract<XmodemEvent, { kind: 'progress' }>;
 
-export class XmodemSender implements Machine<Uint8Array, XmodemEvent> {
+export class XmodemSender implements ByteMachine<XmodemEvent> {
   private readonly options: XmodemSenderOptions;
   private readonly line: LineTime;
   private readonly times: XmodemTimes;

@@ -8,6 +8,7 @@
  */
 
 import { crc32 } from '../../bytes/crc.ts';
+import { hex } from '../../bytes/hex.ts';
 import { ByteReader } from '../../bytes/reader.ts';
 import { ByteWriter } from '../../bytes/writer.ts';
 import type { Scheduled } from '../scheduler.ts';
@@ -144,9 +145,14 @@ export class GeckoBoard implements Board {
       this.mode = 'off';
       return;
     }
-    const version = `0x${this.application!.version.toString(16).padStart(8, '0')}`;
-    this.say(`\r\nhub application ${version}\r\n`);
+    const version = this.applicationVersion();
+    const { announcesVersion } = this.context.options.bootloader;
+    this.say(announcesVersion ? `\r\nhub application ${version}\r\n` : '\r\nhub application\r\n');
     this.context.event({ kind: 'application-started', version });
+  }
+
+  private applicationVersion(): string {
+    return hex(this.application!.version, 8);
   }
 
   /** The one that the board was new with. */
@@ -167,14 +173,16 @@ export class GeckoBoard implements Board {
   }
 
   private takeCommandByte(byte: number): void {
-    const { entryCommand } = this.context.options.bootloader;
+    const { entryCommand, versionCommand } = this.context.options.bootloader;
     if (byte !== NEWLINE && byte !== RETURN) {
       this.command = (this.command + String.fromCharCode(byte)).slice(-COMMAND_BYTES_MAX);
       return;
     }
-    const entered = entryCommand !== '' && this.command === entryCommand;
+    const { command } = this;
     this.command = '';
-    if (!entered) return;
+    if (command === '') return;
+    if (command === versionCommand) this.say(`firmware=${this.applicationVersion()};\r\n`);
+    if (command !== entryCommand) return;
     this.mode = 'off';
     this.context.after(this.context.options.bootMs, () => this.enterBootloader());
   }

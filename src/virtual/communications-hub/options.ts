@@ -98,6 +98,10 @@ export interface BootloaderOptions {
   entryCommand: string;
   /** Public key, P-256, in PEM; unsigned files are then refused. */
   signatureKey: string | undefined;
+  /** A line of text that its application answers with its version; empty for none. */
+  versionCommand: string;
+  /** The application says its version when it starts too. */
+  announcesVersion: boolean;
   /** Key for encrypted files is there: without one they are refused. */
   decrypts: boolean;
 }
@@ -153,6 +157,8 @@ export const BOOTLOADER_DEFAULTS: BootloaderOptions = {
   version: 'v2.04.01',
   windowMs: 1_000,
   entryCommand: 'bootloader',
+  versionCommand: '',
+  announcesVersion: true,
   signatureKey: undefined,
   decrypts: true,
 };

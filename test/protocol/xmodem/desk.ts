@@ -1,14 +1,10 @@
 /** A sender, receiver or client under a simulated clock: what a driver does, and a record of it. */
 import * as assert from 'uvu/assert';
-import type { Machine } from '../../../src/protocol/machine.ts';
-
-export interface BytesMachine<Event> extends Machine<Uint8Array, Event> {
-  handleBytes(bytes: Uint8Array, nowMs: number): void;
-}
+import type { ByteMachine } from '../../../src/protocol/machine.ts';
 
 export const START_MS = 1_900_000_000_000;
 
-export class Desk<Event extends { kind: string }, M extends BytesMachine<Event>> {
+export class Desk<Event extends { kind: string }, M extends ByteMachine<Event>> {
   readonly machine: M;
   nowMs = START_MS;
   readonly events: Event[] = [];
