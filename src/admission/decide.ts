@@ -66,13 +66,7 @@ function shared(rule: number, verdict: Omit<Verdict, 'pending'>): Finding | unde
 
 /** The rules as they are asked, for printing. */
 export function rules(): RuleText[] {
-  return RULES.map(({ id, text, source, confidence, siteMayChange }) => ({
-    id,
-    text,
-    source,
-    confidence,
-    siteMayChange,
-  }));
+  return RULES.map(({ ota, hub, ...text }) => text);
 }
 
 function unreadable(

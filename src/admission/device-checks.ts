@@ -13,6 +13,7 @@ import type {
   OtaImageFacts,
 } from './facts.ts';
 import { NOT_APPLICABLE, PASS, type PendingFact, type Verdict } from './verdict.ts';
+import { benchMayGoBack, type Leave, leaveToGoBack, nextAfterLeave } from './version-checks.ts';
 
 export function checkProfile({ profile }: ImageFacts, { device }: AdmissionFacts): Verdict {
   const { imageProfile } = device;
@@ -68,11 +69,12 @@ export function checkDestination({ header }: OtaImageFacts, { device }: Admissio
 }
 
 export function checkFileVersion(
-  { header }: OtaImageFacts,
-  { device, policy }: AdmissionFacts,
+  image: OtaImageFacts,
+  facts: AdmissionFacts,
+  nowMs: number,
 ): Verdict {
-  const { fileVersion } = header;
-  const { currentFileVersion } = device;
+  const { fileVersion } = image.header;
+  const { currentFileVersion } = facts.device;
   if (fileVersion === ANY_FILE_VERSION) {
     return {
       outcome: 'refuse',
@@ -85,7 +87,8 @@ export function checkFileVersion(
     return { outcome: 'unknown', pending: 'currentFileVersion', expected };
   }
   if (fileVersion > currentFileVersion) return PASS;
-  return notNewer(fileVersion === currentFileVersion, policy, {
+  const isSame = fileVersion === currentFileVersion;
+  return notNewer(isSame, facts, leaveToGoBack(image, facts, nowMs), {
     expected: `a version above ${hex(currentFileVersion, 8)}, which the device runs`,
     actual: `${hex(fileVersion, 8)} in the image`,
   });
@@ -95,7 +98,11 @@ export function checkFileVersion(
  * A hub with SMP lists what it runs, so the comparison waits for it. A hub that is spoken to through
  * its bootloader does not, before the upload or during it: that is said, and not passed over.
  */
-export function checkHubVersion(image: HubImageFacts, facts: AdmissionFacts): Verdict {
+export function checkHubVersion(
+  image: HubImageFacts,
+  facts: AdmissionFacts,
+  nowMs: number,
+): Verdict {
   const { version, profile } = image;
   const { device, policy } = facts;
   const { runningVersion } = device;
@@ -113,7 +120,7 @@ export function checkHubVersion(image: HubImageFacts, facts: AdmissionFacts): Ve
   const actual = `${version.text} in the image`;
   if (!running) {
     return {
-      outcome: policy?.allowDowngrade ? 'warn' : 'refuse',
+      outcome: benchMayGoBack(facts) ? 'warn' : 'refuse',
       expected: `a version on the hub that ${actual} can be compared with`,
       actual: `"${runningVersion}"`,
       next: 'permit the downgrade explicitly if any version may be replaced',
@@ -122,20 +129,23 @@ export function checkHubVersion(image: HubImageFacts, facts: AdmissionFacts): Ve
   const order = compareHubVersions(version, running);
   if (order > 0) return PASS;
   const expected = `a version above ${running.text}, which the hub runs`;
-  return notNewer(order === 0, policy, { expected, actual });
+  return notNewer(order === 0, facts, leaveToGoBack(image, facts, nowMs), { expected, actual });
 }
 
 /** An older image may be meant; the same one has nothing to bring. */
 function notNewer(
   isSame: boolean,
-  policy: AdmissionPolicy | undefined,
+  facts: AdmissionFacts,
+  leave: Leave,
   found: { expected: string; actual: string },
 ): Verdict {
   if (isSame) {
     return { outcome: 'refuse', ...found, next: 'nothing: the device runs this version' };
   }
-  if (policy?.allowDowngrade) return { outcome: 'warn', ...found };
-  return { outcome: 'refuse', ...found, next: 'permit the downgrade explicitly if it is meant' };
+  if (leave.given) return { outcome: 'warn', ...found, next: `nothing: waived by ${leave.id}` };
+  if (benchMayGoBack(facts)) return { outcome: 'warn', ...found };
+  const next = nextAfterLeave(leave, 'permit the downgrade explicitly if it is meant');
+  return { outcome: 'refuse', ...found, next };
 }
 
 function notComparable(policy: AdmissionPolicy | undefined, actual: string, next: string): Verdict {

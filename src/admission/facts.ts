@@ -20,8 +20,9 @@ import type { McubootFlag } from '../image/mcuboot.ts';
 import type { OtaHeader } from '../image/ota-header.ts';
 import { type OtaImage, parseOtaFile } from '../image/zigbee-ota.ts';
 import type { CentralProductsList } from '../products/central-products-list.ts';
+import type { DeviceKind } from '../products/combinations.ts';
 import type { DeviceHardware } from '../products/device-model.ts';
-import { type ImageHashes, imageHashes } from '../trust/digest.ts';
+import { type ImageHashes, imageHashes, sha256Hex } from '../trust/digest.ts';
 import { verifyP256 } from '../trust/ecdsa.ts';
 import {
   type DigestOutcome,
@@ -30,6 +31,11 @@ import {
 } from '../trust/hub-image.ts';
 import type { SignatureKey } from '../trust/public-key.ts';
 import { anchorsFor, type TrustAnchors } from '../trust/trust-anchors.ts';
+import { verifyZseSignature, type ZseProof, type ZseTrust } from '../trust/zse-signature.ts';
+import type { AdmissionContext } from './context.ts';
+import type { Regulation } from './regulation.ts';
+import type { RuleId } from './rule.ts';
+import { findSigner, type SignerFacts, type SigningParties } from './signer.ts';
 
 /** Every way an image is read: below an OTA header, or as the bootloader of a hub takes it. */
 export type AnyImageProfile = ImageProfileId | HubImageProfile;
@@ -45,8 +51,14 @@ export interface OtaImageFacts {
   profile: ImageProfileId;
   header: OtaHeader;
   hashes: ImageHashes & { manufacturerImage: string };
+  /** SHA-256 of the image as it is sent, as lower-case digits. */
+  sendSha256: string;
   integrity: IntegrityOutcome;
   signature: SignatureOutcome;
+  /** Who of the named parties made the signature; absent where none was named. */
+  signer?: SignerFacts;
+  /** What a Smart Energy signature among the sub-elements came to; absent where there is none. */
+  zse?: ZseProof & { isConfigured: boolean };
   /** Bytes of the file before and after the chosen image. */
   outsideBytes: number;
   /** Bytes of the body that did not read as sub-elements; all of a GB body. */
@@ -62,6 +74,10 @@ export interface HubImageFacts {
   /** Of what is sent, and its SHA-256 as lower-case digits. */
   sendBytes: number;
   sendSha256: string;
+  /** SHA-256 of all of the file, where that is more than what is sent. */
+  wholeFileSha256?: string;
+  /** What a version floor is about: MCUboot's security counter, the version of a GBL. */
+  rollbackCounter?: number;
   /** Bytes of the file after what is sent. */
   outsideBytes: number;
   digest: DigestOutcome;
@@ -93,10 +109,12 @@ export interface DeviceFacts {
   imageProfile?: AnyImageProfile | undefined;
   /** Room for an image, from the device's model. */
   slotBytes?: number | undefined;
+  /** What it is, from the device's model. */
+  kind?: DeviceKind | undefined;
 }
 
 export interface AdmissionPolicy {
-  /** Lets an older image pass; the same version never passes. */
+  /** Lets an older image pass on a bench; elsewhere a waiver does. The same version never passes. */
   allowDowngrade?: boolean;
   /** `false` only where somebody said that no Central Products List applies, as on a bench. */
   listRequired?: boolean;
@@ -117,6 +135,22 @@ export interface AdmissionPolicy {
   sealedUnderEncryption?: 'warn' | 'refuse';
   /** Where the versions of hub and image cannot be compared before the upload. */
   unknownVersion?: 'warn' | 'refuse';
+  /** A list that does not say from which versions one may upgrade; not asked on a bench unless told. */
+  unknownPathway?: 'warn' | 'refuse';
+  /** An entry that says N/A for its pathway; refuses unless told. */
+  noPathway?: 'warn' | 'refuse';
+  /** An entry that is published and that the DCC has not loaded; warns unless told. */
+  notLoaded?: 'warn' | 'refuse';
+  /** An image larger than devices are assumed to take; warns unless told. */
+  deviceSize?: 'warn' | 'refuse';
+  /** An image that the hub has held for longer than it is assumed to; warns unless told. */
+  holdPassed?: 'warn' | 'refuse';
+  /** A chain without revocation lists; warns unless told, and passes on a bench. */
+  revocationUnchecked?: 'warn' | 'refuse';
+  /** In place of parts of `REGULATION`. */
+  regulation?: Partial<Regulation>;
+  /** When a dated rule is in force, in place of its own dates. */
+  inForce?: Readonly<Partial<Record<RuleId, { fromMs?: number; untilMs?: number }>>>;
 }
 
 export interface AdmissionFacts {
@@ -125,6 +159,8 @@ export interface AdmissionFacts {
   device: DeviceFacts;
   list?: CentralProductsList | undefined;
   policy?: AdmissionPolicy | undefined;
+  /** Absent: a bench. */
+  context?: AdmissionContext | undefined;
 }
 
 export interface ImageFactsOptions {
@@ -133,6 +169,10 @@ export interface ImageFactsOptions {
   imageIndex?: number | undefined;
   /** Keys of which one must have made the signature, by what they may sign. */
   trustAnchors?: TrustAnchors | undefined;
+  /** Certificates and pinned anchors by which the party that signed a GB image is told. */
+  parties?: SigningParties | undefined;
+  /** Who may sign ZigBee images with a Smart Energy signature, and as of when that is asked. */
+  zse?: ZseTrust | undefined;
 }
 
 /** The facts of an image, and the image itself with the very bytes that they speak of. */
@@ -147,7 +187,7 @@ export function gatherImageFacts(file: Uint8Array, options: ImageFactsOptions): 
   const anchors = anchorsFor(profile, trustAnchors);
   return isHubImageProfile(profile)
     ? gatherHubImage(file, profile, imageIndex, anchors)
-    : gatherOtaImage(file, profile, imageIndex, anchors);
+    : gatherOtaImage(file, profile, options, anchors);
 }
 
 /** SHA-256 by which the Central Products List knows the image. */
@@ -158,7 +198,7 @@ export function listedHash(image: ImageFacts): string {
 function gatherOtaImage(
   file: Uint8Array,
   profile: ImageProfileId,
-  imageIndex: number | undefined,
+  { imageIndex, parties, zse }: ImageFactsOptions,
   anchors: readonly SignatureKey[],
 ): GatheredImage {
   const parsed = parseOtaFile(file);
@@ -169,6 +209,8 @@ function gatherOtaImage(
   if (!located.ok) return { facts: located };
   const hashes = imageHashes(file, image, profile);
   const { manufacturerImage, signature } = located;
+  const signer = findSigner(manufacturerImage, signature, parties);
+  const isWholeFile = file.length === image.bytes.length;
   return {
     image,
     facts: {
@@ -177,8 +219,11 @@ function gatherOtaImage(
       profile,
       header: image.header,
       hashes: { ...hashes, manufacturerImage: hashes.manufacturerImage! },
+      sendSha256: isWholeFile ? hashes.wholeFile : sha256Hex(image.bytes),
       integrity: integrityOf(image, profile),
       signature: checkSignature(manufacturerImage, signature, anchors),
+      ...(signer ? { signer } : {}),
+      ...zseOf(image, profile, zse),
       outsideBytes: file.length - image.bytes.length,
       unreadBytes: image.unread.length,
     },
@@ -207,6 +252,8 @@ function gatherHubImage(
       ...(version ? { version } : {}),
       sendBytes: sendBytes.length,
       sendSha256,
+      ...(outsideBytes > 0 ? { wholeFileSha256: sha256Hex(file) } : {}),
+      ...rollbackCounterOf(hubImage),
       outsideBytes,
       digest,
       signature,
@@ -214,6 +261,12 @@ function gatherHubImage(
       bootTraits: bootTraitsOf(hubImage),
     },
   };
+}
+
+function rollbackCounterOf(image: HubImage): { rollbackCounter?: number } {
+  const counter =
+    image.profile === 'mcuboot' ? image.details.securityCounter : image.version?.parts[0];
+  return counter === undefined ? {} : { rollbackCounter: counter };
 }
 
 /** Of an encrypted GBL nobody can see whether it brings an application. */
@@ -255,6 +308,17 @@ function noSuchImage(images: number, index: number): Refusal {
 function integrityOf(image: OtaImage, profile: ImageProfileId): IntegrityOutcome {
   const hasElements = IMAGE_PROFILES[profile].hashRange.kind === 'element';
   return hasElements ? checkIntegrityCode(image) : 'absent';
+}
+
+/** A GB body is not made of sub-elements, and carries such a signature by chance only. */
+function zseOf(
+  image: OtaImage,
+  profile: ImageProfileId,
+  trust: ZseTrust | undefined,
+): Pick<OtaImageFacts, 'zse'> {
+  if (IMAGE_PROFILES[profile].hashRange.kind !== 'element') return {};
+  const proof = verifyZseSignature(image, trust ?? { caPublicKeys: [], signerList: [], atMs: 0 });
+  return proof.outcome === 'none' ? {} : { zse: { ...proof, isConfigured: trust !== undefined } };
 }
 
 function checkSignature(

@@ -3,13 +3,24 @@ import { INTEGRITY_OUTCOMES } from '../image/integrity-code.ts';
 import { entriesByHash } from '../products/central-products-list.ts';
 import { DIGEST_OUTCOMES, HUB_SIGNATURE_OUTCOMES } from '../trust/hub-image.ts';
 import type { AdmissionFacts, BootTrait, HubImageFacts, OtaImageFacts } from './facts.ts';
+import { regulationOf } from './request-checks.ts';
 import { atMost, NOT_APPLICABLE, PASS, type Verdict } from './verdict.ts';
 
-/** Octets of an image in a Service Request 11.1 or 11.4, decoded (DUIS schemas 5.0a to 5.4). */
-export const IMAGE_BYTES_MAX = 10_240_000;
+export function checkSizeCap({ header }: OtaImageFacts, facts: AdmissionFacts): Verdict {
+  return atMost(header.totalImageBytes, regulationOf(facts).imageBytes.requestMax);
+}
 
-export function checkSizeCap({ header }: OtaImageFacts): Verdict {
-  return atMost(header.totalImageBytes, IMAGE_BYTES_MAX);
+/** What a GB device is said to take at most was seen in no source, so more of it warns. */
+export function checkDeviceSize(
+  { header, profile }: OtaImageFacts,
+  facts: AdmissionFacts,
+): Verdict {
+  if (profile !== 'gb-signed' && profile !== 'gb-ppmid') return NOT_APPLICABLE;
+  const { deviceMax } = regulationOf(facts).imageBytes;
+  const found = atMost(header.totalImageBytes, deviceMax);
+  if (found.outcome === 'pass') return found;
+  const next = 'ask the manufacturer for the largest image of this device';
+  return { ...found, outcome: facts.policy?.deviceSize ?? 'warn', next };
 }
 
 export function checkTotalSize(image: OtaImageFacts): Verdict {
@@ -75,7 +86,12 @@ export function checkDigest(image: HubImageFacts, facts: AdmissionFacts): Verdic
   }
 }
 
-export function checkSignature({ signature }: OtaImageFacts, { policy }: AdmissionFacts): Verdict {
+export function checkSignature(
+  { signature, signer }: OtaImageFacts,
+  { policy }: AdmissionFacts,
+): Verdict {
+  // A party was named that made it: whether it may sign is the rule signature.party.
+  if (signature === 'no-trust-anchor' && signer && signer.by !== 'nobody') return NOT_APPLICABLE;
   switch (signature) {
     case 'none':
       return NOT_APPLICABLE;

@@ -1,8 +1,18 @@
 /** Checks of the image against the Central Products List, where it is found by its hash. */
 import { hex } from '../bytes/hex.ts';
-import { entriesByHash, isCurrent, type ListEntry } from '../products/central-products-list.ts';
+import {
+  type CentralProductsList,
+  entriesByHash,
+  isCurrent,
+  type ListEntry,
+  loadedByDcc,
+  showStanding,
+} from '../products/central-products-list.ts';
 import { sameHardware, sameText, sameUnderOtherCoding } from '../products/device-model.ts';
+import { type ListStamp, listAge } from '../products/list-age.ts';
+import { BENCH, missing } from './context.ts';
 import { type AdmissionFacts, type ImageFacts, listedHash } from './facts.ts';
+import { regulationOf } from './request-checks.ts';
 import { NOT_APPLICABLE, PASS, type Verdict } from './verdict.ts';
 
 export function checkListed(image: ImageFacts, { list, policy }: AdmissionFacts): Verdict {
@@ -20,8 +30,33 @@ export function checkListed(image: ImageFacts, { list, policy }: AdmissionFacts)
     outcome: 'refuse',
     expected: `one of the ${list.entries.length} hashes on the list`,
     actual: listedHash(image),
-    next: 'check the image, its profile, and that the list is the latest',
+    next:
+      confusionHint(image, list) ?? 'check the image, its profile, and that the list is the latest',
   };
+}
+
+/** What the list may have been given in place of the hash: another range, or another digest. */
+function confusionHint(image: ImageFacts, list: CentralProductsList): string | undefined {
+  const ranges: [range: string, hash: string | undefined][] =
+    image.kind === 'ota'
+      ? [
+          ['the whole file', image.hashes.wholeFile],
+          ['the bytes after the header', image.hashes.afterHeader],
+          ['the OTA image with its header', image.sendSha256],
+        ]
+      : [['the whole file', image.wholeFileSha256]];
+  for (const [range, hash] of ranges) {
+    const [entry] = hash === undefined ? [] : entriesByHash(list, hash);
+    if (!entry) continue;
+    const own = image.kind === 'ota' ? 'the Manufacturer Image alone' : 'what is sent';
+    return `have ${entry.entryId} corrected: its hash is over ${range}, and not over ${own}`;
+  }
+  const other = list.issues.find(
+    ({ code }) => code === 'hash-sha-1-length' || code === 'hash-md5-length',
+  );
+  if (!other) return undefined;
+  const algorithm = other.code === 'hash-md5-length' ? 'MD5' : 'SHA-1';
+  return `have line ${other.line} of the list corrected: its hash is of the length of ${algorithm}`;
 }
 
 export function checkDeviceModel(image: ImageFacts, facts: AdmissionFacts): Verdict {
@@ -56,9 +91,10 @@ export function checkCurrent(image: ImageFacts, facts: AdmissionFacts, nowMs: nu
   const entries = entriesFor(image, facts);
   if (entries.length === 0) return NOT_APPLICABLE;
   if (entries.some((entry) => isCurrent(entry, nowMs))) return PASS;
-  const stands = entries.map(({ entryId, status, listedFromMs, removedFromMs }) => {
+  const stands = entries.map((entry) => {
+    const { entryId, listedFromMs, removedFromMs } = entry;
     const until = removedFromMs === undefined ? '' : ` until ${showDate(removedFromMs)}`;
-    return `${entryId}: ${status}, from ${showDate(listedFromMs)}${until}`;
+    return `${entryId}: ${showStanding(entry)}, from ${showDate(listedFromMs)}${until}`;
   });
   return {
     outcome: 'refuse',
@@ -68,12 +104,63 @@ export function checkCurrent(image: ImageFacts, facts: AdmissionFacts, nowMs: nu
   };
 }
 
+/** Published and loaded list can differ: what is listed and not loaded the DCC will not send. */
+export function checkLoaded(image: ImageFacts, facts: AdmissionFacts, nowMs: number): Verdict {
+  const entries = currentEntriesFor(image, facts, nowMs);
+  const loaded = entries.map((entry) => loadedByDcc(entry, nowMs));
+  if (entries.length === 0 || loaded.every((answer) => answer === 'unknown')) return NOT_APPLICABLE;
+  if (loaded.includes('yes')) return PASS;
+  const since = entries.flatMap(({ entryId, dccLoaded }) =>
+    dccLoaded?.isLoaded ? [`${entryId}, from ${showDate(dccLoaded.fromMs)}`] : [],
+  );
+  const { intake } = facts.context ?? BENCH;
+  return {
+    outcome: facts.policy?.notLoaded ?? (intake === 'service-request' ? 'refuse' : 'warn'),
+    expected: 'an entry that the DCC has loaded',
+    actual: since.length > 0 ? `loaded later: ${since.join('; ')}` : 'listed, but not loaded',
+    next: 'wait until the DCC has loaded the entry',
+  };
+}
+
+/** Every list that the decision rests on, by when it was fetched. */
+export function checkStale(_image: ImageFacts, facts: AdmissionFacts, nowMs: number): Verdict {
+  const { list, context = BENCH } = facts;
+  const { eligible, pending } = context;
+  const lists: [name: string, given: { stamp?: ListStamp } | undefined][] = [
+    ['products list', list],
+    ['list of eligible combinations', eligible],
+    ['list of tests', pending],
+  ];
+  const { ages } = regulationOf(facts);
+  const given = lists.flatMap(([name, one]) =>
+    one ? [{ name, ...listAge(one.stamp, nowMs, ages) }] : [],
+  );
+  const found = (age: string) => given.find((one) => one.age === age);
+  const bad = found('too-old') ?? found('from-the-future');
+  const worst = bad ?? found('old');
+  if (worst) {
+    const { name, age, days = 0 } = worst;
+    const limit = bad ? ages.refuseAfterDays : ages.warnAfterDays;
+    return {
+      outcome: bad ? 'refuse' : 'warn',
+      expected: `lists of at most ${limit} days`,
+      actual:
+        age === 'from-the-future'
+          ? `a ${name} fetched ${Math.ceil(-days)} days from now`
+          : `a ${name} of ${Math.floor(days)} days`,
+      next: age === 'from-the-future' ? 'set the clock right' : 'fetch the list again',
+    };
+  }
+  if (given.length === 0) return NOT_APPLICABLE;
+  return found('unknown') ? missing('listAge', context) : PASS;
+}
+
 export function checkFirmwareVersion(
   image: ImageFacts,
   facts: AdmissionFacts,
   nowMs: number,
 ): Verdict {
-  const entries = entriesFor(image, facts).filter((entry) => isCurrent(entry, nowMs));
+  const entries = currentEntriesFor(image, facts, nowMs);
   if (entries.length === 0) return NOT_APPLICABLE;
   const text = firmwareVersionText(image);
   // What an image does not tell cannot be wrong.
@@ -101,6 +188,15 @@ export function checkFirmwareVersion(
         next: 'compare by hand: the same number, coded decimal here and hexadecimal there',
       }
     : verdict;
+}
+
+/** Those of `entriesFor` that stand at that time. */
+export function currentEntriesFor(
+  image: ImageFacts,
+  facts: AdmissionFacts,
+  nowMs: number,
+): ListEntry[] {
+  return entriesFor(image, facts).filter((entry) => isCurrent(entry, nowMs));
 }
 
 /** The entries with the image's hash that are for the device, as far as its model is known. */

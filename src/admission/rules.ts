@@ -18,7 +18,7 @@ import {
   checkManufacturer,
   checkProfile,
 } from './device-checks.ts';
-import type { AdmissionFacts, HubImageFacts, ImageFacts, OtaImageFacts } from './facts.ts';
+import type { AdmissionFacts, ImageFacts } from './facts.ts';
 import {
   checkAroundHubImage,
   checkBootTraits,
@@ -36,46 +36,12 @@ import {
   checkFirmwareVersion,
   checkListed,
 } from './list-checks.ts';
+import { REGULATION_RULES } from './regulation-rules.ts';
+import { both, type Rule } from './rule.ts';
 import { type Check, NOT_APPLICABLE, PASS, type Verdict } from './verdict.ts';
 
+export type { Confidence, Rule, RuleId, RuleText } from './rule.ts';
 export type { Outcome, PendingFact } from './verdict.ts';
-
-export type Confidence = 'read' | 'inferred' | 'assumed';
-
-export interface RuleText {
-  id: RuleId;
-  text: string;
-  source: { document: string; version?: string };
-  confidence: Confidence;
-  /** Whether a site's configuration may change what the rule does. */
-  siteMayChange: boolean;
-}
-
-/** Asked only where the image is readable; `image.readable` answers for the rest. */
-export interface Rule extends RuleText {
-  ota?: Check<OtaImageFacts>;
-  hub?: Check<HubImageFacts>;
-}
-
-export type RuleId =
-  | 'image.readable'
-  | 'image.size-cap'
-  | 'image.total-size'
-  | 'image.fits-slot'
-  | 'image.integrity-code'
-  | 'image.digest'
-  | 'image.signature'
-  | 'image.bootable'
-  | 'device.image-profile'
-  | 'device.manufacturer-code'
-  | 'device.image-type'
-  | 'device.hardware-range'
-  | 'device.destination'
-  | 'device.newer'
-  | 'cpl.listed'
-  | 'cpl.device-model'
-  | 'cpl.current'
-  | 'cpl.firmware-version';
 
 const OTA_SPEC = { document: 'ZigBee OTA Upgrade cluster', version: '095264r23' };
 const MODEL_FILE = { document: 'hw-config, the device model' };
@@ -83,11 +49,6 @@ const MCUBOOT = { document: 'mcu-tools/mcuboot, image.h and image_validate.c' };
 const CPL = { document: 'SEC Appendix Z, CPL Requirements Document' };
 
 const pass: Check = () => PASS;
-
-/** For a rule that asks the same of either kind. */
-function both(check: Check): Pick<Rule, 'ota' | 'hub'> {
-  return { ota: check, hub: check };
-}
 
 export const RULES: readonly Rule[] = [
   {
@@ -239,14 +200,30 @@ export const RULES: readonly Rule[] = [
     siteMayChange: true,
     ...both(checkFirmwareVersion),
   },
+  ...REGULATION_RULES,
 ];
 
+/** The verdict of a rule; one that is not in force at that time is not applicable. */
 export function askRule(
-  { ota, hub }: Rule,
+  rule: Rule,
   image: ImageFacts,
   facts: AdmissionFacts,
   nowMs: number,
 ): Verdict {
+  if (!isInForce(rule, facts, nowMs)) return NOT_APPLICABLE;
+  const { ota, hub } = rule;
   const verdict = image.kind === 'ota' ? ota?.(image, facts, nowMs) : hub?.(image, facts, nowMs);
   return verdict ?? NOT_APPLICABLE;
+}
+
+/** By the time of the decision, which is stored with it: a rule is never applied backwards. */
+function isInForce(rule: Rule, { policy }: AdmissionFacts, nowMs: number): boolean {
+  const { effectiveFromMs, effectiveUntilMs } = rule;
+  if (effectiveFromMs === undefined && effectiveUntilMs === undefined) return true;
+  const told = policy?.inForce?.[rule.id];
+  const fromMs = told?.fromMs ?? effectiveFromMs;
+  const untilMs = told?.untilMs ?? effectiveUntilMs;
+  // A time that is no number is before no end, so the rule is asked.
+  if (fromMs !== undefined && nowMs < fromMs) return false;
+  return untilMs === undefined || !(nowMs >= untilMs);
 }

@@ -1,10 +1,11 @@
 /** What one rule answers for one image and one device. */
+import type { ContextFact } from './context.ts';
 import type { AdmissionFacts, DeviceFacts, ImageFacts } from './facts.ts';
 
 export type Outcome = 'pass' | 'refuse' | 'warn' | 'not-applicable' | 'unknown';
 
-/** A device's value that a rule waits for. */
-export type PendingFact = keyof DeviceFacts;
+/** A value of the device, or of what is around the upgrade, that a rule waits for. */
+export type PendingFact = keyof DeviceFacts | ContextFact;
 
 export interface Verdict {
   outcome: Outcome;

@@ -147,6 +147,16 @@ const FACT_NAMES: Record<PendingFact, string> = {
   deviceModel: 'its Device Model',
   imageProfile: 'the kind of image it takes',
   slotBytes: 'the room it has for an image',
+  kind: 'the kind of device it is',
+  installation: 'the installation it is part of',
+  cohort: 'the cohort of its installation',
+  suppliers: 'the suppliers of its installation',
+  eligible: 'the Eligible Products Combination List',
+  requestType: 'the request by which it is asked for',
+  duisVersion: 'the version of DUIS of the request',
+  role: 'the role of the party that asks',
+  openRequests: 'which requests are open',
+  listAge: 'when the lists were fetched',
 };
 
 const MARKS = { pass: '✓', refuse: '✗', warn: '!', 'not-applicable': '·', unknown: '?' } as const;

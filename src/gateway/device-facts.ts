@@ -9,7 +9,8 @@ export function factsOfDevice(device: RigDevice): DeviceFacts {
 
 export function factsOfModel(model: PpmidModel | HubModel): DeviceFacts {
   const { deviceModel, imageProfile, flash } = model;
-  const common = { deviceModel, imageProfile, slotBytes: flash.slotBytes };
+  const kind = model.kind === 'communications-hub' ? 'communications_hub' : model.kind;
+  const common = { deviceModel, imageProfile, slotBytes: flash.slotBytes, kind } as const;
   if (model.kind === 'communications-hub') return common;
   const { manufacturerCode, imageType, hardwareVersion } = model.zigbee;
   return { ...common, manufacturerCode, imageType, hardwareVersion };

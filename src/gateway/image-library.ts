@@ -10,7 +10,6 @@ import type { Refusal } from '../image/codes.ts';
 import { type FileFormat, recogniseFormat } from '../image/file-format.ts';
 import { type HubImage, isHubImageProfile } from '../image/hub-image.ts';
 import type { OtaImage } from '../image/zigbee-ota.ts';
-import { sha256Hex } from '../trust/digest.ts';
 import { readBounded } from './bounded-file.ts';
 
 /** No image of any profile is larger; a larger file is not read into memory. */
@@ -92,7 +91,7 @@ const NOTHING = new Uint8Array(0);
 function judgeImage(path: string, file: Uint8Array, options: LoadImageOptions): LoadedImage {
   const { facts, image, hubImage } = gatherImageFacts(file, options);
   const sendBytes = image?.bytes ?? hubImage?.sendBytes ?? NOTHING;
-  const sha256 = facts.ok ? sha256Hex(sendBytes) : undefined;
+  const sha256 = facts.ok ? facts.sendSha256 : undefined;
   return { path: resolve(path), file, facts, image, hubImage, sendBytes, sha256 };
 }
 

@@ -153,8 +153,10 @@ test('every cut of the header, and many of the body', () => {
 
 test('not newer, known before contact', async () => {
   const target = [FIRMWARE.new, '--rig', rig.path, '--cpl', FIRMWARE.list, '--json'];
-  for (const [running, downgrade, code] of [
-    ['0x01ffffff', [], 0],
+  for (const [running, downgrade, code, rule = 'device.newer'] of [
+    ['0x01000000', [], 0],
+    // Older, and not a version that the list names to upgrade from.
+    ['0x01ffffff', [], 3, 'cpl.pathway'],
     ['0x02000000', [], 3],
     ['0x02000001', [], 3],
     ['0xfffffffe', [], 3],
@@ -164,7 +166,7 @@ test('not newer, known before contact', async () => {
     const result = await runCli(['verify', ...target, '--running', running, ...downgrade]);
     assert.is(result.code, code, `${running} ${downgrade}: ${result.stdout}`);
     const { ruleId } = verdicts(result, 'verdicts')[0]!.decision;
-    assert.is(ruleId, code === 3 ? 'device.newer' : undefined);
+    assert.is(ruleId, code === 3 ? rule : undefined);
   }
 });
 

@@ -1,0 +1,63 @@
+/** What a rule of admission is: data about itself, and a check for each kind of image it is about. */
+import type { HubImageFacts, OtaImageFacts } from './facts.ts';
+import type { Check } from './verdict.ts';
+
+export type Confidence = 'read' | 'inferred' | 'assumed';
+
+export interface RuleText {
+  id: RuleId;
+  text: string;
+  source: { document: string; version?: string };
+  confidence: Confidence;
+  /** Whether a site's configuration may change what the rule does. */
+  siteMayChange: boolean;
+  /** The first moment at which it is in force; absent: always was. */
+  effectiveFromMs?: number;
+  /** The first moment at which it is not any more. */
+  effectiveUntilMs?: number;
+}
+
+/** Asked only where the image is readable; `image.readable` answers for the rest. */
+export interface Rule extends RuleText {
+  ota?: Check<OtaImageFacts>;
+  hub?: Check<HubImageFacts>;
+}
+
+export type RuleId =
+  | 'image.readable'
+  | 'image.size-cap'
+  | 'image.device-size'
+  | 'image.total-size'
+  | 'image.fits-slot'
+  | 'image.integrity-code'
+  | 'image.digest'
+  | 'image.signature'
+  | 'image.bootable'
+  | 'device.image-profile'
+  | 'device.manufacturer-code'
+  | 'device.image-type'
+  | 'device.hardware-range'
+  | 'device.destination'
+  | 'device.newer'
+  | 'cpl.listed'
+  | 'cpl.device-model'
+  | 'cpl.current'
+  | 'cpl.firmware-version'
+  | 'cpl.loaded'
+  | 'cpl.stale'
+  | 'cpl.pathway'
+  | 'epcl.combination'
+  | 'version.floor'
+  | 'signature.party'
+  | 'zse.signature'
+  | 's1sr.foc-ppmid'
+  | 'duis.request-type'
+  | 'duis.device-count'
+  | 'role.responsible'
+  | 'request.one-open'
+  | 'request.hold';
+
+/** For a rule that asks the same of either kind. */
+export function both(check: Check): Pick<Rule, 'ota' | 'hub'> {
+  return { ota: check, hub: check };
+}
