@@ -19,7 +19,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   protocol: ['bytes'],
   upgrade: ['bytes', 'image', 'products', 'admission', 'protocol'],
   config: ['bytes', 'products'],
-  transport: ['bytes', 'protocol'],
+  transport: ['bytes', 'protocol', 'admission'],
   virtual: ['bytes', 'image', 'trust', 'protocol', 'config'],
   gateway: [
     'bytes',

@@ -8,6 +8,7 @@
  */
 import type { AdmissionFacts } from './facts.ts';
 import { askRule, RULES, type RuleId, type RuleText } from './rules.ts';
+import { type AdmissionToken, tokenFor } from './token.ts';
 import type { Outcome, PendingFact, Verdict } from './verdict.ts';
 
 export interface Finding {
@@ -22,6 +23,8 @@ export interface Decision {
   verdict: 'admitted' | 'refused';
   /** Of the first refusal. */
   ruleId?: RuleId;
+  /** What may be sent, where it is admitted. */
+  token?: AdmissionToken;
   /** Admitted only as far as is known: `pending` says what is not. */
   conditional: boolean;
   pending: PendingFact[];
@@ -42,7 +45,7 @@ export function decideAdmission(facts: AdmissionFacts, nowMs: number): Decision 
   const refused = findings.find(({ outcome }) => outcome === 'refuse');
   return {
     verdict: refused ? 'refused' : 'admitted',
-    ...(refused ? { ruleId: refused.ruleId } : {}),
+    ...(refused ? { ruleId: refused.ruleId } : { token: tokenFor(image) }),
     conditional: !refused && pending.size > 0,
     pending: [...pending],
     findings,

@@ -1,6 +1,7 @@
 /** One device of a flash, whatever it hangs on: what was asked for it, and what became of it. */
 import { type Decision, decideAdmission } from '../admission/decide.ts';
 import type { AdmissionPolicy } from '../admission/facts.ts';
+import type { AdmissionToken } from '../admission/token.ts';
 import type { HubDevice, PpmidDevice, Rig, RigDevice } from '../config/schema.ts';
 import { EXIT, type ExitCode, type UpliftError } from '../errors.ts';
 import type { CentralProductsList } from '../products/central-products-list.ts';
@@ -62,6 +63,8 @@ export interface Run<Device extends RigDevice = RigDevice> {
   readonly image: LoadedImage;
   readonly outcome: DeviceOutcome;
   readonly startedMs: number;
+  /** Of the decision on the model file's facts; what may be sent. */
+  token: AdmissionToken | undefined;
   /** Its image is on the device and waits, as was asked. */
   holds: () => boolean;
 }
@@ -88,7 +91,7 @@ export function newRun<Device extends RigDevice>(device: Device, image: LoadedIm
     repeats: 0,
     wallMs: 0,
   };
-  return { device, image, outcome, startedMs: Date.now(), holds: () => false };
+  return { device, image, outcome, startedMs: Date.now(), token: undefined, holds: () => false };
 }
 
 /** Decides on the model file's facts; a refusal here has touched no port. */
@@ -97,6 +100,7 @@ export function admit(run: Run, request: FlashRequest, onEvent: OnFlashEvent): b
   const { list, policy } = request;
   const facts = { image: image.facts, device: factsOfDevice(device), policy, list };
   const decision = decideAdmission(facts, Date.now());
+  run.token = decision.token;
   if (decision.verdict === 'admitted') return true;
   report(run, { kind: 'decision', decision }, onEvent);
   report(

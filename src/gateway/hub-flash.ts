@@ -66,13 +66,12 @@ function newSession({ device, image }: HubRun, request: FlashRequest): HubSessio
   const { model, port, baudRate } = device;
   const { serial, smp } = model;
   const { list, policy, activation, limits } = request;
-  const { hubImage, sha256, facts } = image;
-  assert(hubImage !== undefined && sha256 !== undefined, 'an admitted image can be read');
+  const { hubImage, facts } = image;
+  assert(hubImage !== undefined, 'an admitted image can be read');
   const session: HubSessionRequest = {
     device: factsOfDevice(device),
     image: facts as HubImageFacts,
     hubImage,
-    sha256,
     list,
     policy,
     activation,

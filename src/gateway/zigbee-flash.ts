@@ -4,7 +4,7 @@
  */
 import type { OtaImageFacts } from '../admission/facts.ts';
 import type { CoordinatorConfig, PpmidDevice } from '../config/schema.ts';
-import { EXIT, UpliftError } from '../errors.ts';
+import { assert, EXIT, UpliftError } from '../errors.ts';
 import { ANY_U16, type ImageTriple } from '../protocol/zcl-ota/codec.ts';
 import type { LinkEvent } from '../transport/zigbee/messages.ts';
 import { UpgradeSession } from '../upgrade/session.ts';
@@ -122,8 +122,9 @@ function openDevice(
   request: FlashRequest,
   onEvent: OnFlashEvent,
 ): ZigbeeDevice {
-  const { device } = run;
+  const { device, token } = run;
   const { path, image, sha256, facts } = run.image;
+  assert(token !== undefined, 'only what was admitted is opened');
   const { list, policy, activation } = request;
   const limits = request.limits.ppmid;
   const { header } = facts as OtaImageFacts;
@@ -148,8 +149,7 @@ function openDevice(
       endpoint: device.model.zigbee.endpoint,
       imagePath: path,
       imageOffset: image!.offset,
-      imageBytes: image!.bytes.length,
-      sha256: sha256!,
+      token,
       triple: tripleFor(header, device),
       blockPeriodMs: 0,
       stallMs: limits.stallMs,

@@ -1,5 +1,8 @@
 /** What the sessions of hubs share beside the course: admission on a hub's own words, progress, commands. */
+import type { Decision } from '../admission/decide.ts';
 import type { AdmissionFacts, DeviceFacts } from '../admission/facts.ts';
+import { checkBytes } from '../admission/token.ts';
+import { assert } from '../errors.ts';
 import { Course } from './course.ts';
 import type {
   HubCommand,
@@ -43,7 +46,16 @@ export class HubCourse extends Course<HubSessionEvent> {
       this.fail('facts-missing', decision.pending.join(', '));
       return false;
     }
-    return true;
+    return this.isWhatWasAdmitted(decision);
+  }
+
+  /** The buffer that is sent from next, held against the decision; false where the session ended. */
+  private isWhatWasAdmitted({ token }: Decision): boolean {
+    assert(token !== undefined, 'an admission has a token');
+    const check = checkBytes(token, this.request.hubImage.sendBytes);
+    if (check.ok) return true;
+    this.fail(check.code, `${check.actual}, admitted was ${check.expected}`);
+    return false;
   }
 
   order(command: HubCommand, text: string): void {

@@ -55,8 +55,6 @@ export interface HubSessionRequest {
   image: HubImageFacts;
   /** Of the very buffer that was checked: its `sendBytes` are what is sent. */
   hubImage: HubImage;
-  /** SHA-256 of `sendBytes`, 64 digits. */
-  sha256: string;
   list: CentralProductsList | undefined;
   policy: AdmissionPolicy;
   activation: Activation;

@@ -56,7 +56,7 @@ export class SmpTransfer {
 
   /** Uploads, or goes on where the hub has it. `inRecovery`: it is its serial recovery that takes it. */
   begin(inRecovery: boolean, nowMs: number): void {
-    const { hubImage, limits, sha256, smp } = this.request;
+    const { hubImage, image, limits, smp } = this.request;
     this.inRecovery = inRecovery;
     if (this.course.state !== 'distributing') {
       this.endMs = nowMs + TRANSFER_MS_MAX;
@@ -66,7 +66,7 @@ export class SmpTransfer {
     this.awaitedId = this.client.startUpload(
       {
         image: hubImage.sendBytes,
-        sha256: decodeHex(sha256)!,
+        sha256: decodeHex(image.sendSha256)!,
         imageHash: this.hash,
         // To serial recovery a number names a slot, and none the primary.
         ...(smp.imageNumber === 0 || inRecovery ? {} : { imageNumber: smp.imageNumber }),

@@ -36,6 +36,11 @@ export const FAILURES = {
     next: 'run the same command again',
     exit: EXIT.transferFailed,
   },
+  'image-changed': {
+    sentence: 'the bytes about to be sent are not the ones that were admitted',
+    next: 'nothing was sent; run the same command again with a file that nobody writes to',
+    exit: EXIT.refused,
+  },
   'facts-missing': {
     sentence: 'the device did not say all that the rules ask',
     next: 'complete its model file, or run `uplift verify` to see which fact is missing',

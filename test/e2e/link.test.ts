@@ -78,8 +78,7 @@ class Worker {
       endpoint: 1,
       imagePath: image.path,
       imageOffset: 0,
-      imageBytes: image.bytes,
-      sha256: image.sha256,
+      token: { sha256: image.sha256, bytes: image.bytes },
       triple: {
         manufacturerCode: 0x121d,
         imageType: image.imageType,

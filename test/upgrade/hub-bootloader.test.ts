@@ -2,6 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { readHubImage } from '../../src/image/hub-image.ts';
 import { HUB_SESSION_LIMITS } from '../../src/upgrade/hub-session-messages.ts';
 import type { GeckoBoard } from '../../src/virtual/communications-hub/gecko-board.ts';
 import type { HubSettings } from '../../src/virtual/communications-hub/options.ts';
@@ -54,6 +55,15 @@ test('an upgrade from beginning to end; what it costs is said before the first b
   const way = ['staged', 'distributing', 'distributed', 'activating', 'confirming', 'done'];
   assert.equal(world.states(), way);
   assert.is(sent(world), NEW.length);
+});
+
+test('a buffer that is not what was admitted: the application is not given up for it', () => {
+  const hubImage = readHubImage(NEW.slice(), 'gbl');
+  assert.ok(hubImage.ok);
+  hubImage.sendBytes[40]! ^= 1;
+  const world = gecko().bootloader(NEW, 'gbl', { hubImage }).settle();
+  ends(world, 'failed', 'image-changed');
+  assert.is(sent(world), 0);
 });
 
 test('an application that says nothing: what was seen, and no word of done', () => {

@@ -4,6 +4,7 @@
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { readHubImage } from '../../src/image/hub-image.ts';
 import { HUB_SESSION_LIMITS } from '../../src/upgrade/hub-session-messages.ts';
 import type { SmpBoard } from '../../src/virtual/communications-hub/smp-board.ts';
 import { makeImage } from '../virtual/communications-hub/fixture.ts';
@@ -67,6 +68,20 @@ test('what runs already is done, and nothing is sent', () => {
   ends(world, 'done');
   assert.is(world.samples().length, 0);
   assert.is(resets(world), 0);
+});
+
+test('a buffer that is not what was admitted: nothing of it is sent', () => {
+  const hubImage = readHubImage(C.bytes, 'mcuboot');
+  assert.ok(hubImage.ok);
+  const world = new HubWorld().smp(B.bytes, { hubImage }).settle();
+  ends(world, 'failed', 'image-changed');
+  assert.is(world.samples().length, 0);
+  assert.is(runs(world), '1.0.0 none');
+  const changed = readHubImage(B.bytes.slice(), 'mcuboot');
+  assert.ok(changed.ok);
+  changed.sendBytes[40]! ^= 1;
+  const flipped = new HubWorld().smp(B.bytes, { hubImage: changed }).settle();
+  ends(flipped, 'failed', 'image-changed');
 });
 
 test('held: in the other slot, not pending; activated later without an upload', () => {

@@ -6,7 +6,6 @@
 import * as assert from 'uvu/assert';
 import { gatherImageFacts } from '../../src/admission/facts.ts';
 import type { HubImageProfile } from '../../src/image/hub-image.ts';
-import { sha256Hex } from '../../src/trust/digest.ts';
 import { BootloaderSession } from '../../src/upgrade/bootloader-session.ts';
 import {
   type BootloaderSessionRequest,
@@ -72,7 +71,6 @@ export function hubRequest(
     device: { slotBytes: GEOMETRY.slotBytes, imageProfile: profile },
     image: facts,
     hubImage,
-    sha256: sha256Hex(hubImage.sendBytes),
     list: undefined,
     policy: { listRequired: false, unsignedImage: 'warn', unverifiedSignature: 'warn' },
     activation: { when: 'now' },

@@ -4,6 +4,7 @@
  * and checked there against the digest the decision was made on.
  */
 
+import type { AdmissionToken } from '../../admission/token.ts';
 import type { ImageTriple } from '../../protocol/zcl-ota/codec.ts';
 import type { DeviceReading } from '../../protocol/zcl-ota/device-reading.ts';
 import type { Activation, Admitted } from '../../protocol/zcl-ota/session.ts';
@@ -33,9 +34,8 @@ export interface AssignRequest {
   imagePath: string;
   /** Where the OTA image stands in the file. */
   imageOffset: number;
-  imageBytes: number;
-  /** SHA-256 of those bytes, as hex: what the decision was made on. */
-  sha256: string;
+  /** Of the decision that admitted it: the image is held against it when it is read. */
+  token: AdmissionToken;
   triple: ImageTriple;
   authorised: boolean;
   resumable: boolean;

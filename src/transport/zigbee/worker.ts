@@ -2,10 +2,9 @@
  * The process that owns one coordinator: it opens the Controller, serves the OTA cluster, keeps the link up
  * and answers the gateway over the channel it was forked with. It ends when the gateway does.
  */
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { EXIT, UpliftError } from '../../errors.ts';
 import { BLOCK_BYTES_MAX } from '../../protocol/zcl-ota/block-response.ts';
+import { readAdmitted } from './checked-image.ts';
 import { ZigbeeController } from './controller.ts';
 import { linkFailure } from './link-failure.ts';
 import type {
@@ -195,23 +194,11 @@ function knows(eui64: string): boolean {
 
 /** One copy in memory an image, however many devices it is assigned to. */
 function openImage(request: AssignRequest): Uint8Array {
-  const known = images.get(request.sha256);
+  const { imageOffset, imagePath, token } = request;
+  const known = images.get(token.sha256);
   if (known) return known;
-  const { imageOffset, imageBytes, imagePath } = request;
-  const image = new Uint8Array(readFileSync(imagePath)).subarray(
-    imageOffset,
-    imageOffset + imageBytes,
-  );
-  const sha256 = createHash('sha256').update(image).digest('hex');
-  if (sha256 !== request.sha256) {
-    throw new UpliftError('image-changed', `${imagePath} changed after it was checked`, {
-      expected: `SHA-256 ${request.sha256}`,
-      actual: sha256,
-      next: 'start again with a file that nobody writes to',
-      exit: EXIT.refused,
-    });
-  }
-  images.set(sha256, image);
+  const image = readAdmitted(imagePath, imageOffset, token);
+  images.set(token.sha256, image);
   return image;
 }
 
