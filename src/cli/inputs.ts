@@ -10,6 +10,7 @@ import { loadTrustAnchors } from '../gateway/trust-folder.ts';
 import { IMAGE_PROFILES, type ImageProfileId, isImageProfileId } from '../image/gb-upgrade.ts';
 import { HUB_IMAGE_PROFILES, isHubImageProfile } from '../image/hub-image.ts';
 import type { CentralProductsList } from '../products/central-products-list.ts';
+import type { ListStamp } from '../products/list-age.ts';
 import type { Activation } from '../protocol/zcl-ota/session.ts';
 import type { TrustAnchors } from '../trust/trust-anchors.ts';
 
@@ -126,10 +127,14 @@ export function policyOf(options: AdmissionOptions): AdmissionPolicy {
 }
 
 /** The list named on the command line, else the rig's. */
-export function listOf(options: AdmissionOptions, rig?: Rig): CentralProductsList | undefined {
+export function listOf(
+  options: AdmissionOptions,
+  rig?: Rig,
+  stamp?: ListStamp,
+): CentralProductsList | undefined {
   if (options.cpl === false) return undefined;
   const path = options.cpl ?? rig?.centralProductsList;
-  return path === undefined ? undefined : loadCentralProductsList(path);
+  return path === undefined ? undefined : loadCentralProductsList(path, { stamp });
 }
 
 export function anchorsOf(options: AdmissionOptions, rig?: Rig): TrustAnchors | undefined {

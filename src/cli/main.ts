@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EXIT, type ExitCode } from '../errors.ts';
+import { checkAudit, showAudit } from './audit.ts';
 import { commandLineError } from './command-line-error.ts';
 import { flash } from './flash.ts';
 import { shippedPath } from './inputs.ts';
@@ -12,6 +13,7 @@ import { Output, type OutputOptions, outliveReaders } from './output.ts';
 import { plan } from './plan.ts';
 import { readiness } from './readiness.ts';
 import { check, joinDevices, list, up } from './rig.ts';
+import { listRules, showRule } from './rules.ts';
 import { verify } from './verify.ts';
 
 const { version } = JSON.parse(readFileSync(shippedPath('package.json'), 'utf8')) as {
@@ -51,6 +53,28 @@ addAdmission(command('verify <image>', 'whether an image would be admitted, and 
     '--running <version>',
     'what the device runs: a file version such as 0x01000000, of a hub such as 1.2.3',
   )
+  .option('--intake <where>', 'bench, field or service-request; else told by what is named')
+  .option('--epcl <file>', 'the Eligible Products Combination List')
+  .option('--ppct <file>', 'tests that expedited entries refer to')
+  .option('--columns <file>', 'how the columns of EPCL, PPCT and installations are called (YAML)')
+  .option('--installation <file>', 'the installation the device is part of')
+  .option('--installation-id <id>', 'which of several in that file')
+  .option('--request-type <number>', 'the Service Request that asks, such as 11.4')
+  .option('--duis-version <version>', 'the version of DUIS of that request, such as 5.0')
+  .option('--role <role>', 'the role of the party that asks, such as IS')
+  .option('--party <name>', 'who asks, as the installation names its suppliers')
+  .option(
+    '--open-request [eui64...]',
+    'devices with another open request; none named: there is none',
+  )
+  .option('--floors <file>', 'the oldest versions that may be given (JSON)')
+  .option('--waiver <file>', 'a signed downgrade waiver (JSON)')
+  .option('--anchors <file>', 'pinned trust anchors: signing parties and signers of waivers (JSON)')
+  .option('--certificate <file...>', 'certificates of the party that signed, and of its CAs (PEM)')
+  .option('--crl <file...>', 'revocation lists of every issuer')
+  .option('--fetched <time>', 'when the lists were fetched, such as 2021-07-20')
+  .option('--at <time>', 'decide as of this moment')
+  .option('--audit <file>', "the audit log to record the decision in, else the rig's")
   .addHelpText(
     'after',
     example('uplift verify image.zigbee --cpl cpl.csv --rig hw-config/rigs/virtual-ppmid.yaml'),
@@ -103,6 +127,28 @@ command('lint <file>', 'what is wrong with a list, with row and column', lists)
   .addHelpText('after', example('uplift lists lint firmware/central-products-list.csv'))
   .action(run((options, output, path: string) => lint(path, options as never, output)));
 
+const ruleCommands = program
+  .command('rules')
+  .description('the rules of admission: list, show')
+  .addHelpText('after', example('uplift rules show s1sr.foc-ppmid'));
+command('list', 'every rule, and how sure it is', ruleCommands).action(
+  run((_options, output) => listRules(output)),
+);
+command('show <id>', 'one rule, its source and its dates', ruleCommands).action(
+  run((_options, output, id: string) => showRule(id, output)),
+);
+
+const auditCommands = program
+  .command('audit')
+  .description('the log of decisions: show, check')
+  .addHelpText('after', example('uplift audit check --rig hw-config/rigs/virtual-ppmid.yaml'));
+addLog(command('show', 'what was decided', auditCommands))
+  .option('--last <number>', 'only the newest so many')
+  .action(run((options, output) => showAudit(options as never, output)));
+addLog(command('check', 'whether any record was edited, removed, moved or cut off', auditCommands))
+  .option('--head <sequence:hash>', 'a head that was kept elsewhere')
+  .action(run((options, output) => checkAudit(options as never, output)));
+
 const rig = program
   .command('rig')
   .description('the wired-up devices: list, check, join, up')
@@ -143,6 +189,12 @@ function command(name: string, description: string, parent: Command = program): 
     .option('--json', 'one JSON document on stdout, or one line an event for long work')
     .option('--quiet', 'nothing but errors')
     .option('--verbose', 'more, with the source of each rule');
+}
+
+function addLog(made: Command): Command {
+  return made
+    .option('--log <file>', 'the log')
+    .option('--rig <file>', 'the rig that names the log (auditLog)');
 }
 
 function rigCommand(name: string, description: string, needsRig: boolean): Command {

@@ -2,6 +2,7 @@
 import { decideAdmission } from '../admission/decide.ts';
 import type { HubDevice, LineStepConfig, PpmidDevice } from '../config/schema.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
+import { AuditRecorder } from '../gateway/audit-recorder.ts';
 import { factsOfDevice } from '../gateway/device-facts.ts';
 import type { HubImage } from '../image/hub-image.ts';
 import type { OtaImage } from '../image/zigbee-ota.ts';
@@ -20,7 +21,11 @@ export function plan(options: PlanOptions, output: Output): ExitCode {
   const targets = loadTargets(options);
   const nowMs = Date.now();
   const activation = activationOf(options.activate, nowMs);
-  const plans = targets.devices.map((device) => planDevice(device, targets, activation, nowMs));
+  const recorder = new AuditRecorder(targets.rig.auditLog);
+  const plans = targets.devices.map((device) =>
+    planDevice(device, targets, activation, nowMs, recorder),
+  );
+  recorder.flush(nowMs);
   const leftOut = targets.leftOut.map(({ id }) => id);
   output.result(
     { rig: targets.rig.id, image: options.image, plans, leftOut },
@@ -41,13 +46,13 @@ function planDevice(
   targets: Targets,
   activation: Activation,
   nowMs: number,
+  recorder: AuditRecorder,
 ) {
   const loaded = targets.imageFor(device);
   const { list, policy } = targets;
-  const decision = decideAdmission(
-    { image: loaded.facts, device: factsOfDevice(device), list, policy },
-    nowMs,
-  );
+  const facts = { image: loaded.facts, device: factsOfDevice(device), list, policy };
+  const decision = decideAdmission(facts, nowMs);
+  recorder.add({ by: 'plan', device: device.id, image: loaded.path }, facts, decision);
   const request =
     decision.verdict === 'refused'
       ? undefined

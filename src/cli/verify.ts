@@ -5,15 +5,18 @@ import type { PendingFact } from '../admission/rules.ts';
 import { loadDeviceModel, loadRig } from '../config/load.ts';
 import type { Rig } from '../config/schema.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
+import { AuditRecorder } from '../gateway/audit-recorder.ts';
 import { factsOfDevice, factsOfModel } from '../gateway/device-facts.ts';
 import { ImageFile } from '../gateway/image-library.ts';
 import { isHubImageProfile, parseHubVersion } from '../image/hub-image.ts';
+import { type ContextOptions, contextOf } from './context.ts';
 import {
   type AdmissionOptions,
   anchorsOf,
   devicesFor,
   indexOf,
   listOf,
+  momentOf,
   policyOf,
   profileOf,
   someOf,
@@ -22,7 +25,9 @@ import {
 } from './inputs.ts';
 import { type Output, paint, table } from './output.ts';
 
-export interface VerifyOptions extends AdmissionOptions {
+export interface VerifyOptions extends AdmissionOptions, ContextOptions {
+  at?: string;
+  audit?: string;
   profile?: string;
   rig?: string;
   device?: string[];
@@ -41,16 +46,22 @@ interface Subject {
 
 export function verify(path: string, options: VerifyOptions, output: Output): ExitCode {
   const rig = options.rig === undefined ? undefined : loadRig(options.rig);
-  const list = listOf(options, rig);
+  const nowMs = options.at === undefined ? Date.now() : momentOf('--at', options.at);
+  const { context, parties, stamp } = contextOf(options);
+  const list = listOf(options, rig, stamp);
   const trustAnchors = anchorsOf(options, rig);
   const imageIndex = indexOf(options.imageIndex);
   const policy = policyOf(options);
-  const image = new ImageFile(path, { imageIndex, trustAnchors });
+  const image = new ImageFile(path, { imageIndex, trustAnchors, parties });
   const { subjects, leftOut } = subjectsOf(options, rig, image);
+  const recorder = new AuditRecorder(options.audit ?? rig?.auditLog);
   const verdicts = subjects.map(({ device, profile, facts }) => {
-    const admission = { image: image.as(profile).facts, device: facts, list, policy };
-    return { device, profile, facts, decision: decideAdmission(admission, Date.now()) };
+    const admission = { image: image.as(profile).facts, device: facts, list, policy, context };
+    const decision = decideAdmission(admission, nowMs);
+    recorder.add({ by: 'verify', device, image: path }, admission, decision);
+    return { device, profile, facts, decision };
   });
+  recorder.flush(Date.now());
   output.result(
     { file: path, verdicts, leftOut },
     [

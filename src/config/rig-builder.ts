@@ -65,6 +65,7 @@ class RigBuilder {
       stateFolder: resolve(folder, document.state),
       centralProductsList: list,
       trustAnchors,
+      auditLog: document.auditLog === undefined ? undefined : resolve(folder, document.auditLog),
       coordinators: document.coordinators.map((coordinator) => ({
         ...coordinator,
         port: resolvedPort(folder, coordinator.port),

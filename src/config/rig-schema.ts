@@ -201,6 +201,9 @@ export const rigSchema = z.strictObject({
   trustAnchors: path
     .optional()
     .describe('The folder of keys that signatures are held against, relative to this file.'),
+  auditLog: path
+    .optional()
+    .describe('The log that every decision is recorded in, relative to this file.'),
   coordinators: z.array(coordinator).max(64, 'at most 64 coordinators').default([]),
   devices: z
     .array(device)

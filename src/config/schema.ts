@@ -76,6 +76,8 @@ export interface Rig {
   stateFolder: string;
   centralProductsList: string | undefined;
   trustAnchors: string | undefined;
+  /** What every decision is recorded in. */
+  auditLog: string | undefined;
   coordinators: CoordinatorConfig[];
   /** All of them, in the order of the file. */
   devices: RigDevice[];

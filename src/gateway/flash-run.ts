@@ -1,6 +1,6 @@
 /** One device of a flash, whatever it hangs on: what was asked for it, and what became of it. */
 import { type Decision, decideAdmission } from '../admission/decide.ts';
-import type { AdmissionPolicy } from '../admission/facts.ts';
+import type { AdmissionPolicy, DeviceFacts } from '../admission/facts.ts';
 import type { AdmissionToken } from '../admission/token.ts';
 import type { HubDevice, PpmidDevice, Rig, RigDevice } from '../config/schema.ts';
 import { EXIT, type ExitCode, type UpliftError } from '../errors.ts';
@@ -9,6 +9,7 @@ import type { Activation } from '../protocol/zcl-ota/session.ts';
 import type { UploadSample } from '../upgrade/hub-session-messages.ts';
 import type { SessionEvent, SessionLimits } from '../upgrade/session.ts';
 import { FAILURES, type FailureCode, isFinal, type SessionState } from '../upgrade/states.ts';
+import type { AuditRecorder } from './audit-recorder.ts';
 import { factsOfDevice } from './device-facts.ts';
 import type { LoadedImage } from './image-library.ts';
 import type { SiteEvent } from './zigbee-site.ts';
@@ -65,6 +66,8 @@ export interface Run<Device extends RigDevice = RigDevice> {
   readonly startedMs: number;
   /** Of the decision on the model file's facts; what may be sent. */
   token: AdmissionToken | undefined;
+  readonly recorder: AuditRecorder;
+  readonly record: (decision: Decision, device: DeviceFacts) => void;
   /** Its image is on the device and waits, as was asked. */
   holds: () => boolean;
 }
@@ -72,7 +75,13 @@ export interface Run<Device extends RigDevice = RigDevice> {
 export type PpmidRun = Run<PpmidDevice>;
 export type HubRun = Run<HubDevice>;
 
-export function newRun<Device extends RigDevice>(device: Device, image: LoadedImage): Run<Device> {
+export function newRun<Device extends RigDevice>(
+  device: Device,
+  request: FlashRequest,
+  recorder: AuditRecorder,
+): Run<Device> {
+  const image = request.imageFor(device);
+  const { list, policy } = request;
   const outcome: DeviceOutcome = {
     device: device.id,
     eui64: device.kind === 'ppmid' ? device.eui64 : undefined,
@@ -91,7 +100,19 @@ export function newRun<Device extends RigDevice>(device: Device, image: LoadedIm
     repeats: 0,
     wallMs: 0,
   };
-  return { device, image, outcome, startedMs: Date.now(), token: undefined, holds: () => false };
+  return {
+    device,
+    image,
+    outcome,
+    startedMs: Date.now(),
+    token: undefined,
+    recorder,
+    record: (decision, facts) => {
+      const subject = { by: 'flash', device: device.id, image: image.path };
+      recorder.add(subject, { image: image.facts, device: facts, list, policy }, decision);
+    },
+    holds: () => false,
+  };
 }
 
 /** Decides on the model file's facts; a refusal here has touched no port. */
@@ -100,9 +121,11 @@ export function admit(run: Run, request: FlashRequest, onEvent: OnFlashEvent): b
   const { list, policy } = request;
   const facts = { image: image.facts, device: factsOfDevice(device), policy, list };
   const decision = decideAdmission(facts, Date.now());
+  run.record(decision, facts.device);
   run.token = decision.token;
   if (decision.verdict === 'admitted') return true;
-  report(run, { kind: 'decision', decision }, onEvent);
+  run.outcome.decision = decision;
+  onEvent({ kind: 'session', device, event: { kind: 'decision', decision, device: facts.device } });
   report(
     run,
     { kind: 'state', state: 'refused', ...(decision.ruleId ? { detail: decision.ruleId } : {}) },
@@ -113,7 +136,11 @@ export function admit(run: Run, request: FlashRequest, onEvent: OnFlashEvent): b
 
 export function report(run: Run, event: SessionEvent, onEvent: OnFlashEvent): void {
   const { outcome } = run;
-  if (event.kind === 'decision') outcome.decision = event.decision;
+  if (event.kind === 'decision') {
+    outcome.decision = event.decision;
+    run.record(event.decision, event.device);
+    run.recorder.flush(Date.now());
+  }
   if (event.kind === 'state') {
     outcome.state = event.state;
     outcome.code = event.code;

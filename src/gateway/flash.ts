@@ -5,6 +5,7 @@
  * devices are left so that they keep what they have, where their protocol allows it.
  */
 import type { UpliftError } from '../errors.ts';
+import { AuditRecorder } from './audit-recorder.ts';
 import {
   admit,
   type DeviceOutcome,
@@ -33,11 +34,12 @@ export async function flash(
     if (admit(run, request, onEvent)) admitted.push(run);
     return run;
   };
+  const recorder = new AuditRecorder(request.rig.auditLog);
   const runs = request.devices.map((device) => {
-    const image = request.imageFor(device);
-    if (device.kind === 'ppmid') return enlist(newRun(device, image), ppmids);
-    return enlist(newRun(device, image), hubs);
+    if (device.kind === 'ppmid') return enlist(newRun(device, request, recorder), ppmids);
+    return enlist(newRun(device, request, recorder), hubs);
   });
+  recorder.flush(Date.now());
   if (ppmids.length + hubs.length === 0) return runs.map((run) => run.outcome);
   const state = StateFolder.open(request.rig.stateFolder);
   try {

@@ -73,7 +73,7 @@ export class Course<Event = SessionEvent> {
 
   decide(facts: AdmissionFacts, nowMs: number): Decision {
     const decision = decideAdmission(facts, nowMs);
-    this.say({ kind: 'decision', decision });
+    this.say({ kind: 'decision', decision, device: facts.device });
     return decision;
   }
 

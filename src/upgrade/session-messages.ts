@@ -84,5 +84,5 @@ export type SessionCommand =
 
 export type SessionEvent =
   | { kind: 'state'; state: SessionState; code?: FailureCode; detail?: string }
-  | { kind: 'decision'; decision: Decision }
+  | { kind: 'decision'; decision: Decision; device: DeviceFacts }
   | { kind: 'note'; text: string };

@@ -131,11 +131,12 @@ test('an install code goes with the EUI-64 of its device, a QR text stays as it 
 });
 
 test('products list and trust anchors are found from the rig file', () => {
-  const text = `centralProductsList: lists/cpl.csv\ntrustAnchors: trust\n${RIG}`;
+  const text = `centralProductsList: lists/cpl.csv\ntrustAnchors: trust\nauditLog: log/a.jsonl\n${RIG}`;
   const folder = newFolder({ 'rig.yaml': text, 'lists/cpl.csv': 'x', 'trust/a.pem': 'x' });
   const rig = loadRig(join(folder, 'rig.yaml'));
   assert.is(rig.centralProductsList, join(folder, 'lists/cpl.csv'));
   assert.is(rig.trustAnchors, join(folder, 'trust'));
+  assert.is(rig.auditLog, join(folder, 'log/a.jsonl'), 'it is made when it is needed');
 });
 
 test('anchors and a few aliases are allowed, and so is a byte order mark', () => {

@@ -144,6 +144,7 @@ export function makeRig(shape: RigShape = {}): Rig & { remove: () => void } {
     stateFolder: join(folder, 'state'),
     centralProductsList: undefined,
     trustAnchors: undefined,
+    auditLog: undefined,
     coordinators: document.coordinators,
     devices: ppmids,
     ppmids,
