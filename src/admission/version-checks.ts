@@ -1,6 +1,6 @@
 /** Checks of the way from one version to another: the floor, the pathway, and leave to go back. */
 import { hex } from '../bytes/hex.ts';
-import { parseHubVersion } from '../image/hub-image.ts';
+import { compareHubVersions, parseHubVersion } from '../image/hub-image.ts';
 import { ANY_FILE_VERSION } from '../image/ota-header.ts';
 import { type ListEntry, mayPrecede, predecessorsOf } from '../products/central-products-list.ts';
 import { type DeviceHardware, sameHardware } from '../products/device-model.ts';
@@ -91,6 +91,17 @@ export function checkPathway(image: ImageFacts, facts: AdmissionFacts, nowMs: nu
   return order.flatMap((one) => verdicts.find(({ outcome }) => outcome === one) ?? [])[0]!;
 }
 
+/** Newer than what the device says it runs: leave to go back is no leave to go another way forward. */
+function goesForward(image: ImageFacts, { device }: AdmissionFacts): boolean {
+  const { currentFileVersion, runningVersion } = device;
+  if (image.kind === 'ota')
+    return currentFileVersion !== undefined && image.header.fileVersion > currentFileVersion;
+  const { version, profile } = image;
+  const running =
+    runningVersion === undefined ? undefined : parseHubVersion(profile, runningVersion);
+  return version !== undefined && running !== undefined && compareHubVersions(version, running) > 0;
+}
+
 function judgePathway(
   entry: ListEntry,
   image: ImageFacts,
@@ -110,7 +121,8 @@ function judgePathway(
   }
   const running = runningTexts(facts);
   // A way back has no pathway; whether it may be gone is for the rules of versions to say.
-  const back = benchMayGoBack(facts) || leaveToGoBack(image, facts, nowMs).given;
+  const mayGoBack = benchMayGoBack(facts) || leaveToGoBack(image, facts, nowMs).given;
+  const back = mayGoBack && !goesForward(image, facts);
   if (upgradeFrom.kind === 'none') {
     // N/A forbids an upgrade; what may be installed anew is not for a pathway to say.
     if (running.length === 0) return runningUnknown(image, 'a device that runs no version yet');

@@ -157,6 +157,7 @@ test('not newer, known before contact', async () => {
     ['0x01000000', [], 0],
     // Older, and not a version that the list names to upgrade from.
     ['0x01ffffff', [], 3, 'cpl.pathway'],
+    ['0x01ffffff', ['--allow-downgrade'], 3, 'cpl.pathway'],
     ['0x02000000', [], 3],
     ['0x02000001', [], 3],
     ['0xfffffffe', [], 3],
