@@ -19,6 +19,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   audit: ['admission', 'trust'],
   protocol: ['bytes'],
   upgrade: ['bytes', 'image', 'products', 'admission', 'protocol'],
+  jobs: [],
   config: ['bytes', 'products'],
   transport: ['bytes', 'protocol', 'admission'],
   virtual: ['bytes', 'image', 'trust', 'protocol', 'config'],
@@ -32,6 +33,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'readiness',
     'protocol',
     'upgrade',
+    'jobs',
     'config',
     'transport',
   ],
@@ -65,6 +67,7 @@ const PURE = [
   'readiness',
   'protocol',
   'upgrade',
+  'jobs',
 ];
 const PURE_EXCEPTION: Record<string, string[]> = {
   // node-forge reads and writes ASN.1 and derives keys: no I/O.

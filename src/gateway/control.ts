@@ -1,0 +1,168 @@
+/**
+ * What may be asked of a running gateway, by whatever door: HTTP, the command line, a request of the DCC.
+ * Every call that changes something is durable when it returns, or throws an `UpliftError` and changed
+ * nothing. Codes of refusals are in `CONTROL_CODES`.
+ */
+import type { RuleText } from '../admission/rule.ts';
+import type { Job, Upgrade } from '../jobs/book.ts';
+import type { Actor, JobActivation, JobRequest } from '../jobs/records.ts';
+import type { DeviceKind } from '../products/combinations.ts';
+
+export const CONTROL_CODES = {
+  'job-unknown': 'There is no such job.',
+  'device-unknown': 'No rig of this gateway has such a device.',
+  'device-not-in-job': 'The job is not for this device.',
+  'image-unknown': 'There is no such image in the store.',
+  'image-in-use': 'A job that is not over needs the image.',
+  'window-unknown': 'The configuration names no such maintenance window.',
+  'job-malformed': 'The job cannot be taken as it is asked for.',
+  'job-open': 'Another job for the device is open.',
+  'request-id-reused': 'The request id was used for another job.',
+  'not-approvable': 'The job does not wait for approval.',
+  'own-approval': 'The author of a job does not approve it.',
+  'not-activatable': 'The device does not hold an image that waits for its activation.',
+  'not-cancellable': 'It is over, or the device acts on the command already.',
+  'not-retryable': 'It is not over, or went well.',
+  'not-accepting': 'The gateway takes no new work: its store is damaged or full, or it stops.',
+} as const;
+
+export type ControlCode = keyof typeof CONTROL_CODES;
+
+/** What a journal record looks like to whoever listens; `sequence` is the id to replay from. */
+export interface GatewayRecord {
+  sequence: number;
+  atMs: number;
+  kind: string;
+  [field: string]: unknown;
+}
+
+/** Between records: how far a transfer is. Not kept, not replayed. */
+export interface LiveProgress {
+  job: string;
+  device: string;
+  atMs: number;
+  sentBytes: number;
+  totalBytes: number;
+}
+
+export interface GatewayListener {
+  /** Must not throw and must not wait: it is called between a record and the action it announces. */
+  record(record: GatewayRecord): void;
+  progress(progress: LiveProgress): void;
+}
+
+export interface DeviceView {
+  id: string;
+  kind: DeviceKind;
+  eui64?: string;
+  /** `network:zigbee-1`, `port:hub-1`. */
+  link: string;
+  linkUp: boolean;
+  /** As it last said itself, in its own words. */
+  runs?: string;
+  runsReadMs?: number;
+  /** The upgrade that is not over, `JOB/DEVICE`. */
+  upgrade?: string;
+}
+
+/** Why an upgrade is where it is, who acts next and until when. */
+export interface UpgradeView {
+  upgrade: Upgrade;
+  waitsFor: string;
+}
+
+export interface ImageView {
+  sha256: string;
+  bytes: number;
+  /** As its uploader called it; text of a stranger. */
+  name: string;
+  storedMs: number;
+  /** What the file is, by its first bytes. */
+  format?: string;
+  /** Of jobs that are not over. */
+  neededBy: readonly string[];
+}
+
+export interface UploadView {
+  upload: string;
+  bytes: number;
+  receivedBytes: number;
+  expiresMs: number;
+}
+
+export const LIST_KINDS = [
+  'central-products-list',
+  'eligible-combinations',
+  'pending-combinations',
+  'installations',
+] as const;
+
+export type ListKind = (typeof LIST_KINDS)[number];
+
+export interface ListView {
+  kind: ListKind;
+  sha256: string;
+  entries: number;
+  fetchedAtMs: number;
+  source: string;
+}
+
+export interface HealthView {
+  gateway: string;
+  version: string;
+  /** `ready`: takes work. `degraded`: works on, takes none. `stopping`. */
+  state: 'ready' | 'degraded' | 'stopping';
+  /** Why it is not ready: code and sentence. */
+  reasons: readonly { code: string; message: string }[];
+  startedMs: number;
+  journal: { sequence: number; hash: string };
+  upgrades: Readonly<Record<string, number>>;
+  links: readonly { link: string; up: boolean; since: number; detail?: string }[];
+}
+
+export interface GatewayControl {
+  health(): HealthView;
+
+  jobs(): Iterable<Job>;
+  job(id: string): Job | undefined;
+  /** Every record of the job, in order. */
+  story(job: string): readonly GatewayRecord[];
+  explain(upgrade: Upgrade): UpgradeView;
+  /** The same `requestId` with the same content gives the job that is there. */
+  createJob(request: JobRequest, by: Actor): Job;
+  approve(job: string, by: Actor): Job;
+  reject(job: string, by: Actor, reason: string): Job;
+  activate(
+    job: string,
+    devices: readonly string[] | undefined,
+    activation: JobActivation,
+    by: Actor,
+  ): Job;
+  cancel(job: string, devices: readonly string[] | undefined, by: Actor, reason?: string): Job;
+  retry(job: string, devices: readonly string[] | undefined, by: Actor): Job;
+
+  devices(): readonly DeviceView[];
+
+  images(): readonly ImageView[];
+  beginUpload(upload: { bytes: number; sha256: string; name: string }, by: Actor): UploadView;
+  upload(id: string): UploadView | undefined;
+  /** Bytes go where the upload is; any other offset is refused and says where it is. */
+  appendUpload(id: string, offset: number, chunk: Uint8Array): UploadView;
+  finishUpload(id: string, by: Actor): ImageView;
+  abandonUpload(id: string): void;
+  deleteImage(sha256: string, by: Actor): void;
+
+  lists(): readonly ListView[];
+  /** Checked as `uplift lists lint` does; in force when it returns. */
+  putList(
+    kind: ListKind,
+    file: Uint8Array,
+    stamp: { fetchedAtMs: number; source: string },
+    by: Actor,
+  ): ListView;
+
+  rules(): readonly RuleText[];
+  /** Records from `sequence` on, at most `limit`. */
+  records(sequence: number, limit: number): readonly GatewayRecord[];
+  listen(listener: GatewayListener): () => void;
+}

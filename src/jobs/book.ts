@@ -1,0 +1,180 @@
+/**
+ * Every job and upgrade as the journal tells them: records in, the present state out. The book is built
+ * by replaying the journal, and kept by the same code while the gateway runs, so what is known after a
+ * crash is what was known before it.
+ */
+import { assert } from '../errors.ts';
+import type { Intent, JobActivation, JobRecord, JobRequest } from './records.ts';
+import { isOver, mayFollow, type Owner, type UpgradeState } from './states.ts';
+
+export interface Job {
+  readonly id: string;
+  readonly by: string;
+  readonly createdMs: number;
+  readonly request: JobRequest;
+  /** In the order of the request. */
+  readonly upgrades: readonly Upgrade[];
+  approvedBy?: string;
+}
+
+/** One device of a job. */
+export interface Upgrade {
+  /** `JOB/DEVICE`. */
+  readonly id: string;
+  readonly job: Job;
+  readonly device: string;
+  state: UpgradeState;
+  owner: Owner;
+  sinceMs: number;
+  untilMs: number | undefined;
+  /** From 1; of the one that runs, or ran last. */
+  attempt: number;
+  code: string | undefined;
+  detail: string | undefined;
+  next: string | undefined;
+  sentBytes: number;
+  totalBytes: number;
+  /** As it was commanded last. */
+  activation: JobActivation;
+  /** Sequence of the record that commanded it: one activation for each, at most. */
+  commandedBy: number;
+  /** What was announced under that command. */
+  readonly intents: Set<Intent>;
+  /** A cancellation that its state could not follow yet. */
+  cancelRequested: boolean;
+}
+
+export class JobBook {
+  private readonly byId = new Map<string, Job>();
+  private readonly byRequestId = new Map<string, Job>();
+  /** By device: what is not over, the newest last. */
+  private readonly open = new Map<string, Upgrade[]>();
+
+  get jobs(): IterableIterator<Job> {
+    return this.byId.values();
+  }
+
+  job(id: string): Job | undefined {
+    return this.byId.get(id);
+  }
+
+  jobOfRequest(requestId: string): Job | undefined {
+    return this.byRequestId.get(requestId);
+  }
+
+  upgrade(job: string, device: string): Upgrade | undefined {
+    return this.byId.get(job)?.upgrades.find((upgrade) => upgrade.device === device);
+  }
+
+  openFor(device: string): readonly Upgrade[] {
+    return this.open.get(device) ?? [];
+  }
+
+  *openUpgrades(): IterableIterator<Upgrade> {
+    for (const upgrades of this.open.values()) yield* upgrades;
+  }
+
+  /** Forgets jobs that ended before then: their records are retired from the journal. */
+  retire(beforeMs: number): void {
+    for (const job of this.byId.values()) {
+      if (!job.upgrades.every(({ state, sinceMs }) => isOver(state) && sinceMs < beforeMs))
+        continue;
+      this.byId.delete(job.id);
+      const { requestId } = job.request;
+      if (requestId !== undefined) this.byRequestId.delete(requestId);
+    }
+  }
+
+  /** Records of jobs that were retired are passed over. */
+  apply(record: JobRecord): void {
+    switch (record.kind) {
+      case 'job':
+        this.addJob(record);
+        return;
+      case 'command':
+        this.applyCommand(record);
+        return;
+      case 'state':
+        this.applyState(record);
+        return;
+      case 'intent':
+        this.upgrade(record.job, record.device)?.intents.add(record.intent);
+        return;
+      case 'progress': {
+        const upgrade = this.upgrade(record.job, record.device);
+        if (!upgrade) return;
+        upgrade.sentBytes = record.sentBytes;
+        upgrade.totalBytes = record.totalBytes;
+        return;
+      }
+      case 'note':
+        return;
+    }
+  }
+
+  private addJob({ job: id, by, request, atMs, sequence }: JobRecord & { kind: 'job' }): void {
+    const upgrades: Upgrade[] = [];
+    const job: Job = { id, by, createdMs: atMs, request, upgrades };
+    for (const device of request.devices) {
+      const upgrade: Upgrade = {
+        id: `${id}/${device}`,
+        job,
+        device,
+        state: 'planned',
+        owner: 'gateway',
+        sinceMs: atMs,
+        untilMs: request.deadlineMs,
+        attempt: 0,
+        code: undefined,
+        detail: undefined,
+        next: undefined,
+        sentBytes: 0,
+        totalBytes: 0,
+        activation: request.activation,
+        commandedBy: sequence,
+        intents: new Set(),
+        cancelRequested: false,
+      };
+      upgrades.push(upgrade);
+      this.open.set(device, [...this.openFor(device), upgrade]);
+    }
+    this.byId.set(id, job);
+    if (request.requestId !== undefined) this.byRequestId.set(request.requestId, job);
+  }
+
+  private applyCommand(record: JobRecord & { kind: 'command' }): void {
+    const job = this.byId.get(record.job);
+    if (!job) return;
+    if (record.command === 'approve') job.approvedBy = record.by;
+    const { devices } = record;
+    for (const upgrade of job.upgrades) {
+      if (devices && !devices.includes(upgrade.device)) continue;
+      if (record.command === 'cancel') {
+        if (!isOver(upgrade.state)) upgrade.cancelRequested = true;
+      } else if (record.command === 'activate' || record.command === 'retry') {
+        if (record.command === 'activate') upgrade.activation = record.activation;
+        upgrade.commandedBy = record.sequence;
+        upgrade.intents.clear();
+        upgrade.cancelRequested = false;
+      }
+    }
+  }
+
+  private applyState(record: JobRecord & { kind: 'state' }): void {
+    const upgrade = this.upgrade(record.job, record.device);
+    if (!upgrade) return;
+    const { state, attempt, owner, untilMs, code, detail, next, atMs } = record;
+    const isSame = upgrade.state === state;
+    assert(isSame || mayFollow(upgrade.state, state), `${upgrade.state} is followed by ${state}`);
+    if (!isSame) upgrade.sinceMs = atMs;
+    Object.assign(upgrade, { state, attempt, owner, untilMs, code, detail, next });
+    this.keepOpen(upgrade);
+  }
+
+  private keepOpen(upgrade: Upgrade): void {
+    const others = this.openFor(upgrade.device).filter((one) => one !== upgrade);
+    if (!isOver(upgrade.state)) others.push(upgrade);
+    if (others.length > 0) this.open.set(upgrade.device, others);
+    else this.open.delete(upgrade.device);
+  }
+}
