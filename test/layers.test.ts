@@ -19,7 +19,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   audit: ['admission', 'trust'],
   protocol: ['bytes'],
   upgrade: ['bytes', 'image', 'products', 'admission', 'protocol'],
-  jobs: [],
+  jobs: ['upgrade'],
   config: ['bytes', 'products'],
   transport: ['bytes', 'protocol', 'admission'],
   virtual: ['bytes', 'image', 'trust', 'protocol', 'config'],

@@ -110,6 +110,8 @@ function sessionLine(id: string, event: SessionEvent, verbose: boolean): string 
       return `${id}: ${stateText(event.state, event.detail)}`;
     case 'decision':
       return verbose ? decisionLines(id, event.decision, false).join('\n') : undefined;
+    case 'intent':
+      return undefined;
   }
 }
 

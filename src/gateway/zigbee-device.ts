@@ -114,6 +114,9 @@ export class ZigbeeDevice {
         case 'activate':
           await link.call('activate', { eui64, activation: command.activation });
           return;
+        case 'abort':
+          await link.call('abort', { eui64 });
+          return;
         case 'release':
           await link.call('release', { eui64 });
           return;

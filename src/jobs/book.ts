@@ -4,7 +4,8 @@
  * crash is what was known before it.
  */
 import { assert } from '../errors.ts';
-import type { Intent, JobActivation, JobRecord, JobRequest } from './records.ts';
+import type { Intent } from '../upgrade/session-messages.ts';
+import type { JobActivation, JobRecord, JobRequest } from './records.ts';
 import { isOver, mayFollow, type Owner, type UpgradeState } from './states.ts';
 
 export interface Job {

@@ -2,6 +2,7 @@
  * What the journal says of jobs. Each record is on disk before the action that it announces; put together
  * again in their order (`book.ts`) they are all that is known of every job.
  */
+import type { Intent } from '../upgrade/session-messages.ts';
 import type { Owner, UpgradeState } from './states.ts';
 
 /** Who asks: `cli:root`, `api:night-shift`, `gateway`. */
@@ -32,9 +33,6 @@ export interface JobRequest {
   requestId?: string;
   reason?: string;
 }
-
-/** What cannot be undone: the hub's application is gone from there on, or the device acts on a command. */
-export type Intent = 'replace' | 'activate';
 
 export type JobCommand =
   | { command: 'approve' }

@@ -119,6 +119,10 @@ export class BootloaderSession implements HubSession {
 
   start(nowMs: number): void {
     assert(this.state === 'planned', 'a session starts once');
+    if (this.course.hasAnnounced('activate')) {
+      this.run(nowMs);
+      return;
+    }
     if (!this.course.admitModel(nowMs)) return;
     const { activation, limits } = this.request;
     if (activation.when === 'held') {
@@ -156,12 +160,22 @@ export class BootloaderSession implements HubSession {
       case 'link-up':
         this.handleLinkUp(nowMs);
         return;
+      case 'granted':
+        this.course.grant(nowMs);
+        return;
     }
   }
 
   /** Nothing is: what is uploaded is in place of what ran. */
   holds(): boolean {
     return false;
+  }
+
+  /** From the first block on the hub has no application, and one that is called off would have none. */
+  cancel(): boolean {
+    if (this.course.isOver || this.course.hasAnnounced('replace')) return false;
+    this.course.finish('cancelled', undefined, this.leftAs());
+    return true;
   }
 
   stop(nowMs: number): void {
@@ -277,12 +291,17 @@ export class BootloaderSession implements HubSession {
     }
     if (!this.begun && !this.course.admitHub(this.running, nowMs)) return;
     if (!this.begun) this.course.note(planText(hubImage.sendBytes.length));
+    this.step = 'none';
+    this.course.commit('replace', (atMs) => this.upload(atMs), nowMs);
+  }
+
+  private upload(nowMs: number): void {
     if (this.state !== 'distributing') {
       this.course.enter('distributing', nowMs + this.request.limits.progressMs);
     }
     this.step = 'upload';
     this.sample.sentBytes = 0;
-    this.client.upload(hubImage.sendBytes, nowMs);
+    this.client.upload(this.request.hubImage.sendBytes, nowMs);
   }
 
   private progress(sentBytes: number, nowMs: number): void {
@@ -295,7 +314,7 @@ export class BootloaderSession implements HubSession {
   }
 
   private handleUploaded(nowMs: number): void {
-    const { limits, line } = this.request;
+    const { limits } = this.request;
     this.sample.sentBytes = this.sample.totalBytes;
     this.sample.lastRequestMs = nowMs;
     this.course.sample(this.sample, true);
@@ -305,6 +324,12 @@ export class BootloaderSession implements HubSession {
       this.course.stop('stopped; the hub waits in its bootloader with the whole image');
       return;
     }
+    this.course.commit('activate', (atMs) => this.run(atMs), nowMs);
+  }
+
+  /** Where a session before this one was cut off, nothing is uploaded anew: the menu, or none, tells. */
+  private run(nowMs: number): void {
+    const { limits, line } = this.request;
     this.course.enter('activating', nowMs + line.bootMs + limits.confirmMs);
     this.step = 'run';
     this.client.run(nowMs);

@@ -7,7 +7,7 @@
  */
 import { type Decision, decideAdmission } from '../admission/decide.ts';
 import type { AdmissionFacts } from '../admission/facts.ts';
-import type { SessionEvent } from './session-messages.ts';
+import type { Intent, KeptRecord, SessionEvent } from './session-messages.ts';
 import { FAILURES, type FailureCode, isFinal, type SessionState } from './states.ts';
 
 export const NEVER_MS = Number.POSITIVE_INFINITY;
@@ -17,12 +17,41 @@ export class Course<Event = SessionEvent> {
   code: FailureCode | undefined;
   deadlineMs = NEVER_MS;
   private readonly linkDownMsMax: number;
+  private readonly isKept: boolean;
+  private readonly announced: Set<Intent>;
+  private awaited: { intent: Intent; act: (nowMs: number) => void } | undefined;
   private readonly events: (SessionEvent | Event)[] = [];
   private downSinceMs = NEVER_MS;
   private forgivenMs = 0;
 
-  constructor(linkDownMsMax: number) {
+  constructor(linkDownMsMax: number, kept?: KeptRecord) {
     this.linkDownMsMax = linkDownMsMax;
+    this.isKept = kept !== undefined;
+    this.announced = new Set(kept?.announced);
+  }
+
+  /** Whether it was announced under this command, by this session or one before it. */
+  hasAnnounced(intent: Intent): boolean {
+    return this.announced.has(intent);
+  }
+
+  /** Does what cannot be undone when the record of it is durable: at once where none is kept. */
+  commit(intent: Intent, act: (nowMs: number) => void, nowMs: number): void {
+    if (!this.isKept || this.announced.has(intent)) {
+      this.announced.add(intent);
+      act(nowMs);
+      return;
+    }
+    this.awaited = { intent, act };
+    this.say({ kind: 'intent', intent });
+  }
+
+  grant(nowMs: number): void {
+    const { awaited } = this;
+    if (!awaited || this.isOver) return;
+    this.awaited = undefined;
+    this.announced.add(awaited.intent);
+    awaited.act(nowMs);
   }
 
   get isOver(): boolean {

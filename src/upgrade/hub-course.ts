@@ -21,7 +21,7 @@ export class HubCourse extends Course<HubSessionEvent> {
   private sampledMs = Number.NEGATIVE_INFINITY;
 
   constructor(request: HubSessionRequest) {
-    super(request.limits.linkDownMs);
+    super(request.limits.linkDownMs, request.kept);
     this.request = request;
   }
 

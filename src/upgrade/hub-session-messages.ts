@@ -4,7 +4,7 @@ import type { HubImage } from '../image/hub-image.ts';
 import type { CentralProductsList } from '../products/central-products-list.ts';
 import type { ByteMachine } from '../protocol/machine.ts';
 import type { Activation } from '../protocol/zcl-ota/session.ts';
-import type { SessionEvent, SessionLimits } from './session-messages.ts';
+import type { KeptRecord, SessionEvent, SessionLimits } from './session-messages.ts';
 import { SESSION_LIMITS } from './session-messages.ts';
 import type { FailureCode, SessionState } from './states.ts';
 
@@ -60,6 +60,7 @@ export interface HubSessionRequest {
   activation: Activation;
   limits: SessionLimits;
   line: HubLine;
+  kept?: KeptRecord | undefined;
 }
 
 export interface BootloaderSessionRequest extends HubSessionRequest {
@@ -95,7 +96,9 @@ export type HubCommand =
 export type HubInput =
   | { kind: 'steps-done' }
   | { kind: 'link-down'; reason: string }
-  | { kind: 'link-up' };
+  | { kind: 'link-up' }
+  /** The record of the intent is durable. */
+  | { kind: 'granted' };
 
 export interface HubSession extends ByteMachine<HubSessionEvent> {
   readonly state: SessionState;
@@ -106,6 +109,8 @@ export interface HubSession extends ByteMachine<HubSessionEvent> {
   pollCommand(): HubCommand | undefined;
   /** The image is on the hub and waits for a command, as was asked. */
   holds(): boolean;
+  /** Calls it off. False where it is too late: the hub has no application, or acts on the command. */
+  cancel(nowMs: number): boolean;
   /** Gives up as soon as the hub can be left; ends with `stopped`, or with a final state. */
   stop(nowMs: number): void;
 }

@@ -39,6 +39,18 @@ export const SESSION_LIMITS: SessionLimits = {
   linkDownMs: 120_000,
 };
 
+/** What cannot be undone: `replace` leaves a hub without its application, on `activate` a device acts. */
+export type Intent = 'replace' | 'activate';
+
+/**
+ * Where a journal is kept, each intent is announced by an event, and acted on when it was `granted`. Of a
+ * session that goes on for one which was cut off, it says what that had announced under the same command:
+ * an activation that was announced is not commanded again, but on evidence that the device waits for it.
+ */
+export interface KeptRecord {
+  announced: readonly Intent[];
+}
+
 export interface SessionRequest {
   /** What is known of the device before it is asked: its model file. */
   device: DeviceFacts;
@@ -49,6 +61,7 @@ export interface SessionRequest {
   /** This very content was being distributed to this device before. */
   resumable: boolean;
   limits: SessionLimits;
+  kept?: KeptRecord | undefined;
 }
 
 export type SessionInput =
@@ -69,7 +82,9 @@ export type SessionInput =
   | { kind: 'stalled'; silentMs: number }
   | { kind: 'announced' }
   | { kind: 'link-down'; reason: string }
-  | { kind: 'link-up' };
+  | { kind: 'link-up' }
+  /** The record of the intent is durable. */
+  | { kind: 'granted' };
 
 export type SessionCommand =
   /** Give the image to the OTA server; where it is not resumable, forget first what went there before. */
@@ -80,9 +95,12 @@ export type SessionCommand =
   /** Its first bytes leave: make durable that what the device holds is of this content. */
   | { kind: 'remember' }
   | { kind: 'activate'; activation: Activation }
+  /** Whenever the device asks, tell it to drop what it has. */
+  | { kind: 'abort' }
   | { kind: 'release' };
 
 export type SessionEvent =
   | { kind: 'state'; state: SessionState; code?: FailureCode; detail?: string }
   | { kind: 'decision'; decision: Decision; device: DeviceFacts }
+  | { kind: 'intent'; intent: Intent }
   | { kind: 'note'; text: string };

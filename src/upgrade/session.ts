@@ -46,6 +46,7 @@ const ANNOUNCE_SETTLE_MS = 150;
 const ACTIVATION_REPEATS_MAX = 3;
 /** A later activation is commanded by the OTA server in time; a nearer one the device counts down itself. */
 const COUNT_DOWN_MS_MAX = WAIT_S_MAX * 1000;
+const HELD = { when: 'held' } as const;
 /** A download that moves may take its time; one that never ends is ended. */
 const TRANSFER_MS_MAX = 7 * 24 * 3_600_000;
 
@@ -84,7 +85,7 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
 
   constructor(request: SessionRequest) {
     this.request = request;
-    this.course = new Course(request.limits.linkDownMs);
+    this.course = new Course(request.limits.linkDownMs, request.kept);
     this.device = { ...request.device };
     this.activation = request.activation;
     this.targetVersion = request.image.header.fileVersion;
@@ -102,10 +103,15 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   /** Decides on what the model file says, and if that may be, turns to the device. */
   start(nowMs: number): void {
     assert(this.state === 'planned', 'a session starts once');
+    const { activation, resumable, limits, kept } = this.request;
+    if (this.course.hasAnnounced('activate')) {
+      this.confirmCutOff(nowMs);
+      return;
+    }
     if (!this.decide(nowMs)) return;
-    const { activation, resumable, limits } = this.request;
     this.enter('staged', nowMs + limits.contactMs);
-    this.commands.push({ kind: 'assign', resumable, activation });
+    // The OTA server would command the activation by itself, with no record before it.
+    this.commands.push({ kind: 'assign', resumable, activation: kept ? HELD : activation });
     this.read();
     this.wakeMs = nowMs + NOTIFY_MS_MIN;
   }
@@ -160,7 +166,18 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
       case 'link-up':
         this.handleLinkUp(nowMs);
         return;
+      case 'granted':
+        this.course.grant(nowMs);
+        return;
     }
+  }
+
+  /** Calls it off. False where it is too late: the device acts on the command. */
+  cancel(): boolean {
+    if (this.course.isOver || this.confirms()) return false;
+    this.course.finish('cancelled');
+    if (this.course.hasBegun) this.commands.push({ kind: 'abort' });
+    return true;
   }
 
   /** The image is on the device and waits for a command, as was asked. */
@@ -174,12 +191,8 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
     this.activation = activation;
     this.activationRepeats = 0;
     this.course.deadlineMs = this.activationDeadlineMs(nowMs);
-    if (this.course.isLinkDown) {
-      this.owesActivation = true;
-      return;
-    }
-    this.commands.push({ kind: 'activate', activation });
-    this.awaitActivation(nowMs);
+    if (this.course.isLinkDown) this.owesActivation = true;
+    else this.commandActivation(nowMs);
   }
 
   handleTimeout(nowMs: number): void {
@@ -315,7 +328,8 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   private handleDownloaded(answer: 'now' | 'held' | 'at' | 'aborted', nowMs: number): void {
     if (this.confirms() || answer === 'aborted' || !this.authorised) return;
     if (this.state !== 'awaiting-activation') this.enterDistributed(nowMs);
-    this.awaitActivation(nowMs);
+    if (this.request.kept && this.activation.when === 'now') this.commandActivation(nowMs);
+    else this.awaitActivation(nowMs);
   }
 
   private handleEnded(status: number, nowMs: number): void {
@@ -375,9 +389,10 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
     const { activation } = this;
     const dueMs = activation.when === 'at' ? activation.atMs : NEVER_MS;
     const missed = this.serverCommands && dueMs >= downMs && dueMs <= nowMs;
-    if (this.owesActivation || missed) this.commands.push({ kind: 'activate', activation });
+    const owes = this.owesActivation || missed;
     this.owesActivation = false;
-    this.awaitActivation(nowMs);
+    if (owes) this.commandActivation(nowMs);
+    else this.awaitActivation(nowMs);
   }
 
   // ---- decisions ------------------------------------------------------------------------------------
@@ -446,9 +461,34 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
         : 'holds this image already',
     );
     this.enterDistributed(nowMs);
-    if (activation.when !== 'held') this.commands.push({ kind: 'activate', activation });
-    if (countsDown) this.confirmWithin(COUNT_DOWN_MS_MAX + this.request.limits.confirmMs, nowMs);
-    else this.awaitActivation(nowMs);
+    if (countsDown) {
+      if (activation.when !== 'held') this.commands.push({ kind: 'activate', activation });
+      this.confirmWithin(COUNT_DOWN_MS_MAX + this.request.limits.confirmMs, nowMs);
+    } else if (activation.when === 'held') {
+      this.awaitActivation(nowMs);
+    } else {
+      this.commandActivation(nowMs);
+    }
+  }
+
+  private commandActivation(nowMs: number): void {
+    const { activation } = this;
+    const act = (atMs: number): void => {
+      this.commands.push({ kind: 'activate', activation });
+      this.awaitActivation(atMs);
+    };
+    this.course.commit('activate', act, nowMs);
+  }
+
+  /**
+   * A session before this one announced the activation and was cut off, before or after the command left.
+   * The device alone knows: it runs the version, waits still, or went back; it is not given the image again.
+   */
+  private confirmCutOff(nowMs: number): void {
+    this.note('its activation was announced before; what became of it is read from the device');
+    this.commands.push({ kind: 'assign', resumable: true, activation: HELD });
+    this.confirmWithin(this.request.limits.confirmMs, nowMs);
+    this.read();
   }
 
   private enterDistributed(nowMs: number): void {

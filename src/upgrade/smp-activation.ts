@@ -54,6 +54,7 @@ export class SmpActivation {
   private resetMs = 0;
   private forceReset = false;
   private confirms = 0;
+  private cutOff = false;
   private lookMs = FIRST_LOOK_MS;
   private lastSeen: { text: string; atMs: number; state: 'pending' | 'trial' } | undefined;
 
@@ -77,14 +78,28 @@ export class SmpActivation {
 
   /** Of an image that waits in its slot. */
   begin(nowMs: number): void {
-    const { limits, line } = this.request;
-    this.course.enter('activating', nowMs + line.bootMs + limits.confirmMs);
-    if (this.inRecovery) this.reset();
+    this.enterActivating(nowMs);
+    if (this.inRecovery) this.reset(nowMs);
     else this.ask('check-mark', { kind: 'image-list' });
+  }
+
+  /**
+   * Of a session that announced it and was cut off: pending, the image was not booted yet; neither
+   * pending nor running, it was tried and given up. It is not marked again.
+   */
+  resume(nowMs: number): void {
+    this.cutOff = true;
+    this.course.note('its activation was announced before; what became of it is read from the hub');
+    this.enterActivating(nowMs);
+    this.lookAtList(nowMs);
   }
 
   /** Of an image that runs on trial. */
   confirm(nowMs: number): void {
+    this.course.commit('activate', (atMs) => this.keep(atMs), nowMs);
+  }
+
+  private keep(nowMs: number): void {
     if (this.confirms >= REPEATS_MAX) {
       this.course.fail('not-confirmed', 'it takes the command, and the image stays on trial');
       return;
@@ -128,7 +143,9 @@ export class SmpActivation {
 
   expire(nowMs: number): void {
     const { lastSeen } = this;
-    if (lastSeen === undefined || nowMs - lastSeen.atMs > FRESH_MS) {
+    if (!this.course.hasAnnounced('activate')) {
+      this.course.fail('deadline-passed', this.course.state);
+    } else if (lastSeen === undefined || nowMs - lastSeen.atMs > FRESH_MS) {
       const last = lastSeen ? `, it last said that it ${lastSeen.text}` : '';
       const detail = `nothing has answered since the reset${last}`;
       this.course.finish('unknown-outcome', 'version-not-readable', detail);
@@ -148,13 +165,13 @@ export class SmpActivation {
   private handleAnswered(images: readonly ImageEntry[], nowMs: number): void {
     switch (this.step) {
       case 'mark':
-        if (this.isPending(images)) this.reset();
+        if (this.isPending(images)) this.reset(nowMs);
         else this.ask('check-mark', { kind: 'image-list' });
         return;
       case 'check-mark':
-        if (this.isPending(images)) this.reset();
+        if (this.isPending(images)) this.reset(nowMs);
         else if (this.runsTarget(images)) this.judge(images, nowMs);
-        else this.mark();
+        else this.mark(nowMs);
         return;
       case 'reset':
         this.awaitBoot(nowMs);
@@ -251,13 +268,15 @@ export class SmpActivation {
       return;
     }
     this.course.note('the image is pending still: the reset was lost, and is repeated');
-    this.reset();
+    this.reset(nowMs);
   }
 
   /** Its bootloader answers: from the application's side that is no boot; from its own, none yet. */
   private judgeRecovery(nowMs: number): void {
     const early = this.inRecovery && nowMs - this.resetMs < this.request.line.bootMs;
-    if (early) this.lookLater(nowMs);
+    // What was uploaded to it is started by a reset, which may not have left before.
+    if (this.cutOff && this.resets === 0) this.reset(nowMs);
+    else if (early) this.lookLater(nowMs);
     else this.course.fail('boots-into-recovery');
   }
 
@@ -271,19 +290,28 @@ export class SmpActivation {
 
   // ---- leaves -------------------------------------------------------------------------------------------
 
-  private mark(): void {
+  private enterActivating(nowMs: number): void {
+    const { limits, line } = this.request;
+    this.course.enter('activating', nowMs + line.bootMs + limits.confirmMs);
+  }
+
+  /** A hub that restarts by itself would start what is marked: it is the command, as the reset is. */
+  private mark(nowMs: number): void {
     if (this.marks >= REPEATS_MAX) {
       this.course.fail('activation-refused', 'it takes the command, and the image is not pending');
       return;
     }
     this.marks++;
     const kind = this.request.smp.confirm === 'permanent' ? 'image-confirm' : 'image-test';
-    this.ask('mark', { kind, hash: this.hash });
+    const act = () => this.ask('mark', { kind, hash: this.hash });
+    this.course.commit('activate', act, nowMs);
   }
 
-  private reset(): void {
+  private reset(nowMs: number): void {
     this.resets++;
-    this.ask('reset', { kind: 'reset', ...(this.forceReset ? { force: true } : {}) });
+    const act = () =>
+      this.ask('reset', { kind: 'reset', ...(this.forceReset ? { force: true } : {}) });
+    this.course.commit('activate', act, nowMs);
   }
 
   private awaitBoot(nowMs: number): void {
@@ -301,7 +329,7 @@ export class SmpActivation {
 
   /** Before a reset an image that is not pending waits for the command; after it, it was given up. */
   private lookAtList(nowMs: number): void {
-    const activated = this.resets > 0 || this.confirms > 0;
+    const activated = this.cutOff || this.resets > 0 || this.confirms > 0;
     this.ask(activated ? 'look' : 'check-mark', { kind: 'image-list' });
     if (activated && this.lookMs < this.request.line.answerTimeoutMs) {
       this.wakeMs = nowMs + this.lookMs;

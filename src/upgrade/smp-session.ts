@@ -87,6 +87,10 @@ export class SmpSession implements HubSession {
 
   start(nowMs: number): void {
     assert(this.state === 'planned', 'a session starts once');
+    if (this.course.hasAnnounced('activate')) {
+      this.beginActivation().resume(nowMs);
+      return;
+    }
     if (!this.course.admitModel(nowMs)) return;
     if (this.hash.length === 0) {
       this.course.fail('image-unnamed');
@@ -110,6 +114,9 @@ export class SmpSession implements HubSession {
       case 'link-up':
         this.handleLinkUp(nowMs);
         return;
+      case 'granted':
+        this.course.grant(nowMs);
+        return;
     }
   }
 
@@ -122,6 +129,13 @@ export class SmpSession implements HubSession {
     assert(this.state === 'awaiting-activation', 'only a held image is activated by command');
     this.commanded = activation;
     this.await(nowMs);
+  }
+
+  cancel(): boolean {
+    if (this.course.isOver || this.activation !== undefined) return false;
+    this.rest();
+    this.course.finish('cancelled', undefined, this.leftAs());
+    return true;
   }
 
   stop(nowMs: number): void {

@@ -12,9 +12,16 @@ export type SessionState =
   | 'done'
   | 'failed'
   | 'refused'
+  | 'cancelled'
   | 'unknown-outcome';
 
-const FINAL: readonly SessionState[] = ['done', 'failed', 'refused', 'unknown-outcome'];
+const FINAL: readonly SessionState[] = [
+  'done',
+  'failed',
+  'refused',
+  'cancelled',
+  'unknown-outcome',
+];
 
 export function isFinal(state: SessionState): boolean {
   return FINAL.includes(state);

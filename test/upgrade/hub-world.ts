@@ -18,6 +18,7 @@ import {
   type SmpTraits,
   type UploadSample,
 } from '../../src/upgrade/hub-session-messages.ts';
+import type { Intent } from '../../src/upgrade/session-messages.ts';
 import { SmpSession } from '../../src/upgrade/smp-session.ts';
 import { isFinal, type SessionState } from '../../src/upgrade/states.ts';
 import type { HubEvent } from '../../src/virtual/communications-hub/board.ts';
@@ -100,8 +101,12 @@ export class HubWorld {
   /** What the steps of the line do. */
   lineSteps: (steps: HubCommand['steps']) => void = () => {};
   linkUp = true;
+  /** What sessions announced to a journal, and whether that takes it. */
+  readonly announced: Intent[] = [];
+  grants = true;
   private timer: { cancel(): void } | undefined;
   private working = false;
+  private isKilled = false;
 
   constructor(settings: Partial<HubSettings> & { restored?: Uint8Array[] } = {}) {
     this.hub = new VirtualHub({
@@ -127,12 +132,19 @@ export class HubWorld {
 
   /** In place of the one before, which is gone as with a killed gateway. */
   begin(session: HubSession): this {
+    this.isKilled = false;
     this.session = session;
     this.events = [];
     this.commands = [];
     session.start(this.nowMs);
     this.pump();
     return this;
+  }
+
+  /** The gateway is gone: nothing more is said to the hub, and what that says is not heard. */
+  kill(): void {
+    this.isKilled = true;
+    this.timer?.cancel();
   }
 
   get nowMs(): number {
@@ -206,7 +218,7 @@ export class HubWorld {
   }
 
   pump(): void {
-    if (this.working) return;
+    if (this.working || this.isKilled) return;
     this.working = true;
     const { session, nowMs } = this;
     for (let moved = true; moved; ) {
@@ -225,6 +237,7 @@ export class HubWorld {
       for (let event = session.pollEvent(); event; event = session.pollEvent()) {
         moved = true;
         this.events.push(event);
+        if (event.kind === 'intent') this.keep(event.intent);
       }
       for (let command = session.pollCommand(); command; command = session.pollCommand()) {
         moved = true;
@@ -233,6 +246,12 @@ export class HubWorld {
     }
     this.working = false;
     this.arm();
+  }
+
+  private keep(intent: Intent): void {
+    if (!this.grants) return;
+    this.announced.push(intent);
+    this.session.handle({ kind: 'granted' }, this.nowMs);
   }
 
   private carryOut(command: HubCommand): void {
@@ -259,7 +278,7 @@ export class HubWorld {
   }
 
   private hostHears(bytes: Uint8Array): void {
-    if (!this.linkUp || this.session === undefined) return;
+    if (!this.linkUp || this.isKilled || this.session === undefined) return;
     const through = this.toHost(bytes, ++this.pieces);
     if (!through) return;
     this.session.handleBytes(through, this.nowMs);
