@@ -20,6 +20,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   protocol: ['bytes'],
   upgrade: ['bytes', 'image', 'products', 'admission', 'protocol'],
   jobs: ['upgrade'],
+  schedule: ['upgrade'],
   config: ['bytes', 'products'],
   transport: ['bytes', 'protocol', 'admission'],
   virtual: ['bytes', 'image', 'trust', 'protocol', 'config'],
@@ -34,6 +35,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'protocol',
     'upgrade',
     'jobs',
+    'schedule',
     'config',
     'transport',
   ],
@@ -47,6 +49,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'readiness',
     'protocol',
     'upgrade',
+    'schedule',
     'config',
     'transport',
     'gateway',
@@ -68,6 +71,7 @@ const PURE = [
   'protocol',
   'upgrade',
   'jobs',
+  'schedule',
 ];
 const PURE_EXCEPTION: Record<string, string[]> = {
   // node-forge reads and writes ASN.1 and derives keys: no I/O.
@@ -78,6 +82,8 @@ const PURE_EXCEPTION: Record<string, string[]> = {
   xml: ['saxes'],
   // Encodes and decodes maps: no I/O.
   protocol: ['cbor-x'],
+  // Offsets of time zones, from the rules that the runtime has: no I/O.
+  schedule: ['@date-fns/tz/tzOffset'],
 };
 const IMPURE_NAMES =
   /\b(Date\.now|new Date\(\)|setTimeout|setInterval|setImmediate|Math\.random|process\.|console\.|performance\.)/;
