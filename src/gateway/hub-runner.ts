@@ -7,6 +7,7 @@ import type { Link, LinkClosed, Timers } from '../ports.ts';
 import { LinkDriver, SYSTEM_TIMERS } from '../transport/serial/driver.ts';
 import { type LineStep, runLineSteps } from '../transport/serial/line-steps.ts';
 import type { HubCommand, HubSession, HubSessionEvent } from '../upgrade/hub-session-messages.ts';
+import type { Intent } from '../upgrade/session-messages.ts';
 import { isFinal } from '../upgrade/states.ts';
 
 /** Between two attempts to open a port that vanished. */
@@ -19,6 +20,8 @@ export interface HubRunnerOptions {
   link: Link;
   lineSteps: Record<HubCommand['steps'], readonly LineStep[]>;
   onEvent(event: HubSessionEvent): void;
+  /** Where a journal is kept: true when the record of the intent is durable. */
+  announce?(intent: Intent): boolean;
   timers?: Timers;
 }
 
@@ -28,6 +31,8 @@ export class HubRunner {
   private readonly driver: LinkDriver;
   private readonly settled: Promise<void>;
   private settle!: () => void;
+  /** What a stop left the hub as. */
+  leftAs: string | undefined;
   private isOver = false;
   /** The message of the last failure to open the port again. */
   private told = '';
@@ -55,6 +60,13 @@ export class HubRunner {
     return this.settled;
   }
 
+  /** False where it is too late. */
+  cancel(): boolean {
+    const isCancelled = this.options.session.cancel(this.timers.nowMs());
+    this.driver.wake();
+    return isCancelled;
+  }
+
   /** Resolves when the hub can be left. */
   async stop(): Promise<void> {
     this.options.session.stop(this.timers.nowMs());
@@ -80,7 +92,12 @@ export class HubRunner {
   private handle(event: HubSessionEvent): void {
     const { session, onEvent } = this.options;
     onEvent(event);
-    if (event.kind === 'stopped') this.isOver = true;
+    if (event.kind === 'intent' && this.options.announce?.(event.intent))
+      session.handle({ kind: 'granted' }, this.timers.nowMs());
+    if (event.kind === 'stopped') {
+      this.isOver = true;
+      this.leftAs = event.detail;
+    }
     for (let command = session.pollCommand(); command; command = session.pollCommand()) {
       void this.workLine(command);
     }

@@ -1,41 +1,53 @@
 /** Runs one upgrade session over a coordinator's link: its commands out, its inputs in, its one timer. */
+import type { Timers } from '../ports.ts';
 import type { Activation } from '../protocol/zcl-ota/session.ts';
-import type { ZigbeeLink } from '../transport/zigbee/client.ts';
-import type { AssignRequest, LinkEvent } from '../transport/zigbee/messages.ts';
+import { SYSTEM_TIMERS } from '../transport/serial/driver.ts';
+import type { AssignRequest, LinkEvent, Method, Methods } from '../transport/zigbee/messages.ts';
 import type {
   SessionCommand,
   SessionEvent,
   SessionInput,
   UpgradeSession,
 } from '../upgrade/session.ts';
+import type { Intent } from '../upgrade/session-messages.ts';
 import { isFinal } from '../upgrade/states.ts';
 
 const READ_TIMEOUT_MS = 6_000;
 /** Everything a device needs to decide whether to ask is in the query; the shortest notify will do. */
 const NOTIFY_PAYLOAD_TYPE = 0;
-const TIMER_MS_MAX = 2_147_483_647;
+
+/** A coordinator that is open, as far as a device behind it is concerned. */
+export interface CoordinatorLink {
+  /** @throws UpliftError */
+  call<M extends Method>(method: M, parameters: Methods[M][0]): Promise<Methods[M][1]>;
+}
 
 export interface ZigbeeDeviceOptions {
   eui64: string;
   endpoint: number;
   session: UpgradeSession;
-  link: ZigbeeLink;
+  link: CoordinatorLink;
+  timers?: Timers;
   /** All of the assignment but what the session decides. */
   assignment: Omit<AssignRequest, 'authorised' | 'resumable' | 'activation'>;
   /** Makes durable that what this device holds is of this content, or of nothing that is known. */
   remember(): void;
   forget(): void;
+  /** Where a journal is kept: true when the record of the intent is durable. */
+  announce?(intent: Intent): boolean;
   onEvent(event: SessionEvent): void;
 }
 
 export class ZigbeeDevice {
   private readonly options: ZigbeeDeviceOptions;
-  private timer: NodeJS.Timeout | undefined;
+  private readonly timers: Timers;
+  private timer: { cancel(): void } | undefined;
   private readonly settled: Promise<void>;
   private settle!: () => void;
 
   constructor(options: ZigbeeDeviceOptions) {
     this.options = options;
+    this.timers = options.timers ?? SYSTEM_TIMERS;
     this.settled = new Promise((resolve) => {
       this.settle = resolve;
     });
@@ -43,19 +55,26 @@ export class ZigbeeDevice {
 
   /** Starts the session; resolves when it is final, or when its image is held as was asked. */
   run(): Promise<void> {
-    this.options.session.start(Date.now());
+    this.options.session.start(this.timers.nowMs());
     this.drain();
     return this.settled;
   }
 
   handle(input: SessionInput): void {
-    this.options.session.handle(input, Date.now());
+    this.options.session.handle(input, this.timers.nowMs());
     this.drain();
   }
 
   activate(activation: Activation): void {
-    this.options.session.activate(activation, Date.now());
+    this.options.session.activate(activation, this.timers.nowMs());
     this.drain();
+  }
+
+  /** False where it is too late. */
+  cancel(): boolean {
+    const isCancelled = this.options.session.cancel();
+    this.drain();
+    return isCancelled;
   }
 
   /** The image is on the device and waits, as was asked. */
@@ -65,25 +84,28 @@ export class ZigbeeDevice {
 
   /** Forgets the timer; the session stays where it is. */
   stop(): void {
-    clearTimeout(this.timer);
+    this.timer?.cancel();
     this.settle();
   }
 
   private drain(): void {
     const { session, onEvent } = this.options;
-    for (let event = session.pollEvent(); event; event = session.pollEvent()) onEvent(event);
+    for (let event = session.pollEvent(); event; event = session.pollEvent()) {
+      onEvent(event);
+      if (event.kind === 'intent' && this.options.announce?.(event.intent))
+        session.handle({ kind: 'granted' }, this.timers.nowMs());
+    }
     for (let command = session.pollTransmit(); command; command = session.pollTransmit()) {
       void this.carryOut(command);
     }
-    clearTimeout(this.timer);
+    this.timer?.cancel();
     if (isFinal(session.state) || session.holds()) this.settle();
     const atMs = session.pollTimeout();
     if (atMs === Number.POSITIVE_INFINITY) return;
-    const waitMs = Math.min(TIMER_MS_MAX, Math.max(0, atMs - Date.now()));
-    this.timer = setTimeout(() => {
-      session.handleTimeout(Date.now());
+    this.timer = this.timers.after(Math.max(0, atMs - this.timers.nowMs()), () => {
+      session.handleTimeout(this.timers.nowMs());
       this.drain();
-    }, waitMs);
+    });
   }
 
   /** A call that fails because the link is down needs no answer here: the link says so itself. */

@@ -39,6 +39,8 @@ export interface Upgrade {
   activation: JobActivation;
   /** Sequence of the record that commanded it: one activation for each, at most. */
   commandedBy: number;
+  /** The device has the image and waits: what is left is the activation. */
+  holds: boolean;
   /** What was announced under that command. */
   readonly intents: Set<Intent>;
   /** A cancellation that its state could not follow yet. */
@@ -69,6 +71,13 @@ export class JobBook {
 
   openFor(device: string): readonly Upgrade[] {
     return this.open.get(device) ?? [];
+  }
+
+  /** Outcomes that are unknown since then or later. */
+  *unknownSince(sinceMs: number): IterableIterator<Upgrade> {
+    for (const { upgrades } of this.byId.values())
+      for (const upgrade of upgrades)
+        if (upgrade.state === 'unknown-outcome' && upgrade.sinceMs >= sinceMs) yield upgrade;
   }
 
   *openUpgrades(): IterableIterator<Upgrade> {
@@ -133,6 +142,7 @@ export class JobBook {
         totalBytes: 0,
         activation: request.activation,
         commandedBy: sequence,
+        holds: false,
         intents: new Set(),
         cancelRequested: false,
       };
@@ -168,6 +178,8 @@ export class JobBook {
     const isSame = upgrade.state === state;
     assert(isSame || mayFollow(upgrade.state, state), `${upgrade.state} is followed by ${state}`);
     if (!isSame) upgrade.sinceMs = atMs;
+    if (state === 'awaiting-activation') upgrade.holds = true;
+    else if (state === 'distributing' || isOver(state)) upgrade.holds = false;
     Object.assign(upgrade, { state, attempt, owner, untilMs, code, detail, next });
     this.keepOpen(upgrade);
   }

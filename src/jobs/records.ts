@@ -17,7 +17,7 @@ export interface JobRequest {
   /** As the rig files call them. */
   devices: readonly string[];
   activation: JobActivation;
-  /** 0 to 9; the higher goes first. */
+  /** 0 to 8; the higher goes first. */
   priority: number;
   /** Not before then, ms since 1970. */
   notBeforeMs?: number;

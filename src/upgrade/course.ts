@@ -70,7 +70,7 @@ export class Course<Event = SessionEvent> {
   enter(state: SessionState, deadlineMs: number): void {
     this.state = state;
     this.prolong(deadlineMs);
-    this.say({ kind: 'state', state });
+    this.say({ kind: 'state', state, untilMs: deadlineMs });
   }
 
   /** Something moved: the state may last until then, and absences before are forgotten. */

@@ -100,7 +100,14 @@ export type SessionCommand =
   | { kind: 'release' };
 
 export type SessionEvent =
-  | { kind: 'state'; state: SessionState; code?: FailureCode; detail?: string }
+  /** `untilMs`: its deadline, as far as nothing moves; absent where it is final. */
+  | {
+      kind: 'state';
+      state: SessionState;
+      untilMs?: number;
+      code?: FailureCode;
+      detail?: string;
+    }
   | { kind: 'decision'; decision: Decision; device: DeviceFacts }
   | { kind: 'intent'; intent: Intent }
   | { kind: 'note'; text: string };

@@ -1,0 +1,77 @@
+/**
+ * What the gateway asks of the world of links and devices, whatever carries it: rigs with real ports and
+ * coordinators, or simulated ones. One upgrade runs on a device at a time.
+ */
+import type { AdmissionContext } from '../admission/context.ts';
+import type { AdmissionPolicy } from '../admission/facts.ts';
+import type { UpliftError } from '../errors.ts';
+import type { CentralProductsList } from '../products/central-products-list.ts';
+import type { DeviceKind } from '../products/combinations.ts';
+import type { Intent, SessionEvent } from '../upgrade/session-messages.ts';
+import type { LoadedImage } from './image-library.ts';
+
+export interface FieldDevice {
+  id: string;
+  kind: DeviceKind;
+  eui64?: string;
+  /** What it occupies: `network:COORDINATOR` or `port:DEVICE`. */
+  link: string;
+  /** Whether it can keep an image beside the one it runs. */
+  canHold: boolean;
+}
+
+/** All that an upgrade is decided on and made of, gathered at the moment it begins. */
+export interface Brief {
+  image: LoadedImage;
+  list: CentralProductsList | undefined;
+  policy: AdmissionPolicy;
+  context: AdmissionContext | undefined;
+}
+
+export interface FieldTask {
+  device: string;
+  brief: Brief;
+  activation: { when: 'now' } | { when: 'held' };
+  /** Under the same command, by a session that was cut off. */
+  announced: readonly Intent[];
+}
+
+export type FieldEnd =
+  /** As the last state event said. */
+  | { kind: 'final' }
+  /** The image is on the device and waits. */
+  | { kind: 'held' }
+  /** Its link did not open, or it is not on the network. */
+  | { kind: 'not-begun'; error: UpliftError }
+  /** It was told to stop, or its coordinator's process ended: the device keeps what it has. */
+  | { kind: 'stopped'; detail: string };
+
+/** None of its calls throws. */
+export interface FieldOwner {
+  event(event: SessionEvent): void;
+  progress(sample: { sentBytes: number; totalBytes: number }): void;
+  /** True when the record of it is durable; where it is not, the upgrade does not go on. */
+  announce(intent: Intent): boolean;
+  /** Once, and nothing after it. */
+  ended(end: FieldEnd): void;
+}
+
+export interface FieldRun {
+  /** False where it is too late. Where it is not, the state `cancelled` and the end follow. */
+  cancel(): boolean;
+  /** Leaves the device so that it keeps what it has; the end follows. */
+  stop(): void;
+}
+
+export interface FieldListener {
+  link(link: string, up: boolean, detail: string): void;
+}
+
+export interface Field {
+  readonly devices: readonly FieldDevice[];
+  /** Opens what stays open; before it nothing is run. */
+  start(listener: FieldListener): void;
+  run(task: FieldTask, owner: FieldOwner): FieldRun;
+  /** After every run has ended or been stopped. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,811 @@
+/**
+ * The gateway while it runs: jobs in, records out, and between them what the scheduler starts and the
+ * field carries out. It owns no port and no file; time, journal and field are handed to it, so that weeks
+ * of it run in seconds under a simulated clock.
+ *
+ * Invariants
+ * - A record is durable before what it announces is done; the book is what the records say, and nothing else.
+ * - Everything that is not over has a deadline: the scheduler's while it waits, the session's while it
+ *   runs, and that of the hold while it is held.
+ * - When the journal takes no more, nothing new begins, what runs is left so that devices keep what they
+ *   have, and everybody who asks is told.
+ */
+import { assert, UpliftError } from '../errors.ts';
+import { type Job, JobBook, type Upgrade } from '../jobs/book.ts';
+import {
+  type Actor,
+  isJobRecord,
+  type JobActivation,
+  type JobRecordBody,
+  type JobRequest,
+} from '../jobs/records.ts';
+import { isBeyondRecall, isOver, STATE_RULES, type UpgradeState } from '../jobs/states.ts';
+import type { Timers } from '../ports.ts';
+import { EXPIRIES, type ExpiryCode } from '../schedule/codes.ts';
+import type { Disposition, ItemResult, ScheduleItem, Start } from '../schedule/item.ts';
+import { FAILURE_CLASSES, type RetryableCode } from '../schedule/retry.ts';
+import type { Scheduler } from '../schedule/scheduler.ts';
+import type { LocalHours } from '../schedule/windows.ts';
+import {
+  CONTROL_CODES,
+  type ControlCode,
+  type GatewayListener,
+  type GatewayRecord,
+} from './control.ts';
+import type { Brief, Field, FieldDevice } from './field.ts';
+import { type AttemptEnd, nextOf, type RunDesk, UpgradeRun } from './upgrade-run.ts';
+
+/** Of the store's journal, as much as is used here. */
+export interface GatewayJournal {
+  readonly head: { sequence: number; hash: string };
+  append(entries: readonly JournalBody[], nowMs: number): readonly GatewayRecord[];
+  note(entry: JournalBody, nowMs: number, key?: string): void;
+  records(fromSequence?: number, limit?: number): Iterable<GatewayRecord>;
+  pollTimeout(): number;
+  handleTimeout(nowMs: number): void;
+}
+
+type JournalBody = Readonly<Record<string, unknown>> & { kind: string };
+
+export interface GatewayLimits {
+  /** From the start of an attempt to the session's first word. */
+  verifyMs: number;
+  /** How long a device may hold an image that nobody activates. */
+  heldMs: number;
+  /** How late an activation may be that was asked for at a time. */
+  activationLateMs: number;
+  /** Unknown outcomes are read again for so long. */
+  unknownMs: number;
+  devicesMax: number;
+}
+
+export const GATEWAY_LIMITS: GatewayLimits = {
+  verifyMs: 60_000,
+  heldMs: 30 * 24 * 3_600_000,
+  activationLateMs: 24 * 3_600_000,
+  unknownMs: 7 * 24 * 3_600_000,
+  devicesMax: 50_000,
+};
+
+export interface GatewayOptions {
+  timers: Timers;
+  journal: GatewayJournal;
+  field: Field;
+  scheduler: Scheduler;
+  /** Gathers what an upgrade is decided on. @throws UpliftError */
+  brief(image: string, device: string): Brief;
+  /** How long an upgrade of the device will take with this image, ms. */
+  expectedMs(image: string, device: string): number;
+  hasImage(sha256: string): boolean;
+  windows: Readonly<Record<string, LocalHours>>;
+  blackout?: LocalHours;
+  limits?: GatewayLimits;
+}
+
+const LONGEST_TIMER_MS = 2_000_000_000;
+const PRIORITY_MAX = 8;
+/** A progress record is worth its place: a hundredth more. */
+const PROGRESS_SHARE = 0.01;
+
+export class Gateway implements RunDesk {
+  readonly book = new JobBook();
+  readonly startedMs: number;
+  private readonly options: GatewayOptions;
+  private readonly limits: GatewayLimits;
+  private readonly devices: ReadonlyMap<string, FieldDevice>;
+  private readonly running = new Map<string, UpgradeRun>();
+  /** Upgrades that the scheduler has. */
+  private readonly scheduled = new Set<string>();
+  private readonly listeners = new Set<GatewayListener>();
+  /** Of each job, where its records are. */
+  private readonly places = new Map<string, number[]>();
+  private readonly noted = new Map<string, number>();
+  private readonly links = new Map<string, { up: boolean; since: number; detail: string }>();
+  private readonly runs = new Map<string, { version: string; atMs: number }>();
+  private timer: { cancel(): void } | undefined;
+  private isTurning = false;
+  private trouble: UpliftError | undefined;
+  private isStopping = false;
+
+  constructor(options: GatewayOptions) {
+    this.options = options;
+    this.limits = options.limits ?? GATEWAY_LIMITS;
+    this.startedMs = options.timers.nowMs();
+    this.devices = new Map(options.field.devices.map((device) => [device.id, device]));
+  }
+
+  /** Replays the journal, opens the field, and goes on with what was not over. */
+  start(): void {
+    const { journal, field } = this.options;
+    for (const record of journal.records(1)) this.keep(record);
+    this.guarded(() => this.record({ kind: 'gateway-started' }));
+    field.start({ link: (link, up, detail) => this.link(link, up, detail) });
+    this.guarded(() => this.recover());
+    this.turn();
+  }
+
+  /** Leaves every device so that it keeps what it has. The field is the caller's to close. */
+  stop(): void {
+    this.isStopping = true;
+    for (const run of [...this.running.values()]) run.stop();
+    this.timer?.cancel();
+    if (!this.trouble) this.guarded(() => this.record({ kind: 'gateway-stopped' }));
+  }
+
+  // ---- what is asked ----------------------------------------------------------------------------------
+
+  createJob(request: JobRequest, by: Actor): Job {
+    const known = this.knownRequest(request);
+    if (known) return known;
+    this.assertAccepting();
+    this.checkRequest(request);
+    const superseded = this.supersede(request);
+    const id = `j${this.options.journal.head.sequence + 1}`;
+    const state = request.needsApproval ? 'awaiting-approval' : 'scheduled';
+    this.record(
+      { kind: 'job', job: id, by, request },
+      ...superseded.map((upgrade) => this.stateOf(upgrade, 'superseded', { detail: `by ${id}` })),
+      ...request.devices.map((device) => ({
+        ...this.stateBody(id, device, state, 0),
+        untilMs: request.deadlineMs,
+      })),
+    );
+    for (const upgrade of superseded) this.unschedule(upgrade);
+    const job = this.book.job(id)!;
+    for (const upgrade of job.upgrades) this.submit(upgrade);
+    this.turn();
+    return job;
+  }
+
+  approve(id: string, by: Actor): Job {
+    const job = this.jobOf(id);
+    this.assertAccepting();
+    const waiting = this.waitingForApproval(job);
+    if (job.by === by) throw refused('own-approval', { actual: by });
+    this.record(
+      { kind: 'command', job: id, by, command: 'approve' },
+      ...waiting.map((upgrade) =>
+        this.stateOf(upgrade, 'scheduled', { detail: `approved by ${by}` }),
+      ),
+    );
+    for (const upgrade of waiting) this.options.scheduler.approve(upgrade.id);
+    this.turn();
+    return job;
+  }
+
+  reject(id: string, by: Actor, reason: string): Job {
+    const job = this.jobOf(id);
+    this.assertAccepting();
+    const waiting = this.waitingForApproval(job);
+    this.record(
+      { kind: 'command', job: id, by, command: 'reject', reason },
+      ...waiting.map((upgrade) =>
+        this.stateOf(upgrade, 'refused', { detail: `by ${by}: ${reason}` }),
+      ),
+    );
+    for (const upgrade of waiting) this.unschedule(upgrade);
+    this.turn();
+    return job;
+  }
+
+  activate(
+    id: string,
+    devices: readonly string[] | undefined,
+    activation: JobActivation,
+    by: Actor,
+  ): Job {
+    const { job, upgrades } = this.meant(id, devices);
+    this.assertAccepting();
+    const held = upgrades.filter(
+      (upgrade) => upgrade.state === 'awaiting-activation' && !this.running.has(upgrade.id),
+    );
+    if (held.length === 0 || (devices && held.length < upgrades.length)) {
+      throw refused('not-activatable', { actual: statesText(upgrades) });
+    }
+    const names = held.map(({ device }) => device);
+    this.record({ kind: 'command', job: id, by, command: 'activate', devices: names, activation });
+    for (const upgrade of held) {
+      this.unschedule(upgrade);
+      this.submit(upgrade);
+    }
+    this.turn();
+    return job;
+  }
+
+  cancel(id: string, devices: readonly string[] | undefined, by: Actor, reason?: string): Job {
+    const { job, upgrades } = this.meant(id, devices);
+    this.assertAccepting();
+    const open = upgrades.filter(({ state }) => !isOver(state) && !isBeyondRecall(state));
+    if (open.length === 0 || (devices && open.length < upgrades.length)) {
+      throw refused('not-cancellable', { actual: statesText(upgrades) });
+    }
+    const names = open.map(({ device }) => device);
+    const why = reason === undefined ? {} : { reason };
+    this.record({ kind: 'command', job: id, by, command: 'cancel', devices: names, ...why });
+    for (const upgrade of open) this.callOff(upgrade, `by ${by}`);
+    this.turn();
+    return job;
+  }
+
+  retry(id: string, devices: readonly string[] | undefined, by: Actor): Job {
+    const { job, upgrades } = this.meant(id, devices);
+    this.assertAccepting();
+    const again = upgrades.filter(
+      ({ state, device }) =>
+        STATE_RULES[state].next.includes('scheduled') &&
+        isOver(state) &&
+        !this.running.has(`${id}/${device}`) &&
+        this.book.openFor(device).length === 0,
+    );
+    if (again.length === 0 || (devices && again.length < upgrades.length)) {
+      throw refused('not-retryable', { actual: statesText(upgrades) });
+    }
+    const names = again.map(({ device }) => device);
+    for (const upgrade of again) this.unschedule(upgrade);
+    const untilMs = Math.max(job.request.deadlineMs, this.nowMs + this.limits.activationLateMs);
+    this.record(
+      { kind: 'command', job: id, by, command: 'retry', devices: names },
+      ...again.map((upgrade) =>
+        this.stateOf(upgrade, 'scheduled', { detail: `by ${by}`, untilMs }),
+      ),
+    );
+    for (const upgrade of again) this.submit(upgrade);
+    this.turn();
+    return job;
+  }
+
+  /** What is waited for, in words. */
+  explain(upgrade: Upgrade): string {
+    const waits = this.scheduled.has(upgrade.id) && !this.running.has(upgrade.id);
+    const found = waits ? this.options.scheduler.explain(upgrade.id, this.nowMs) : undefined;
+    return found?.text ?? STATE_RULES[upgrade.state].waitsFor;
+  }
+
+  story(job: string): GatewayRecord[] {
+    return (this.places.get(job) ?? []).flatMap((sequence) => [
+      ...this.options.journal.records(sequence, 1),
+    ]);
+  }
+
+  get condition(): { state: 'ready' | 'degraded' | 'stopping'; error: UpliftError | undefined } {
+    const state = this.isStopping ? 'stopping' : this.trouble ? 'degraded' : 'ready';
+    return { state, error: this.trouble };
+  }
+
+  get linkStates(): ReadonlyMap<string, { up: boolean; since: number; detail: string }> {
+    return this.links;
+  }
+
+  runsOf(device: string): { version: string; atMs: number } | undefined {
+    return this.runs.get(device);
+  }
+
+  /** `undefined` where the field has no such device. */
+  device(id: string): FieldDevice | undefined {
+    return this.devices.get(id);
+  }
+
+  listen(listener: GatewayListener): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** @throws UpliftError where nothing new may begin */
+  assertAccepting(): void {
+    if (!this.isStopping && !this.trouble) return;
+    throw refused('not-accepting', {
+      expected: 'a gateway that can write down what it does',
+      actual: this.trouble?.actual ?? 'it stops',
+      next: this.trouble?.next ?? 'ask again when it has started',
+    });
+  }
+
+  // ---- records ----------------------------------------------------------------------------------------
+
+  /** @throws UpliftError where they are not durable */
+  record(...entries: (JobRecordBody | JournalBody)[]): void {
+    const { journal } = this.options;
+    const firstNew = journal.head.sequence + 1;
+    journal.append(entries as JournalBody[], this.nowMs);
+    // Notes that waited are written with them, and come first.
+    for (const record of journal.records(firstNew)) {
+      this.keep(record);
+      for (const listener of this.listeners) listener.record(record);
+    }
+  }
+
+  note(entry: JournalBody, key: string): void {
+    this.options.journal.note(entry, this.nowMs, `${entry['job']}/${entry['device']} ${key}`);
+  }
+
+  progress(upgrade: Upgrade, sentBytes: number, totalBytes: number): void {
+    const { id, job, device } = upgrade;
+    const sample = { job: job.id, device, atMs: this.nowMs, sentBytes, totalBytes };
+    for (const listener of this.listeners) listener.progress(sample);
+    const before = this.noted.get(id) ?? 0;
+    if (Math.abs(sentBytes - before) < totalBytes * PROGRESS_SHARE) return;
+    this.noted.set(id, sentBytes);
+    this.note({ kind: 'progress', job: job.id, device, sentBytes, totalBytes }, 'progress');
+    this.rearm();
+  }
+
+  saidToRun(device: string, version: string): void {
+    this.runs.set(device, { version, atMs: this.nowMs });
+  }
+
+  faulted(error: UpliftError): void {
+    if (this.trouble) return;
+    this.trouble = error;
+    for (const run of [...this.running.values()]) run.stop();
+  }
+
+  private keep(record: GatewayRecord): void {
+    const job = record['job'];
+    if (typeof job === 'string') {
+      const places = this.places.get(job);
+      if (places) places.push(record.sequence);
+      else this.places.set(job, [record.sequence]);
+    }
+    if (isJobRecord(record)) this.book.apply(record);
+  }
+
+  private stateBody(job: string, device: string, state: UpgradeState, attempt: number) {
+    return { kind: 'state' as const, job, device, state, attempt, owner: STATE_RULES[state].owner };
+  }
+
+  private stateOf(
+    upgrade: Upgrade,
+    state: UpgradeState,
+    more: { detail?: string; code?: string; next?: string; untilMs?: number } = {},
+  ): JobRecordBody {
+    const { job, device, attempt } = upgrade;
+    const untilMs = isOver(state) ? undefined : (more.untilMs ?? job.request.deadlineMs);
+    return {
+      ...this.stateBody(job.id, device, state, attempt),
+      ...more,
+      ...(untilMs === undefined ? {} : { untilMs }),
+    };
+  }
+
+  // ---- what runs --------------------------------------------------------------------------------------
+
+  /** Whatever is due: starts, expiries, holds that nobody ended, records that waited. */
+  private turn(): void {
+    if (this.isTurning || this.trouble || this.isStopping) return;
+    this.isTurning = true;
+    this.guarded(() => {
+      const { scheduler, journal } = this.options;
+      journal.handleTimeout(this.nowMs);
+      this.endHolds();
+      for (let moved = true; moved && !this.trouble; ) {
+        const { start, pause, expire } = scheduler.poll(this.nowMs);
+        for (const { id, code } of expire) this.expire(id, code);
+        for (const id of pause) this.running.get(id)?.stop();
+        for (const one of start) this.begin(one);
+        moved = start.length + pause.length + expire.length > 0;
+      }
+    });
+    this.isTurning = false;
+    this.rearm();
+  }
+
+  private rearm(): void {
+    this.timer?.cancel();
+    if (this.trouble || this.isStopping) return;
+    const { scheduler, journal, timers } = this.options;
+    const atMs = Math.min(scheduler.pollTimeout(), journal.pollTimeout(), this.nextHoldEndMs());
+    if (atMs === Number.POSITIVE_INFINITY) return;
+    const waitMs = Math.min(LONGEST_TIMER_MS, Math.max(0, atMs - this.nowMs));
+    this.timer = timers.after(waitMs, () => this.turn());
+  }
+
+  private begin({ id }: Start): void {
+    const upgrade = this.upgradeOf(id);
+    const { scheduler } = this.options;
+    let brief: Brief;
+    try {
+      brief = this.options.brief(upgrade.job.request.image, upgrade.device);
+    } catch (error) {
+      if (!(error instanceof UpliftError)) throw error;
+      scheduler.ended(id, { kind: 'refused' }, this.nowMs);
+      this.scheduled.delete(id);
+      const { code, actual, next } = error;
+      this.finish(upgrade, 'failed', { code, detail: textOf(error.message, actual), next });
+      return;
+    }
+    this.tellAttempt(upgrade);
+    const run = new UpgradeRun(upgrade, brief, this);
+    this.running.set(id, run);
+    this.noted.delete(id);
+    run.begin(this.options.field, this.activationNow(upgrade));
+  }
+
+  /** What was commanded before a crash is read back under the state it has; all else is verified anew. */
+  private tellAttempt(upgrade: Upgrade): void {
+    const { job, device, state } = upgrade;
+    const attempt = upgrade.attempt + 1;
+    const isReading = state === 'unknown-outcome' || isBeyondRecall(state);
+    const next = isReading ? state : upgrade.intents.has('activate') ? 'activating' : 'verifying';
+    const body = this.stateBody(job.id, device, next, attempt);
+    const until = isReading && isOver(state) ? {} : { untilMs: this.nowMs + this.limits.verifyMs };
+    this.record({ ...body, ...until });
+  }
+
+  /** A blackout of activations parts the two stages: the second is an item of its own. */
+  private activationNow(upgrade: Upgrade): { when: 'now' } | { when: 'held' } {
+    const { when } = upgrade.activation;
+    const parts = this.options.blackout !== undefined && this.canHold(upgrade);
+    if (upgrade.state === 'verifying' && !upgrade.holds && (when !== 'now' || parts)) {
+      return { when: 'held' };
+    }
+    return { when: 'now' };
+  }
+
+  ended(run: UpgradeRun, end: AttemptEnd): void {
+    const { upgrade } = run;
+    this.running.delete(upgrade.id);
+    this.guarded(() => this.follow(upgrade, end));
+    this.turn();
+  }
+
+  private follow(upgrade: Upgrade, end: AttemptEnd): void {
+    const { scheduler } = this.options;
+    if (end.kind === 'stopped') {
+      if (this.isStopping || this.trouble) return;
+      const again = scheduler.ended(
+        upgrade.id,
+        { kind: 'failed', code: 'worker-ended' },
+        this.nowMs,
+      );
+      this.tellAgain(upgrade, again, 'worker-ended', end.detail);
+      return;
+    }
+    if (end.kind === 'held') {
+      this.leaveSchedule(upgrade);
+      if (upgrade.cancelRequested)
+        this.finish(upgrade, 'cancelled', { detail: 'the device keeps the image' });
+      else this.hold(upgrade);
+      return;
+    }
+    if (end.kind === 'not-begun') {
+      const { code, message, actual } = end.error;
+      const again = scheduler.ended(upgrade.id, failedBy(code), this.nowMs);
+      this.tellAgain(upgrade, again, code, textOf(message, actual), end.error.next);
+      return;
+    }
+    const { state, code, detail } = end.state;
+    if (state === 'failed' || state === 'unknown-outcome') {
+      const again = scheduler.ended(upgrade.id, this.resultOf(upgrade, end.state), this.nowMs);
+      this.tellAgain(upgrade, again, code ?? state, detail, nextOf(code), state);
+      return;
+    }
+    this.leaveSchedule(upgrade);
+    this.finish(upgrade, state as UpgradeState, { code, detail, next: nextOf(code) });
+  }
+
+  /** Under one command there is one activation: what failed after it is not tried again by itself. */
+  private resultOf(
+    upgrade: Upgrade,
+    { state, code }: { state: string; code?: string },
+  ): ItemResult {
+    if (state === 'unknown-outcome') return { kind: 'unknown-outcome' };
+    const isSpent = upgrade.intents.has('activate');
+    return isSpent ? { kind: 'refused' } : failedBy(code ?? 'deadline-passed');
+  }
+
+  private tellAgain(
+    upgrade: Upgrade,
+    disposition: Disposition,
+    code: string,
+    detail: string | undefined,
+    next?: string,
+    state: 'failed' | 'unknown-outcome' = 'failed',
+  ): void {
+    const isCalledOff = upgrade.cancelRequested && state === 'failed';
+    if (disposition.kind !== 'again' || isCalledOff) {
+      this.unschedule(upgrade);
+      this.finish(upgrade, isCalledOff ? 'cancelled' : state, { code, detail, next });
+      return;
+    }
+    const at = new Date(disposition.atMs).toISOString();
+    const more = { code, ...(detail === undefined ? {} : { detail }) };
+    if (state === 'unknown-outcome') {
+      this.record(this.stateOf(upgrade, state, { ...more, next: `read again at ${at}` }));
+    } else {
+      this.record(this.stateOf(upgrade, 'scheduled', { ...more, next: `tried again at ${at}` }));
+    }
+  }
+
+  private finish(
+    upgrade: Upgrade,
+    state: UpgradeState,
+    more: { code?: string | undefined; detail?: string | undefined; next?: string | undefined },
+  ): void {
+    const said = Object.fromEntries(
+      Object.entries(more).filter(([, value]) => value !== undefined),
+    );
+    this.record(this.stateOf(upgrade, state, said));
+  }
+
+  private expire(id: string, code: ExpiryCode): void {
+    this.scheduled.delete(id);
+    const upgrade = this.upgradeOf(id);
+    if (isOver(upgrade.state)) return;
+    const { sentence } = EXPIRIES[code];
+    const next = 'make a new job, with a later deadline';
+    this.finish(upgrade, 'expired', { code, detail: sentence, next });
+  }
+
+  private callOff(upgrade: Upgrade, detail: string): void {
+    const run = this.running.get(upgrade.id);
+    if (run) {
+      run.cancel();
+      return;
+    }
+    this.unschedule(upgrade);
+    this.finish(upgrade, 'cancelled', { detail });
+  }
+
+  // ---- what is held -----------------------------------------------------------------------------------
+
+  private hold(upgrade: Upgrade): void {
+    const untilMs = this.holdEndMs(upgrade);
+    this.record(this.stateOf(upgrade, 'awaiting-activation', { untilMs }));
+    // Nobody has to command what was asked for at a time, or parted by a blackout.
+    if (upgrade.activation.when !== 'held') this.submit(upgrade);
+  }
+
+  private holdEndMs({ activation }: Upgrade): number {
+    return activation.when === 'at'
+      ? Math.max(activation.atMs, this.nowMs) + this.limits.activationLateMs
+      : this.nowMs + this.limits.heldMs;
+  }
+
+  private *held(): IterableIterator<Upgrade> {
+    for (const upgrade of this.book.openUpgrades()) {
+      if (upgrade.state === 'awaiting-activation' && !this.scheduled.has(upgrade.id)) yield upgrade;
+    }
+  }
+
+  private nextHoldEndMs(): number {
+    let atMs = Number.POSITIVE_INFINITY;
+    for (const { untilMs } of this.held()) atMs = Math.min(atMs, untilMs ?? atMs);
+    return atMs;
+  }
+
+  private endHolds(): void {
+    const over = [...this.held()].filter(
+      ({ untilMs }) => untilMs !== undefined && untilMs <= this.nowMs,
+    );
+    for (const upgrade of over) {
+      const detail = 'nobody commanded its activation; the device keeps the image';
+      this.finish(upgrade, 'expired', {
+        code: 'hold-expired',
+        detail,
+        next: nextOf('hold-expired'),
+      });
+    }
+  }
+
+  // ---- scheduling -------------------------------------------------------------------------------------
+
+  private submit(upgrade: Upgrade): void {
+    const { scheduler, windows, blackout } = this.options;
+    const { job, state, activation, device } = upgrade;
+    const { request } = job;
+    const isReading =
+      isBeyondRecall(state) || state === 'unknown-outcome' || upgrade.intents.has('activate');
+    const activates =
+      upgrade.holds ||
+      (activation.when === 'now' && (blackout === undefined || !this.canHold(upgrade)));
+    const dueMs = upgrade.holds && activation.when === 'at' ? activation.atMs : this.nowMs;
+    const window = request.window === undefined ? undefined : windows[request.window];
+    const item: ScheduleItem = {
+      id: upgrade.id,
+      job: job.id,
+      stage: activates ? 'activate' : 'distribute',
+      resources: [this.devices.get(device)!.link],
+      priority: request.priority,
+      notBeforeMs: upgrade.holds ? dueMs : Math.max(request.notBeforeMs ?? 0, this.nowMs),
+      deadlineMs: this.deadlineOf(upgrade),
+      expectedMs: this.options.expectedMs(request.image, device),
+      approved: state !== 'awaiting-approval',
+      // What was commanded is read back whatever the hour.
+      ...(window === undefined || isReading ? {} : { windows: [window] }),
+      ...(blackout === undefined || isReading || !activates ? {} : { blackout }),
+    };
+    scheduler.submit(item);
+    this.scheduled.add(upgrade.id);
+  }
+
+  private deadlineOf(upgrade: Upgrade): number {
+    const { state, untilMs, job } = upgrade;
+    if (isBeyondRecall(state) || state === 'unknown-outcome')
+      return this.nowMs + this.limits.unknownMs;
+    return Math.max(untilMs ?? job.request.deadlineMs, this.nowMs + 1);
+  }
+
+  private unschedule(upgrade: Upgrade): void {
+    if (!this.scheduled.delete(upgrade.id)) return;
+    this.options.scheduler.cancel(upgrade.id);
+  }
+
+  private leaveSchedule(upgrade: Upgrade): void {
+    this.scheduled.delete(upgrade.id);
+    this.options.scheduler.ended(upgrade.id, { kind: 'done' }, this.nowMs);
+  }
+
+  /** After a start: what was on its way goes on, what waited waits again. */
+  private recover(): void {
+    for (const upgrade of [...this.book.openUpgrades()]) {
+      if (!this.devices.has(upgrade.device)) {
+        const detail = 'no rig of this gateway has the device any more';
+        this.finish(upgrade, isBeyondRecall(upgrade.state) ? 'unknown-outcome' : 'failed', {
+          code: 'device-unknown',
+          detail,
+        });
+        continue;
+      }
+      const { state } = upgrade;
+      // Until somebody commands it.
+      if (state === 'awaiting-activation' && upgrade.activation.when === 'held') continue;
+      const waits =
+        state === 'scheduled' || state === 'awaiting-approval' || state === 'awaiting-activation';
+      if (!waits && !isBeyondRecall(state)) {
+        this.record(
+          this.stateOf(upgrade, 'scheduled', { detail: 'the gateway was started again' }),
+        );
+      }
+      this.submit(upgrade);
+    }
+    for (const upgrade of this.book.unknownSince(this.nowMs - this.limits.unknownMs)) {
+      if (this.devices.has(upgrade.device) && this.book.openFor(upgrade.device).length === 0)
+        this.submit(upgrade);
+    }
+  }
+
+  private link(link: string, up: boolean, detail: string): void {
+    this.links.set(link, { up, since: this.nowMs, detail });
+    if (up) this.options.scheduler.linkUp(link);
+    else this.options.scheduler.linkDown(link);
+    this.turn();
+  }
+
+  // ---- checks -----------------------------------------------------------------------------------------
+
+  private knownRequest(request: JobRequest): Job | undefined {
+    const { requestId } = request;
+    const known = requestId === undefined ? undefined : this.book.jobOfRequest(requestId);
+    if (!known) return undefined;
+    if (JSON.stringify(known.request) === JSON.stringify(request)) return known;
+    throw refused('request-id-reused', { actual: `${requestId}, of ${known.id}` });
+  }
+
+  private checkRequest(request: JobRequest): void {
+    const { devices, image, window, priority, deadlineMs, notBeforeMs, activation } = request;
+    const malformed = (expected: string, actual: string) =>
+      refused('job-malformed', { expected, actual });
+    if (devices.length === 0 || devices.length > this.limits.devicesMax) {
+      throw malformed(`1 to ${this.limits.devicesMax} devices`, `${devices.length}`);
+    }
+    if (new Set(devices).size < devices.length) throw malformed('each device once', 'one twice');
+    const unknown = devices.find((device) => !this.devices.has(device));
+    if (unknown !== undefined) {
+      throw refused('device-unknown', { expected: someOf(this.devices.keys()), actual: unknown });
+    }
+    if (!this.options.hasImage(image)) throw refused('image-unknown', { actual: image });
+    if (window !== undefined && !Object.hasOwn(this.options.windows, window)) {
+      const expected = Object.keys(this.options.windows).join(', ') || 'none is configured';
+      throw refused('window-unknown', { expected, actual: window });
+    }
+    if (!Number.isInteger(priority) || priority < 0 || priority > PRIORITY_MAX) {
+      throw malformed(`a priority from 0 to ${PRIORITY_MAX}`, `${priority}`);
+    }
+    if (!(deadlineMs > this.nowMs))
+      throw malformed('a deadline that is to come', timeText(deadlineMs));
+    if (notBeforeMs !== undefined && !(notBeforeMs < deadlineMs)) {
+      throw malformed('a beginning before the deadline', timeText(notBeforeMs));
+    }
+    const needsHold =
+      activation.when !== 'now' && devices.find((id) => !this.devices.get(id)!.canHold);
+    if (needsHold) throw malformed('activation now: it cannot hold an image', needsHold);
+  }
+
+  /** What is open for these devices and gives way; where it does not, the new job is refused. */
+  private supersede({ devices, supersede }: JobRequest): Upgrade[] {
+    const open = devices.flatMap((device) => this.book.openFor(device));
+    const stubborn = open.find((upgrade) => !supersede || this.running.has(upgrade.id));
+    if (stubborn) {
+      throw refused('job-open', {
+        expected: 'no other job for the device',
+        actual: `${stubborn.id}, ${stubborn.state}`,
+        next: supersede
+          ? 'cancel it first: it has begun'
+          : 'cancel it, or let this one supersede it',
+      });
+    }
+    return open;
+  }
+
+  private waitingForApproval(job: Job): Upgrade[] {
+    const waiting = job.upgrades.filter(({ state }) => state === 'awaiting-approval');
+    if (waiting.length > 0) return waiting;
+    throw refused('not-approvable', { actual: statesText(job.upgrades) });
+  }
+
+  private jobOf(id: string): Job {
+    const job = this.book.job(id);
+    if (job) return job;
+    throw refused('job-unknown', { actual: id });
+  }
+
+  private meant(id: string, devices: readonly string[] | undefined) {
+    const job = this.jobOf(id);
+    if (!devices) return { job, upgrades: job.upgrades };
+    const upgrades = devices.map((device) => {
+      const upgrade = this.book.upgrade(id, device);
+      if (upgrade) return upgrade;
+      throw refused('device-not-in-job', { actual: device });
+    });
+    return { job, upgrades };
+  }
+
+  // ---- leaves -----------------------------------------------------------------------------------------
+
+  private get nowMs(): number {
+    return this.options.timers.nowMs();
+  }
+
+  private canHold({ device }: Upgrade): boolean {
+    return this.devices.get(device)!.canHold;
+  }
+
+  private upgradeOf(id: string): Upgrade {
+    const slash = id.indexOf('/');
+    const upgrade = this.book.upgrade(id.slice(0, slash), id.slice(slash + 1));
+    assert(upgrade !== undefined, `${id} is in the book`);
+    return upgrade;
+  }
+
+  private guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof UpliftError)) throw error;
+      this.faulted(error);
+    }
+  }
+}
+
+function failedBy(code: string): ItemResult {
+  const isKnown = Object.hasOwn(FAILURE_CLASSES, code);
+  return isKnown
+    ? { kind: 'failed', code: code as RetryableCode }
+    : { kind: 'failed', code: 'worker-ended' };
+}
+
+function refused(
+  code: ControlCode,
+  detail: { expected?: string; actual?: string; next?: string },
+): UpliftError {
+  return new UpliftError(code, CONTROL_CODES[code], detail);
+}
+
+function statesText(upgrades: readonly Upgrade[]): string {
+  return someOf(upgrades.map(({ device, state }) => `${device}: ${state}`));
+}
+
+function someOf(names: Iterable<string>): string {
+  const all = [...names];
+  return all.length <= 12
+    ? all.join(', ')
+    : `${all.slice(0, 12).join(', ')} and ${all.length - 12} more`;
+}
+
+function timeText(ms: number): string {
+  return Number.isFinite(ms) ? new Date(ms).toISOString() : `${ms}`;
+}
+
+function textOf(message: string, actual: string | undefined): string {
+  return actual === undefined ? message : `${message}: ${actual}`;
+}

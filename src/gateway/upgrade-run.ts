@@ -1,0 +1,145 @@
+/**
+ * One attempt at one device, while it runs: what its session says becomes records, each on disk before
+ * what it announces is done. When the store takes no more, the device is left as it is.
+ */
+
+import { decisionEntry } from '../audit/decision-entry.ts';
+import { hex } from '../bytes/hex.ts';
+import { UpliftError } from '../errors.ts';
+import type { Upgrade } from '../jobs/book.ts';
+import { STATE_RULES } from '../jobs/states.ts';
+import type { Intent, SessionEvent } from '../upgrade/session-messages.ts';
+import { FAILURES, isFinal } from '../upgrade/states.ts';
+import type { Brief, Field, FieldEnd, FieldOwner, FieldRun } from './field.ts';
+
+/** How an attempt ended, for whoever decides what follows. */
+export type AttemptEnd =
+  | { kind: 'final'; state: Extract<SessionEvent, { kind: 'state' }> }
+  | Exclude<FieldEnd, { kind: 'final' }>;
+
+/** What a record of this upgrade goes through. */
+export interface RunDesk {
+  /** @throws UpliftError where it is not durable; then nothing of what it announces may be done. */
+  record(entry: Record<string, unknown> & { kind: string }): void;
+  note(entry: Record<string, unknown> & { kind: string }, key: string): void;
+  progress(upgrade: Upgrade, sentBytes: number, totalBytes: number): void;
+  saidToRun(device: string, version: string): void;
+  /** The store takes no more. */
+  faulted(error: UpliftError): void;
+  ended(run: UpgradeRun, end: AttemptEnd): void;
+}
+
+export class UpgradeRun implements FieldOwner {
+  readonly upgrade: Upgrade;
+  private readonly brief: Brief;
+  private readonly desk: RunDesk;
+  private run: FieldRun | undefined;
+  private last: Extract<SessionEvent, { kind: 'state' }> | undefined;
+  private isOver = false;
+
+  constructor(upgrade: Upgrade, brief: Brief, desk: RunDesk) {
+    this.upgrade = upgrade;
+    this.brief = brief;
+    this.desk = desk;
+  }
+
+  begin(field: Field, activation: { when: 'now' } | { when: 'held' }): void {
+    const { upgrade, brief } = this;
+    const announced = [...upgrade.intents];
+    const run = field.run({ device: upgrade.device, brief, activation, announced }, this);
+    if (!this.isOver) this.run = run;
+  }
+
+  cancel(): boolean {
+    return this.run?.cancel() === true;
+  }
+
+  stop(): void {
+    this.run?.stop();
+  }
+
+  event(event: SessionEvent): void {
+    this.safely(() => {
+      switch (event.kind) {
+        case 'state':
+          this.state(event);
+          return;
+        case 'decision': {
+          const { image, list, policy, context } = this.brief;
+          const facts = { image: image.facts, device: event.device, list, policy, context };
+          const { currentFileVersion, runningVersion } = event.device;
+          const version =
+            runningVersion ??
+            (currentFileVersion === undefined ? undefined : hex(currentFileVersion, 8));
+          if (version !== undefined) this.desk.saidToRun(this.upgrade.device, version);
+          const subject = { by: 'gateway', device: this.upgrade.device, image: image.path };
+          const entry = decisionEntry(subject, facts, event.decision);
+          this.desk.record({ ...entry, job: this.upgrade.job.id });
+          return;
+        }
+        case 'note':
+          this.desk.note({ ...this.about('note'), text: event.text }, `${event.text}`);
+          return;
+        case 'intent':
+          return;
+      }
+    });
+  }
+
+  progress({ sentBytes, totalBytes }: { sentBytes: number; totalBytes: number }): void {
+    this.safely(() => this.desk.progress(this.upgrade, sentBytes, totalBytes));
+  }
+
+  announce(intent: Intent): boolean {
+    return this.safely(() => this.desk.record({ ...this.about('intent'), intent }));
+  }
+
+  ended(end: FieldEnd): void {
+    this.isOver = true;
+    const { last } = this;
+    if (end.kind !== 'final') this.desk.ended(this, end);
+    else if (last) this.desk.ended(this, { kind: 'final', state: last });
+  }
+
+  /** A final state is told at the end: what follows from it is not this attempt's to say. */
+  private state(event: Extract<SessionEvent, { kind: 'state' }>): void {
+    this.last = event;
+    const { state, untilMs, detail } = event;
+    const { upgrade } = this;
+    // What is held is told with the end as well: how long it may be is the gateway's to say.
+    if (isFinal(state) || state === 'awaiting-activation') return;
+    // While an outcome is read again it stays unknown, whatever the session calls its reading.
+    if (upgrade.state === 'unknown-outcome' || upgrade.state === state) return;
+    this.desk.record({
+      ...this.about('state'),
+      state,
+      attempt: upgrade.attempt,
+      owner: STATE_RULES[state].owner,
+      ...(untilMs === undefined ? {} : { untilMs }),
+      ...(detail === undefined ? {} : { detail }),
+    });
+  }
+
+  private about(kind: string) {
+    return { kind, job: this.upgrade.job.id, device: this.upgrade.device };
+  }
+
+  private safely(work: () => void): boolean {
+    if (this.isOver) return false;
+    try {
+      work();
+      return true;
+    } catch (error) {
+      if (!(error instanceof UpliftError)) throw error;
+      this.desk.faulted(error);
+      return false;
+    }
+  }
+}
+
+/** What a person can do about a failure of a session. */
+export function nextOf(code: string | undefined): string | undefined {
+  return code !== undefined && Object.hasOwn(FAILURES, code)
+    ? FAILURES[code as keyof typeof FAILURES].next
+    : undefined;
+}

@@ -1,0 +1,225 @@
+/**
+ * A gateway on a desk: a clock that is turned by hand, a journal in memory that can be made to fail, and a
+ * field whose devices do what a test says. Nothing here knows how the gateway works.
+ */
+import * as assert from 'uvu/assert';
+import { UpliftError } from '../../src/errors.ts';
+import type { GatewayRecord } from '../../src/gateway/control.ts';
+import type {
+  Brief,
+  Field,
+  FieldDevice,
+  FieldListener,
+  FieldOwner,
+  FieldRun,
+  FieldTask,
+} from '../../src/gateway/field.ts';
+import { Gateway, type GatewayJournal, type GatewayOptions } from '../../src/gateway/gateway.ts';
+import type { JobRequest } from '../../src/jobs/records.ts';
+import type { UpgradeState } from '../../src/jobs/states.ts';
+import { RetryDesk } from '../../src/schedule/retry.ts';
+import { Scheduler } from '../../src/schedule/scheduler.ts';
+import type { SessionEvent } from '../../src/upgrade/session-messages.ts';
+import { SimulatedScheduler } from '../virtual/fixture.ts';
+
+export const IMAGE = 'a'.repeat(64);
+export const HOUR_MS = 3_600_000;
+
+export class MemoryJournal implements GatewayJournal {
+  readonly rows: GatewayRecord[];
+  /** How many more appends succeed. */
+  room = Number.POSITIVE_INFINITY;
+  private notes: { entry: Record<string, unknown>; atMs: number }[] = [];
+
+  constructor(rows: GatewayRecord[] = []) {
+    this.rows = rows;
+  }
+
+  get head() {
+    return { sequence: this.rows.length, hash: '' };
+  }
+
+  append(entries: readonly Record<string, unknown>[], nowMs: number): GatewayRecord[] {
+    if (this.room-- <= 0) throw new UpliftError('journal-unwritten', 'the disk is full');
+    const waiting = this.notes;
+    this.notes = [];
+    for (const { entry, atMs } of waiting) this.push(entry, atMs);
+    return entries.map((entry) => this.push(entry, nowMs));
+  }
+
+  note(entry: Record<string, unknown>, nowMs: number): void {
+    this.notes.push({ entry, atMs: nowMs });
+  }
+
+  *records(from = 1, limit = Number.POSITIVE_INFINITY): Generator<GatewayRecord> {
+    yield* this.rows.slice(from - 1, from - 1 + limit);
+  }
+
+  pollTimeout(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  handleTimeout(): void {}
+
+  private push(entry: Record<string, unknown>, atMs: number): GatewayRecord {
+    const record = JSON.parse(JSON.stringify({ sequence: this.rows.length + 1, atMs, ...entry }));
+    this.rows.push(record);
+    return record;
+  }
+}
+
+/** One run of a device, to be told what it does. */
+export class ScriptedRun implements FieldRun {
+  readonly task: FieldTask;
+  readonly owner: FieldOwner;
+  cancellable = true;
+  isOver = false;
+  /** What was announced, and whether its record was durable. */
+  readonly announced: boolean[] = [];
+
+  constructor(task: FieldTask, owner: FieldOwner) {
+    this.task = task;
+    this.owner = owner;
+  }
+
+  say(...states: Extract<SessionEvent, { kind: 'state' }>['state'][]): this {
+    for (const state of states) {
+      if (state === 'activating' && !this.task.announced.includes('activate'))
+        this.announced.push(this.owner.announce('activate'));
+      this.owner.event({ kind: 'state', state, untilMs: 2_000_000_000_000 });
+    }
+    return this;
+  }
+
+  end(state: 'done' | 'failed' | 'refused' | 'unknown-outcome' | 'cancelled', code?: string): void {
+    const event = { kind: 'state', state, ...(code ? { code } : {}) };
+    this.owner.event(event as SessionEvent);
+    this.finish({ kind: 'final' });
+  }
+
+  hold(): void {
+    this.owner.event({ kind: 'state', state: 'awaiting-activation' });
+    this.finish({ kind: 'held' });
+  }
+
+  notBegun(code: string): void {
+    this.finish({ kind: 'not-begun', error: new UpliftError(code, 'it does not open') });
+  }
+
+  cancel(): boolean {
+    if (!this.cancellable) return false;
+    this.end('cancelled');
+    return true;
+  }
+
+  stop(): void {
+    this.finish({ kind: 'stopped', detail: 'stopped' });
+  }
+
+  private finish(end: Parameters<FieldOwner['ended']>[0]): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.owner.ended(end);
+  }
+}
+
+export class ScriptedField implements Field {
+  readonly devices: readonly FieldDevice[] = [
+    { id: 'hub-1', kind: 'communications_hub', link: 'port:hub-1', canHold: true },
+    { id: 'hub-2', kind: 'communications_hub', link: 'port:hub-2', canHold: false },
+    { id: 'ppmid-1', kind: 'ppmid', link: 'network:zigbee-1', canHold: true },
+    { id: 'ppmid-2', kind: 'ppmid', link: 'network:zigbee-1', canHold: true },
+  ];
+  readonly runs: ScriptedRun[] = [];
+  listener!: FieldListener;
+
+  start(listener: FieldListener): void {
+    this.listener = listener;
+  }
+
+  run(task: FieldTask, owner: FieldOwner): FieldRun {
+    const run = new ScriptedRun(task, owner);
+    this.runs.push(run);
+    return run;
+  }
+
+  async close(): Promise<void> {}
+
+  /** The newest of a device. */
+  of(device: string): ScriptedRun {
+    const run = this.runs.findLast(({ task }) => task.device === device);
+    assert.ok(run, `${device} runs`);
+    return run;
+  }
+}
+
+export class GatewayDesk {
+  readonly clock = new SimulatedScheduler();
+  journal = new MemoryJournal();
+  field!: ScriptedField;
+  gateway!: Gateway;
+  private readonly change: Partial<GatewayOptions>;
+
+  constructor(change: Partial<GatewayOptions> = {}) {
+    this.change = change;
+    this.start();
+  }
+
+  get nowMs(): number {
+    return this.clock.nowMs();
+  }
+
+  /** Another process over what is on disk; the one before is gone as with kill -9. */
+  start(): this {
+    this.journal = new MemoryJournal(this.journal.rows);
+    this.field = new ScriptedField();
+    this.gateway = new Gateway({
+      timers: this.clock,
+      journal: this.journal,
+      field: this.field,
+      scheduler: new Scheduler(new RetryDesk({ next: () => 0.5 }, this.nowMs)),
+      brief: () => ({ image: { facts: { ok: false } } }) as unknown as Brief,
+      expectedMs: () => 60_000,
+      hasImage: (sha256) => sha256 === IMAGE,
+      windows: {},
+      ...this.change,
+    });
+    this.gateway.start();
+    return this;
+  }
+
+  job(change: Partial<JobRequest> = {}, by = 'api:author'): string {
+    const request: JobRequest = {
+      image: IMAGE,
+      devices: ['ppmid-1'],
+      activation: { when: 'now' },
+      priority: 0,
+      deadlineMs: this.nowMs + 24 * HOUR_MS,
+      ...change,
+    };
+    return this.gateway.createJob(request, by).id;
+  }
+
+  state(job: string, device = 'ppmid-1'): UpgradeState {
+    return this.gateway.book.upgrade(job, device)!.state;
+  }
+
+  /** What a device went through in a job. */
+  states(job: string, device = 'ppmid-1'): string[] {
+    return this.gateway
+      .story(job)
+      .flatMap((record) =>
+        record.kind === 'state' && record['device'] === device ? String(record['state']) : [],
+      );
+  }
+
+  intents(job: string): number {
+    return this.gateway.story(job).filter(({ kind }) => kind === 'intent').length;
+  }
+
+  refuses(code: string, ask: () => unknown): void {
+    const before = this.journal.rows.length;
+    assert.throws(ask, (error: unknown) => error instanceof UpliftError && error.code === code);
+    assert.is(this.journal.rows.length, before, 'nothing was changed');
+  }
+}
