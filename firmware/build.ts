@@ -20,7 +20,7 @@ import { verifyP256 } from '../src/trust/ecdsa.ts';
 import { SEAL_BYTES, sealFirmware } from '../src/virtual/sealed-firmware.ts';
 import { buildHubMaterial } from './hub-images.ts';
 import { buildListMaterial } from './list-material.ts';
-import { KIB, pseudoRandomBytes, type TestKey, testKey } from './test-material.ts';
+import { KIB, pseudoRandomBytes, type TestKey, testAnchor, testKey } from './test-material.ts';
 
 /** The manufacturer code of the published GB request samples. */
 const MANUFACTURER = 0x121d;
@@ -91,7 +91,8 @@ const IMAGES: readonly TestImage[] = [
 ];
 
 const LIST_FILE = 'central-products-list.csv';
-const ANCHOR_FILE = 'trust/zigbee/test-supplier-digital-signing.pem';
+const ANCHOR_NAME = 'test-supplier-digital-signing';
+const ANCHORS_FILE = 'trust/anchors.json';
 
 /**
  * The file's name to its bytes. `existing` gives what stands now under a name, for its signature.
@@ -129,7 +130,10 @@ export function buildFirmware(
   lines.push(...hubs.lines);
   for (const [file, bytes] of buildListMaterial()) files.set(file, bytes);
   files.set(LIST_FILE, new TextEncoder().encode(`${lines.join('\n')}\n`));
-  files.set(ANCHOR_FILE, new TextEncoder().encode(key.pem));
+  const anchor = testAnchor(ANCHOR_NAME, 'gb-firmware', key);
+  files.set(`trust/${anchor.file}`, new TextEncoder().encode(key.pem));
+  const document = { version: 1, anchors: [anchor, ...hubs.anchors] };
+  files.set(ANCHORS_FILE, new TextEncoder().encode(`${JSON.stringify(document, null, 2)}\n`));
   return files;
 }
 

@@ -10,7 +10,14 @@ import { type McubootVersion, mcubootVersionText } from '../src/image/mcuboot-ve
 import { sha256Hex } from '../src/trust/digest.ts';
 import { mcubootKeyBytes, mcubootKeyHash } from '../src/trust/public-key.ts';
 import { derOf, signDeterministically } from './deterministic-ecdsa.ts';
-import { KIB, pseudoRandomBytes, type TestKey, testKey } from './test-material.ts';
+import {
+  KIB,
+  pseudoRandomBytes,
+  type TestAnchor,
+  type TestKey,
+  testAnchor,
+  testKey,
+} from './test-material.ts';
 
 /** Of the virtual hubs in hw-config; the manufacturer is the one of the other test images. */
 const MANUFACTURER = '121D';
@@ -18,6 +25,8 @@ const MODELS = { mcuboot: '00C1', gbl: '00C2' } as const;
 
 const MCUBOOT_KEY = testKey('UPLIFT TEST HUB MCUBOOT KEY, NOT A SECRET');
 const GBL_KEY = testKey('UPLIFT TEST HUB GBL KEY, NOT A SECRET');
+const MCUBOOT_ANCHOR = testAnchor('test-hub-mcuboot', 'mcuboot-firmware', MCUBOOT_KEY);
+const GBL_ANCHOR = testAnchor('test-hub-gbl', 'gbl-firmware', GBL_KEY);
 /** Its public half is nowhere in this folder. */
 const UNKNOWN_KEY = testKey('UPLIFT TEST HUB UNKNOWN KEY, NOT A SECRET');
 
@@ -116,6 +125,7 @@ const GBL_IMAGES: readonly GblRow[] = [
 export interface HubMaterial {
   /** The file's name to its bytes: images and public keys. */
   files: Map<string, Uint8Array>;
+  anchors: TestAnchor[];
   /** Of the products list. */
   lines: string[];
 }
@@ -124,9 +134,10 @@ export interface HubMaterial {
 export function buildHubMaterial(): HubMaterial {
   const text = new TextEncoder();
   const files = new Map<string, Uint8Array>([
-    ['trust/mcuboot/test-hub-mcuboot.pem', text.encode(MCUBOOT_KEY.pem)],
-    ['trust/gbl/test-hub-gbl.pem', text.encode(GBL_KEY.pem)],
+    [`trust/${MCUBOOT_ANCHOR.file}`, text.encode(MCUBOOT_KEY.pem)],
+    [`trust/${GBL_ANCHOR.file}`, text.encode(GBL_KEY.pem)],
   ]);
+  const anchors = [MCUBOOT_ANCHOR, GBL_ANCHOR];
   const lines: string[] = [];
   for (const row of MCUBOOT_IMAGES) {
     const bytes = mcubootImage(row);
@@ -138,7 +149,7 @@ export function buildHubMaterial(): HubMaterial {
     files.set(`${row.name}.gbl`, bytes);
     lines.push(listLine(row, MODELS.gbl, gblVersionText(row.version), bytes));
   }
-  return { files, lines };
+  return { files, anchors, lines };
 }
 
 function mcubootImage({ version, bodyBytes, seed, named, signing }: McubootRow): Uint8Array {

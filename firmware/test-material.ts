@@ -6,6 +6,8 @@ import {
   createPublicKey,
   type KeyObject,
 } from 'node:crypto';
+import { sha256Hex } from '../src/trust/digest.ts';
+import type { Purpose } from '../src/trust/trust-anchors.ts';
 
 export const KIB = 1024;
 
@@ -35,6 +37,19 @@ export function testKey(phrase: string): TestKey {
   const publicKey = createPublicKey(privateKey);
   const pem = publicKey.export({ type: 'spki', format: 'pem' }) as string;
   return { scalar, privateKey, publicKey, pem };
+}
+
+/** An entry of the document of trust anchors. */
+export interface TestAnchor {
+  name: string;
+  purpose: Purpose;
+  fingerprint: string;
+  file: string;
+}
+
+export function testAnchor(name: string, purpose: Purpose, { publicKey }: TestKey): TestAnchor {
+  const der = new Uint8Array(publicKey.export({ type: 'spki', format: 'der' }));
+  return { name, purpose, fingerprint: sha256Hex(der), file: `${name}.pem` };
 }
 
 /**

@@ -79,10 +79,11 @@ export const BENCH: AdmissionContext = { intake: 'bench' };
 /** The verdict of a rule whose fact is not there. */
 export function missing(fact: ContextFact, { intake }: AdmissionContext): Verdict {
   if (!DEMANDED[intake].includes(fact)) return NOT_APPLICABLE;
-  return { outcome: 'unknown', pending: fact, next: NEXT[fact] };
+  return { outcome: 'unknown', pending: fact, next: CONTEXT_NEXT[fact] };
 }
 
-const NEXT: Readonly<Record<ContextFact, string>> = {
+/** What to do about a fact that is not there. */
+export const CONTEXT_NEXT: Readonly<Record<ContextFact, string>> = {
   installation: 'name the installation that the device is part of',
   cohort: 'say in which cohort the installation is: IOC, MOC or FOC',
   suppliers: 'say who the Responsible Suppliers of the installation are',

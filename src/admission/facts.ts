@@ -23,25 +23,26 @@ import type { CentralProductsList } from '../products/central-products-list.ts';
 import type { DeviceKind } from '../products/combinations.ts';
 import type { DeviceHardware } from '../products/device-model.ts';
 import { type ImageHashes, imageHashes, sha256Hex } from '../trust/digest.ts';
-import { verifyP256 } from '../trust/ecdsa.ts';
 import {
   type DigestOutcome,
   type HubSignatureOutcome,
   verifyHubImage,
 } from '../trust/hub-image.ts';
-import type { SignatureKey } from '../trust/public-key.ts';
-import { anchorsFor, type TrustAnchors } from '../trust/trust-anchors.ts';
-import { verifyZseSignature, type ZseProof, type ZseTrust } from '../trust/zse-signature.ts';
+import { hubKeysFor, mayBeOtaSigner } from '../trust/trust-anchors.ts';
+import { verifyZseSignature, type ZseProof } from '../trust/zse-signature.ts';
 import type { AdmissionContext } from './context.ts';
 import type { Regulation } from './regulation.ts';
 import type { RuleId } from './rule.ts';
-import { findSigner, type SignerFacts, type SigningParties } from './signer.ts';
+import { findSigner, type ImageTrust, type SignerFacts } from './signer.ts';
 
 /** Every way an image is read: below an OTA header, or as the bootloader of a hub takes it. */
 export type AnyImageProfile = ImageProfileId | HubImageProfile;
 
-/** What a signature over the Manufacturer Image came to; `none` where the profile has none. */
-export type SignatureOutcome = 'verified' | 'wrong' | 'no-trust-anchor' | 'none';
+/**
+ * What a signature over the Manufacturer Image came to; `none` where the profile has none. `by-party`:
+ * somebody who was named made it, and whether they may is the rule signature.party.
+ */
+export type SignatureOutcome = 'verified' | 'by-party' | 'wrong' | 'no-trust-anchor' | 'none';
 
 export type ImageFacts = OtaImageFacts | HubImageFacts;
 
@@ -167,12 +168,8 @@ export interface ImageFactsOptions {
   profile: AnyImageProfile;
   /** Which image of a file that holds several, from 0. */
   imageIndex?: number | undefined;
-  /** Keys of which one must have made the signature, by what they may sign. */
-  trustAnchors?: TrustAnchors | undefined;
-  /** Certificates and pinned anchors by which the party that signed a GB image is told. */
-  parties?: SigningParties | undefined;
-  /** Who may sign ZigBee images with a Smart Energy signature, and as of when that is asked. */
-  zse?: ZseTrust | undefined;
+  /** What its signatures are held against. */
+  trust?: ImageTrust | undefined;
 }
 
 /** The facts of an image, and the image itself with the very bytes that they speak of. */
@@ -183,11 +180,10 @@ export type GatheredImage =
 
 /** Parses, hashes and verifies `file`. */
 export function gatherImageFacts(file: Uint8Array, options: ImageFactsOptions): GatheredImage {
-  const { profile, imageIndex, trustAnchors } = options;
-  const anchors = anchorsFor(profile, trustAnchors);
+  const { profile } = options;
   return isHubImageProfile(profile)
-    ? gatherHubImage(file, profile, imageIndex, anchors)
-    : gatherOtaImage(file, profile, options, anchors);
+    ? gatherHubImage(file, profile, options)
+    : gatherOtaImage(file, profile, options);
 }
 
 /** SHA-256 by which the Central Products List knows the image. */
@@ -198,8 +194,7 @@ export function listedHash(image: ImageFacts): string {
 function gatherOtaImage(
   file: Uint8Array,
   profile: ImageProfileId,
-  { imageIndex, parties, zse }: ImageFactsOptions,
-  anchors: readonly SignatureKey[],
+  { imageIndex, trust }: ImageFactsOptions,
 ): GatheredImage {
   const parsed = parseOtaFile(file);
   if (!parsed.ok) return { facts: parsed };
@@ -209,7 +204,7 @@ function gatherOtaImage(
   if (!located.ok) return { facts: located };
   const hashes = imageHashes(file, image, profile);
   const { manufacturerImage, signature } = located;
-  const signer = findSigner(manufacturerImage, signature, parties);
+  const signer = findSigner(manufacturerImage, signature, trust);
   const isWholeFile = file.length === image.bytes.length;
   return {
     image,
@@ -221,9 +216,9 @@ function gatherOtaImage(
       hashes: { ...hashes, manufacturerImage: hashes.manufacturerImage! },
       sendSha256: isWholeFile ? hashes.wholeFile : sha256Hex(image.bytes),
       integrity: integrityOf(image, profile),
-      signature: checkSignature(manufacturerImage, signature, anchors),
+      signature: signatureOf(signature, signer),
       ...(signer ? { signer } : {}),
-      ...zseOf(image, profile, zse),
+      ...zseOf(image, profile, trust),
       outsideBytes: file.length - image.bytes.length,
       unreadBytes: image.unread.length,
     },
@@ -233,8 +228,7 @@ function gatherOtaImage(
 function gatherHubImage(
   file: Uint8Array,
   profile: HubImageProfile,
-  imageIndex: number | undefined,
-  anchors: readonly SignatureKey[],
+  { imageIndex, trust }: ImageFactsOptions,
 ): GatheredImage {
   const hubImage = readHubImage(file, profile);
   if (!hubImage.ok) return { facts: hubImage };
@@ -242,7 +236,10 @@ function gatherHubImage(
     return { facts: noSuchImage(1, imageIndex) };
   }
   const { sendBytes, outsideBytes, version, isEncrypted } = hubImage;
-  const { sendSha256, digest, signature } = verifyHubImage(hubImage, anchors);
+  const { sendSha256, digest, signature } = verifyHubImage(
+    hubImage,
+    hubKeysFor(profile, trust?.anchors ?? []),
+  );
   return {
     hubImage,
     facts: {
@@ -314,22 +311,28 @@ function integrityOf(image: OtaImage, profile: ImageProfileId): IntegrityOutcome
 function zseOf(
   image: OtaImage,
   profile: ImageProfileId,
-  trust: ZseTrust | undefined,
+  trust: ImageTrust | undefined,
 ): Pick<OtaImageFacts, 'zse'> {
   if (IMAGE_PROFILES[profile].hashRange.kind !== 'element') return {};
-  const proof = verifyZseSignature(image, trust ?? { caPublicKeys: [], signerList: [], atMs: 0 });
-  return proof.outcome === 'none' ? {} : { zse: { ...proof, isConfigured: trust !== undefined } };
+  const { zseCas = [], zseSigners = [] } = trust ?? {};
+  const proof = verifyZseSignature(image, { caPublicKeys: zseCas, signerList: zseSigners });
+  const isConfigured = zseCas.length > 0 || zseSigners.length > 0;
+  return proof.outcome === 'none' ? {} : { zse: { ...proof, isConfigured } };
 }
 
-function checkSignature(
-  manufacturerImage: Uint8Array,
+function signatureOf(
   signature: Uint8Array | undefined,
-  anchors: readonly SignatureKey[],
+  signer: SignerFacts | undefined,
 ): SignatureOutcome {
   if (!signature) return 'none';
-  const keys = anchors.flatMap((anchor) =>
-    anchor.ok && anchor.algorithm === 'ecdsa-p256' ? [anchor.key] : [],
-  );
-  if (keys.length === 0) return 'no-trust-anchor';
-  return keys.some((key) => verifyP256(key, manufacturerImage, signature)) ? 'verified' : 'wrong';
+  switch (signer?.by) {
+    case undefined:
+      return 'no-trust-anchor';
+    case 'certificate':
+      return 'by-party';
+    case 'anchor':
+      return mayBeOtaSigner(signer.anchor) ? 'verified' : 'by-party';
+    case 'nobody':
+      return signer.trust.anchors.some(mayBeOtaSigner) ? 'wrong' : 'no-trust-anchor';
+  }
 }

@@ -86,14 +86,11 @@ export function checkDigest(image: HubImageFacts, facts: AdmissionFacts): Verdic
   }
 }
 
-export function checkSignature(
-  { signature, signer }: OtaImageFacts,
-  { policy }: AdmissionFacts,
-): Verdict {
-  // A party was named that made it: whether it may sign is the rule signature.party.
-  if (signature === 'no-trust-anchor' && signer && signer.by !== 'nobody') return NOT_APPLICABLE;
+export function checkSignature({ signature }: OtaImageFacts, { policy }: AdmissionFacts): Verdict {
   switch (signature) {
     case 'none':
+    // Whether the party that made it may sign is the rule signature.party.
+    case 'by-party':
       return NOT_APPLICABLE;
     case 'verified':
       return PASS;
@@ -109,7 +106,7 @@ export function checkSignature(
         outcome: policy?.unverifiedSignature ?? 'warn',
         expected: 'a trusted key to verify the signature with',
         actual: 'none was given',
-        next: 'name the folder of trust anchors',
+        next: 'name the trust anchors',
       };
   }
 }
@@ -142,7 +139,7 @@ export function checkHubSignature(image: HubImageFacts, facts: AdmissionFacts): 
       return vouched(image, facts, policy?.unverifiedSignature, {
         expected,
         actual,
-        next: 'name the folder of trust anchors that holds the key',
+        next: 'name the trust anchors that the key is among',
       });
     case 'none':
       return vouched(image, facts, policy?.unsignedImage, {

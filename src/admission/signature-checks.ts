@@ -1,7 +1,7 @@
 /** Checks of who signed: the party by its certificate or pinned key, and the signer of a ZigBee image. */
 import { verifyChain } from '../trust/chain.ts';
-import { PURPOSES } from '../trust/pinned-anchors.ts';
-import { ZSE_SIGNATURE_OUTCOMES } from '../trust/zse-signature.ts';
+import { PURPOSES } from '../trust/trust-anchors.ts';
+import { ZSE_SIGNATURE_OUTCOMES, zseOutcomeAt } from '../trust/zse-signature.ts';
 import { BENCH } from './context.ts';
 import type { AdmissionFacts, OtaImageFacts } from './facts.ts';
 import { NOT_APPLICABLE, PASS, type Verdict } from './verdict.ts';
@@ -17,7 +17,7 @@ export function checkParty(
 ): Verdict {
   if (!signer) return NOT_APPLICABLE;
   const expected = `a signature by a party that may sign ${PURPOSES['gb-firmware'].what}`;
-  const { anchors, certificates, crls } = signer.parties;
+  const { anchors, certificates = [], crls } = signer.trust;
   switch (signer.by) {
     case 'nobody':
       return {
@@ -62,19 +62,21 @@ export function checkParty(
 }
 
 /** A ZigBee image that carries a Smart Energy signature carries a good one. */
-export function checkZse({ zse }: OtaImageFacts, { policy }: AdmissionFacts): Verdict {
+export function checkZse(
+  { zse }: OtaImageFacts,
+  { policy }: AdmissionFacts,
+  nowMs: number,
+): Verdict {
   if (!zse || zse.outcome === 'none') return NOT_APPLICABLE;
-  if (zse.outcome === 'verified') return PASS;
+  const outcome = zseOutcomeAt(zse, nowMs);
+  if (outcome === 'verified') return PASS;
   const signer = zse.signer === undefined ? '' : `, signer ${zse.signer}`;
   const found = {
     expected: 'a Smart Energy signature by a configured signer',
-    actual: `${ZSE_SIGNATURE_OUTCOMES[zse.outcome]}${signer}`,
+    actual: `${ZSE_SIGNATURE_OUTCOMES[outcome]}${signer}`,
   };
   // Nobody was named, so nothing was held against it but its form.
-  if (
-    !zse.isConfigured &&
-    (zse.outcome === 'signer-unknown' || zse.outcome === 'no-trust-anchor')
-  ) {
+  if (!zse.isConfigured && (outcome === 'signer-unknown' || outcome === 'no-trust-anchor')) {
     const next = 'name the keys of the CAs and the signers that may sign such images';
     return { outcome: policy?.unverifiedSignature ?? 'warn', ...found, next };
   }

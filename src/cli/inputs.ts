@@ -1,22 +1,23 @@
 /** What the commands share: options that name files and devices, turned into what the gateway takes. */
 import { join } from 'node:path';
+import type { AdmissionContext } from '../admission/context.ts';
 import type { AdmissionPolicy, AnyImageProfile } from '../admission/facts.ts';
 import { loadRig } from '../config/load.ts';
 import type { PpmidDevice, Rig, RigDevice } from '../config/schema.ts';
 import { EXIT, UpliftError } from '../errors.ts';
 import { ImageFile, type LoadedImage } from '../gateway/image-library.ts';
 import { loadCentralProductsList } from '../gateway/list-library.ts';
-import { loadTrustAnchors } from '../gateway/trust-folder.ts';
 import { IMAGE_PROFILES, type ImageProfileId, isImageProfileId } from '../image/gb-upgrade.ts';
 import { HUB_IMAGE_PROFILES, isHubImageProfile } from '../image/hub-image.ts';
 import type { CentralProductsList } from '../products/central-products-list.ts';
 import type { ListStamp } from '../products/list-age.ts';
 import type { Activation } from '../protocol/zcl-ota/session.ts';
-import type { TrustAnchors } from '../trust/trust-anchors.ts';
+import { type ContextOptions, surroundingsOf } from './context.ts';
 
-export interface AdmissionOptions {
+export interface AdmissionOptions extends ContextOptions {
   /** A file, or false for --no-cpl. */
   cpl?: string | false;
+  /** A folder of trust anchors, or their document. */
   trust?: string;
   allowDowngrade?: boolean;
   allowUnsigned?: boolean;
@@ -37,23 +38,22 @@ export interface Targets {
   leftOut: RigDevice[];
   list: CentralProductsList | undefined;
   policy: AdmissionPolicy;
+  contextFor(device: RigDevice): AdmissionContext;
   imageFor(device: RigDevice): LoadedImage;
 }
 
 export function loadTargets(options: RigOptions): Targets {
   const rig = loadRig(options.rig);
-  const trustAnchors = anchorsOf(options, rig);
-  const file = new ImageFile(options.image, {
-    imageIndex: indexOf(options.imageIndex),
-    trustAnchors,
-  });
+  const { trust, stamp, contextFor } = surroundingsOf(options, rig);
+  const file = new ImageFile(options.image, { imageIndex: indexOf(options.imageIndex), trust });
   const { devices, leftOut } = devicesFor(file, rig, options.device);
   return {
     rig,
     devices,
     leftOut,
-    list: listOf(options, rig),
+    list: listOf(options, rig, stamp),
     policy: policyOf(options),
+    contextFor,
     imageFor: ({ model }) => file.for(model.imageProfile),
   };
 }
@@ -135,11 +135,6 @@ export function listOf(
   if (options.cpl === false) return undefined;
   const path = options.cpl ?? rig?.centralProductsList;
   return path === undefined ? undefined : loadCentralProductsList(path, { stamp });
-}
-
-export function anchorsOf(options: AdmissionOptions, rig?: Rig): TrustAnchors | undefined {
-  const folder = options.trust ?? rig?.trustAnchors;
-  return folder === undefined ? undefined : loadTrustAnchors(folder);
 }
 
 export function indexOf(text: string | undefined): number | undefined {

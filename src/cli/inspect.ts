@@ -4,7 +4,7 @@
  */
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
 import { FILE_BYTES_MAX, readImageFile } from '../gateway/image-library.ts';
-import { loadTrustAnchors } from '../gateway/trust-folder.ts';
+import { loadTrust } from '../gateway/trust-folder.ts';
 import type { Refusal } from '../image/codes.ts';
 import { type DescribedLine, describeImage } from '../image/describe.ts';
 import { describeHubImage } from '../image/describe-hub.ts';
@@ -20,13 +20,13 @@ import { SIGNATURE_SCHEMES } from '../image/image-signature.ts';
 import { type OtaFile, type OtaImage, parseOtaFile } from '../image/zigbee-ota.ts';
 import { imageHashes, sha256Hex } from '../trust/digest.ts';
 import { DIGEST_OUTCOMES, HUB_SIGNATURE_OUTCOMES, verifyHubImage } from '../trust/hub-image.ts';
-import { anchorsFor } from '../trust/trust-anchors.ts';
+import { hubKeysFor } from '../trust/trust-anchors.ts';
 import { otaProfileOf, usage } from './inputs.ts';
 import { bytesText, type Output, table } from './output.ts';
 
 export interface InspectOptions {
   profile?: string;
-  /** A folder of trust anchors, to check the signatures of a hub's image with. */
+  /** Trust anchors, to check the signatures of a hub's image with. */
   trust?: string;
 }
 
@@ -90,8 +90,8 @@ function inspectHubImage(
 ): ExitCode {
   const image = readHubImage(file, format);
   if (!image.ok) throw refused(path, image);
-  const anchors = options.trust === undefined ? undefined : loadTrustAnchors(options.trust);
-  const keys = anchorsFor(format, anchors);
+  const anchors = options.trust === undefined ? [] : loadTrust(options.trust).anchors;
+  const keys = hubKeysFor(format, anchors);
   const { digest, sendSha256, signatures, signature } = verifyHubImage(image, keys);
   const rows = describeHubImage(image);
   const hashes: Hash[] = [

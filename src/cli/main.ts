@@ -32,7 +32,7 @@ const program = new Command('uplift')
 
 command('inspect <image>', 'what an image file is: every field, every sub-element, the hashes')
   .option('--profile <id>', 'read the body as gb-ppmid, gb-signed, zigbee-ota or smets1')
-  .option('--trust <folder>', "public keys (.pem) to check the signature of a hub's image with")
+  .option('--trust <path>', "trust anchors to check the signature of a hub's image with")
   .addHelpText('after', example('uplift inspect firmware/121D-0084-02000000-test.zigbee'))
   .action(run((options, output, path: string) => inspect(path, options as never, output)));
 
@@ -53,26 +53,6 @@ addAdmission(command('verify <image>', 'whether an image would be admitted, and 
     '--running <version>',
     'what the device runs: a file version such as 0x01000000, of a hub such as 1.2.3',
   )
-  .option('--intake <where>', 'bench, field or service-request; else told by what is named')
-  .option('--epcl <file>', 'the Eligible Products Combination List')
-  .option('--ppct <file>', 'tests that expedited entries refer to')
-  .option('--columns <file>', 'how the columns of EPCL, PPCT and installations are called (YAML)')
-  .option('--installation <file>', 'the installation the device is part of')
-  .option('--installation-id <id>', 'which of several in that file')
-  .option('--request-type <number>', 'the Service Request that asks, such as 11.4')
-  .option('--duis-version <version>', 'the version of DUIS of that request, such as 5.0')
-  .option('--role <role>', 'the role of the party that asks, such as IS')
-  .option('--party <name>', 'who asks, as the installation names its suppliers')
-  .option(
-    '--open-request [eui64...]',
-    'devices with another open request; none named: there is none',
-  )
-  .option('--floors <file>', 'the oldest versions that may be given (JSON)')
-  .option('--waiver <file>', 'a signed downgrade waiver (JSON)')
-  .option('--anchors <file>', 'pinned trust anchors: signing parties and signers of waivers (JSON)')
-  .option('--certificate <file...>', 'certificates of the party that signed, and of its CAs (PEM)')
-  .option('--crl <file...>', 'revocation lists of every issuer')
-  .option('--fetched <time>', 'when the lists were fetched, such as 2021-07-20')
   .option('--at <time>', 'decide as of this moment')
   .option('--audit <file>', "the audit log to record the decision in, else the rig's")
   .addHelpText(
@@ -205,14 +185,38 @@ function rigCommand(name: string, description: string, needsRig: boolean): Comma
   return made.addHelpText('after', example(text));
 }
 
+/** What is decided on beside image and device, the same for every command that decides. */
 function addAdmission(made: Command): Command {
   return made
     .option('--cpl <file>', 'the Central Products List, as CSV')
     .option('--no-cpl', 'on a bench: no list applies')
-    .option('--trust <folder>', 'public keys (.pem) that may have signed, by what they sign')
+    .option('--trust <path>', 'trust anchors: a folder with anchors.json, or such a document')
     .option('--allow-downgrade', 'let an older image pass')
     .option('--allow-unsigned', "let a hub's image pass that no key or list vouches for")
-    .option('--image-index <number>', 'which image of a file that holds several, from 0');
+    .option('--image-index <number>', 'which image of a file that holds several, from 0')
+    .option('--intake <where>', 'bench, field or service-request; else told by what is named')
+    .option('--epcl <file>', 'the Eligible Products Combination List')
+    .option('--ppct <file>', 'tests that expedited entries refer to')
+    .option('--columns <file>', 'how the columns of EPCL, PPCT and installations are called (YAML)')
+    .option('--installation <file>', 'the installation the device is part of')
+    .option('--installation-id <id>', 'which of several in that file')
+    .option('--request-type <number>', 'the Service Request that asks, such as 11.4')
+    .option('--duis-version <version>', 'the version of DUIS of that request, such as 5.0')
+    .option('--role <role>', 'the role of the party that asks, such as IS')
+    .option('--party <name>', 'who asks, as the installation names its suppliers')
+    .option(
+      '--open-request [eui64...]',
+      'devices with another open request; none named: there is none',
+    )
+    .option('--floors <file>', 'the oldest versions that may be given (JSON)')
+    .option('--waiver <file>', 'a signed downgrade waiver (JSON)')
+    .option('--zse-signer <eui64...>', 'who may sign images with a Smart Energy signature')
+    .option(
+      '--certificate <file...>',
+      'certificates of the party that signed, and of its CAs (PEM)',
+    )
+    .option('--crl <file...>', 'revocation lists of every issuer')
+    .option('--fetched <time>', 'when the lists were fetched, such as 2021-07-20');
 }
 
 function addRig(made: Command): Command {

@@ -50,7 +50,8 @@ function planDevice(
 ) {
   const loaded = targets.imageFor(device);
   const { list, policy } = targets;
-  const facts = { image: loaded.facts, device: factsOfDevice(device), list, policy };
+  const context = targets.contextFor(device);
+  const facts = { image: loaded.facts, device: factsOfDevice(device), list, policy, context };
   const decision = decideAdmission(facts, nowMs);
   recorder.add({ by: 'plan', device: device.id, image: loaded.path }, facts, decision);
   const request =

@@ -3,16 +3,15 @@ import { type Decision, decideAdmission, type Finding, rules } from '../admissio
 import type { AnyImageProfile, DeviceFacts } from '../admission/facts.ts';
 import type { PendingFact } from '../admission/rules.ts';
 import { loadDeviceModel, loadRig } from '../config/load.ts';
-import type { Rig } from '../config/schema.ts';
+import type { Rig, RigDevice } from '../config/schema.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { AuditRecorder } from '../gateway/audit-recorder.ts';
 import { factsOfDevice, factsOfModel } from '../gateway/device-facts.ts';
 import { ImageFile } from '../gateway/image-library.ts';
 import { isHubImageProfile, parseHubVersion } from '../image/hub-image.ts';
-import { type ContextOptions, contextOf } from './context.ts';
+import { surroundingsOf } from './context.ts';
 import {
   type AdmissionOptions,
-  anchorsOf,
   devicesFor,
   indexOf,
   listOf,
@@ -25,7 +24,7 @@ import {
 } from './inputs.ts';
 import { type Output, paint, table } from './output.ts';
 
-export interface VerifyOptions extends AdmissionOptions, ContextOptions {
+export interface VerifyOptions extends AdmissionOptions {
   at?: string;
   audit?: string;
   profile?: string;
@@ -39,7 +38,7 @@ export interface VerifyOptions extends AdmissionOptions, ContextOptions {
 
 interface Subject {
   /** Of the rig; undefined for a device that is only spoken of. */
-  device: string | undefined;
+  device: RigDevice | undefined;
   profile: AnyImageProfile;
   facts: DeviceFacts;
 }
@@ -47,19 +46,18 @@ interface Subject {
 export function verify(path: string, options: VerifyOptions, output: Output): ExitCode {
   const rig = options.rig === undefined ? undefined : loadRig(options.rig);
   const nowMs = options.at === undefined ? Date.now() : momentOf('--at', options.at);
-  const { context, parties, stamp } = contextOf(options);
+  const { trust, stamp, contextFor } = surroundingsOf(options, rig);
   const list = listOf(options, rig, stamp);
-  const trustAnchors = anchorsOf(options, rig);
-  const imageIndex = indexOf(options.imageIndex);
   const policy = policyOf(options);
-  const image = new ImageFile(path, { imageIndex, trustAnchors, parties });
+  const image = new ImageFile(path, { imageIndex: indexOf(options.imageIndex), trust });
   const { subjects, leftOut } = subjectsOf(options, rig, image);
   const recorder = new AuditRecorder(options.audit ?? rig?.auditLog);
   const verdicts = subjects.map(({ device, profile, facts }) => {
+    const context = contextFor(device);
     const admission = { image: image.as(profile).facts, device: facts, list, policy, context };
     const decision = decideAdmission(admission, nowMs);
-    recorder.add({ by: 'verify', device, image: path }, admission, decision);
-    return { device, profile, facts, decision };
+    recorder.add({ by: 'verify', device: device?.id, image: path }, admission, decision);
+    return { device: device?.id, profile, facts, decision };
   });
   recorder.flush(Date.now());
   output.result(
@@ -186,7 +184,7 @@ function subjectsOf(
   file: ImageFile,
 ): { subjects: Subject[]; leftOut: string[] } {
   const explicit = options.profile === undefined ? undefined : profileOf(options.profile);
-  const subject = (device: string | undefined, known: DeviceFacts): Subject => {
+  const subject = (device: RigDevice | undefined, known: DeviceFacts): Subject => {
     const profile = explicit ?? file.profileFor(known.imageProfile ?? 'gb-ppmid');
     return { device, profile, facts: { ...known, ...spokenFacts(options, profile) } };
   };
@@ -194,7 +192,7 @@ function subjectsOf(
     if (options.model !== undefined) throw usage('--model', 'either --rig or --model', 'both');
     const { devices, leftOut } = devicesFor(file, rig, options.device);
     return {
-      subjects: devices.map((device) => subject(device.id, factsOfDevice(device))),
+      subjects: devices.map((device) => subject(device, factsOfDevice(device))),
       leftOut: leftOut.map(({ id }) => id),
     };
   }

@@ -43,7 +43,8 @@ export const CONFIG_CODES = {
   'model-wrong': 'The model file has problems of its own.',
   'firmware-missing': 'The firmware file is not there.',
   'products-list-missing': 'The Central Products List is not there.',
-  'trust-anchors-missing': 'The folder of trust anchors is not there.',
+  'trust-anchors-missing': 'The trust anchors are not there.',
+  'admission-file-missing': 'A file that decisions rest on is not there.',
 } as const;
 
 export type ConfigCode = keyof typeof CONFIG_CODES;

@@ -16,7 +16,15 @@ import {
   type SerialDeviceDocument,
   type ZigbeeDeviceDocument,
 } from './rig-schema.ts';
-import type { HubDevice, HubModel, PpmidDevice, PpmidModel, Rig, RigDevice } from './schema.ts';
+import type {
+  HubDevice,
+  HubModel,
+  PpmidDevice,
+  PpmidModel,
+  Rig,
+  RigAdmission,
+  RigDevice,
+} from './schema.ts';
 import { type KeyPath, throwAny, type YamlSource } from './yaml-source.ts';
 
 /** An image on trial is MCUboot's. */
@@ -56,6 +64,7 @@ class RigBuilder {
       'centralProductsList',
     ]);
     const trustAnchors = this.trustAnchors();
+    const admission = this.admission();
     const devices = this.devices();
     throwAny(this.problems);
     return {
@@ -65,6 +74,7 @@ class RigBuilder {
       stateFolder: resolve(folder, document.state),
       centralProductsList: list,
       trustAnchors,
+      admission,
       auditLog: document.auditLog === undefined ? undefined : resolve(folder, document.auditLog),
       coordinators: document.coordinators.map((coordinator) => ({
         ...coordinator,
@@ -214,11 +224,31 @@ class RigBuilder {
     if (trustAnchors === undefined) return undefined;
     const absolute = resolve(this.folder, trustAnchors);
     const kind = kindOfFile(absolute);
-    if (kind === 'folder') return absolute;
+    if (kind === 'folder' || kind === 'file') return absolute;
     const found = `${kind} at ${shownPath(absolute)}`;
-    const expected = 'the path of a folder, relative to this file';
+    const expected = 'the path of a folder or a document, relative to this file';
     this.add('trust-anchors-missing', ['trustAnchors'], expected, found);
     return undefined;
+  }
+
+  private admission(): RigAdmission | undefined {
+    const { admission } = this.document;
+    if (!admission) return undefined;
+    const file = (written: string | undefined, ...path: KeyPath) =>
+      this.file('admission-file-missing', written, ['admission', ...path]);
+    const files = (key: 'certificates' | 'revocationLists') =>
+      admission[key]?.flatMap((written, index) => file(written, key, index) ?? []);
+    return {
+      ...admission,
+      eligibleCombinations: file(admission.eligibleCombinations, 'eligibleCombinations'),
+      pendingCombinations: file(admission.pendingCombinations, 'pendingCombinations'),
+      columns: file(admission.columns, 'columns'),
+      installations: file(admission.installations, 'installations'),
+      floors: file(admission.floors, 'floors'),
+      waiver: file(admission.waiver, 'waiver'),
+      certificates: files('certificates'),
+      revocationLists: files('revocationLists'),
+    };
   }
 
   private countedEui64(first: string, n: number, path: KeyPath): string | undefined {
@@ -281,6 +311,7 @@ function ppmidDevice(
     eui64: own.eui64,
     coordinator: document.coordinator,
     installCode: installCodeFor(own.eui64, document.installCode),
+    installation: document.installation,
     model: own.model,
     virtual: virtual && {
       // Without the file there is a problem, and no rig.
@@ -302,6 +333,7 @@ function hubDevice(
     id: document.id,
     port: own.port,
     baudRate: document.baudRate ?? baudRate,
+    installation: document.installation,
     model: own.model,
     virtual: virtual && {
       firmwarePath: own.firmwarePath ?? '',

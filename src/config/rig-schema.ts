@@ -97,6 +97,10 @@ const coordinator = z.strictObject({
 const INSTALL_CODE =
   /^([0-9a-fA-F]{16}|[0-9a-fA-F]{20}|[0-9a-fA-F]{28}|[0-9a-fA-F]{36}|.{91}|.{95}|.{1,120}[|$ ].{1,120})$/;
 
+const installation = text(1, 128)
+  .optional()
+  .describe('The id of the installation it is part of, in the file of installations.');
+
 const zigbeeDevice = z.strictObject({
   id,
   model: path.describe('A model file, relative to this file.'),
@@ -108,6 +112,7 @@ const zigbeeDevice = z.strictObject({
   )
     .optional()
     .describe('The install code printed on the device, where its joining wants one.'),
+  installation,
   virtual: z
     .strictObject({
       firmware: path.describe('The image it runs when it is new, relative to this file.'),
@@ -136,6 +141,7 @@ const serialDevice = z.strictObject({
         'for the adapter that has this serial number; or tcp://host:port of a serial server.',
     ),
   baudRate: baudRate.optional().describe("Where it is not the model's."),
+  installation,
   virtual: z
     .strictObject({
       firmware: path.describe('The image it runs when it is new, relative to this file.'),
@@ -191,6 +197,37 @@ const device = z
     return z.NEVER;
   });
 
+const files = (what: string) =>
+  z.array(path).min(1, 'at least one file').max(64, 'at most 64 files').describe(what).optional();
+
+const admission = z
+  .strictObject({
+    intake: z
+      .enum(['bench', 'field', 'service-request'])
+      .optional()
+      .describe('Where the question comes from; else told by what is named.'),
+    eligibleCombinations: path.optional().describe('The Eligible Products Combination List.'),
+    pendingCombinations: path.optional().describe('Tests that expedited entries refer to.'),
+    columns: path.optional().describe('How the columns of these lists are called.'),
+    installations: path.optional().describe('The installations that the devices are part of.'),
+    installationId: text(1, 128)
+      .optional()
+      .describe('The one of devices that name none of their own.'),
+    listsFetched: text(1, 32)
+      .optional()
+      .describe('When the lists were fetched: a day such as "2021-07-20", or a time.'),
+    floors: path.optional().describe('The oldest versions that may be given.'),
+    waiver: path.optional().describe('A signed downgrade waiver.'),
+    certificates: files('Certificates of parties that sign, and of their CAs.'),
+    revocationLists: files('Revocation lists of every issuer.'),
+    zseSigners: z
+      .array(eui64)
+      .max(256, 'at most 256 signers')
+      .optional()
+      .describe('EUI-64s of those who may sign images with a Smart Energy signature.'),
+  })
+  .describe('What decisions rest on, as the options of verify, plan and flash name it.');
+
 export const rigSchema = z.strictObject({
   rig: id.describe('The name of this rig.'),
   description: text(0, 2000),
@@ -200,7 +237,8 @@ export const rigSchema = z.strictObject({
     .describe('The Central Products List that images are held against, relative to this file.'),
   trustAnchors: path
     .optional()
-    .describe('The folder of keys that signatures are held against, relative to this file.'),
+    .describe('The trust anchors: a folder with anchors.json, or that document by itself.'),
+  admission: admission.optional(),
   auditLog: path
     .optional()
     .describe('The log that every decision is recorded in, relative to this file.'),
@@ -217,6 +255,7 @@ export const JSON_SCHEMA_OPTIONS = new Map<z.core.$ZodType, readonly z.ZodType[]
 ]);
 
 export type RigDocument = z.output<typeof rigSchema>;
+export type AdmissionDocument = z.output<typeof admission>;
 export type CoordinatorConfig = RigDocument['coordinators'][number];
 export type ZigbeeDeviceDocument = z.output<typeof zigbeeDevice>;
 export type SerialDeviceDocument = z.output<typeof serialDevice>;

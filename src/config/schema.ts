@@ -20,7 +20,12 @@ import {
   type PpmidModel,
   ppmidModelSchema,
 } from './ppmid-schema.ts';
-import { type CoordinatorConfig, JSON_SCHEMA_OPTIONS, rigSchema } from './rig-schema.ts';
+import {
+  type AdmissionDocument,
+  type CoordinatorConfig,
+  JSON_SCHEMA_OPTIONS,
+  rigSchema,
+} from './rig-schema.ts';
 
 export type {
   HubFaults,
@@ -33,6 +38,9 @@ export type {
 export type { OtaClientConfig, PpmidFaults, PpmidModel } from './ppmid-schema.ts';
 export type { CoordinatorConfig, LinkFaults } from './rig-schema.ts';
 
+/** What decisions rest on, its paths absolute. */
+export type RigAdmission = AdmissionDocument;
+
 /** A PPMID of a rig with its model file read and its counts spread out. */
 export interface PpmidDevice {
   kind: 'ppmid';
@@ -41,6 +49,8 @@ export interface PpmidDevice {
   coordinator: string;
   /** With its EUI-64, in a form that zigbee-herdsman takes. */
   installCode: string | undefined;
+  /** The id of the installation it is part of. */
+  installation: string | undefined;
   model: PpmidModel;
   virtual: { firmwarePath: string; otaClient: OtaClientConfig; faults: PpmidFaults } | undefined;
 }
@@ -52,6 +62,8 @@ export interface HubDevice {
   /** An absolute path, `usb:...` or `tcp://host:port`. */
   port: string;
   baudRate: number;
+  /** The id of the installation it is part of. */
+  installation: string | undefined;
   model: HubModel;
   virtual: VirtualHub | undefined;
 }
@@ -75,7 +87,9 @@ export interface Rig {
   path: string;
   stateFolder: string;
   centralProductsList: string | undefined;
+  /** A folder, or the document itself. */
   trustAnchors: string | undefined;
+  admission: RigAdmission | undefined;
   /** What every decision is recorded in. */
   auditLog: string | undefined;
   coordinators: CoordinatorConfig[];

@@ -1,9 +1,15 @@
 /** One device of a flash, whatever it hangs on: what was asked for it, and what became of it. */
+import {
+  type AdmissionContext,
+  CONTEXT_FACTS,
+  CONTEXT_NEXT,
+  type ContextFact,
+} from '../admission/context.ts';
 import { type Decision, decideAdmission } from '../admission/decide.ts';
 import type { AdmissionPolicy, DeviceFacts } from '../admission/facts.ts';
 import type { AdmissionToken } from '../admission/token.ts';
 import type { HubDevice, PpmidDevice, Rig, RigDevice } from '../config/schema.ts';
-import { EXIT, type ExitCode, type UpliftError } from '../errors.ts';
+import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
 import type { CentralProductsList } from '../products/central-products-list.ts';
 import type { Activation } from '../protocol/zcl-ota/session.ts';
 import type { UploadSample } from '../upgrade/hub-session-messages.ts';
@@ -21,6 +27,8 @@ export interface FlashRequest {
   imageFor(device: RigDevice): LoadedImage;
   list: CentralProductsList | undefined;
   policy: AdmissionPolicy;
+  /** What is around the upgrade of a device: installation, lists, request, waiver. */
+  contextFor(device: RigDevice): AdmissionContext;
   activation: Activation;
   limits: { ppmid: SessionLimits; hub: SessionLimits };
 }
@@ -64,6 +72,7 @@ export interface Run<Device extends RigDevice = RigDevice> {
   readonly image: LoadedImage;
   readonly outcome: DeviceOutcome;
   readonly startedMs: number;
+  readonly context: AdmissionContext;
   /** Of the decision on the model file's facts; what may be sent. */
   token: AdmissionToken | undefined;
   readonly recorder: AuditRecorder;
@@ -82,6 +91,7 @@ export function newRun<Device extends RigDevice>(
 ): Run<Device> {
   const image = request.imageFor(device);
   const { list, policy } = request;
+  const context = request.contextFor(device);
   const outcome: DeviceOutcome = {
     device: device.id,
     eui64: device.kind === 'ppmid' ? device.eui64 : undefined,
@@ -105,25 +115,34 @@ export function newRun<Device extends RigDevice>(
     image,
     outcome,
     startedMs: Date.now(),
+    context,
     token: undefined,
     recorder,
     record: (decision, facts) => {
       const subject = { by: 'flash', device: device.id, image: image.path };
-      recorder.add(subject, { image: image.facts, device: facts, list, policy }, decision);
+      const admission = { image: image.facts, device: facts, list, policy, context };
+      recorder.add(subject, admission, decision);
     },
     holds: () => false,
   };
 }
 
-/** Decides on the model file's facts; a refusal here has touched no port. */
+/**
+ * Decides on the model file's facts; a refusal here has touched no port. What no device can say has
+ * to be known by now: an intake demands it of whoever asks.
+ */
 export function admit(run: Run, request: FlashRequest, onEvent: OnFlashEvent): boolean {
-  const { device, image } = run;
+  const { device, image, context } = run;
   const { list, policy } = request;
-  const facts = { image: image.facts, device: factsOfDevice(device), policy, list };
+  const facts = { image: image.facts, device: factsOfDevice(device), policy, list, context };
   const decision = decideAdmission(facts, Date.now());
   run.record(decision, facts.device);
   run.token = decision.token;
-  if (decision.verdict === 'admitted') return true;
+  if (decision.verdict === 'admitted') {
+    const missing = CONTEXT_FACTS.filter((fact) => decision.pending.includes(fact));
+    if (missing.length > 0) fail(run, contextMissing(context, missing), onEvent);
+    return missing.length === 0;
+  }
   run.outcome.decision = decision;
   onEvent({ kind: 'session', device, event: { kind: 'decision', decision, device: facts.device } });
   report(
@@ -132,6 +151,15 @@ export function admit(run: Run, request: FlashRequest, onEvent: OnFlashEvent): b
     onEvent,
   );
   return false;
+}
+
+function contextMissing({ intake }: AdmissionContext, missing: ContextFact[]): UpliftError {
+  return new UpliftError('context-missing', `${intake}: not all is known that has to be`, {
+    expected: missing.map((fact) => CONTEXT_NEXT[fact]).join('; '),
+    actual: `nothing of ${missing.join(', ')}`,
+    next: 'name it on the command line, or in the admission section of the rig',
+    exit: EXIT.refused,
+  });
 }
 
 export function report(run: Run, event: SessionEvent, onEvent: OnFlashEvent): void {

@@ -62,7 +62,7 @@ export async function flashHub(
   return undefined;
 }
 
-function newSession({ device, image }: HubRun, request: FlashRequest): HubSession {
+function newSession({ device, image, context }: HubRun, request: FlashRequest): HubSession {
   const { model, port, baudRate } = device;
   const { serial, smp } = model;
   const { list, policy, activation, limits } = request;
@@ -74,6 +74,7 @@ function newSession({ device, image }: HubRun, request: FlashRequest): HubSessio
     hubImage,
     list,
     policy,
+    context,
     activation,
     limits: limits.hub,
     line: {

@@ -54,6 +54,7 @@ function newSession({ device, brief, activation, limits, kept }: HubRunOptions):
     hubImage,
     list: brief.list,
     policy: brief.policy,
+    context: brief.context,
     activation,
     limits,
     kept,

@@ -50,6 +50,7 @@ export function newPpmidRun(options: PpmidRunOptions): ZigbeeDevice {
     image: facts as OtaImageFacts,
     list: brief.list,
     policy: brief.policy,
+    context: brief.context,
     activation,
     resumable: state.distribution(eui64)?.sha256 === sha256,
     limits,

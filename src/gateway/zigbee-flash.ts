@@ -122,7 +122,7 @@ function openDevice(
   request: FlashRequest,
   onEvent: OnFlashEvent,
 ): ZigbeeDevice {
-  const { device, token } = run;
+  const { device, token, context } = run;
   const { path, image, sha256, facts } = run.image;
   assert(token !== undefined, 'only what was admitted is opened');
   const { list, policy, activation } = request;
@@ -135,6 +135,7 @@ function openDevice(
     image: facts as OtaImageFacts,
     list,
     policy,
+    context,
     activation,
     resumable,
     limits,

@@ -13,7 +13,7 @@
 import { refuse, type TrustCode, type TrustRefusal } from './codes.ts';
 import type { RevocationList } from './crl.ts';
 import { nameText, sameName } from './distinguished-name.ts';
-import { type Purpose, type TrustAnchor, takesRole } from './pinned-anchors.ts';
+import { type Purpose, type TrustAnchor, takesRole } from './trust-anchors.ts';
 import { type Certificate, isSignedBy, KEY_USAGE } from './x509.ts';
 
 /** The leaf and the anchor included. */

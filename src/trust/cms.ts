@@ -24,7 +24,7 @@ import {
   unsignedOf,
 } from './der.ts';
 import { type DistinguishedName, readName, sameName } from './distinguished-name.ts';
-import type { TrustAnchor } from './pinned-anchors.ts';
+import type { TrustAnchor } from './trust-anchors.ts';
 import { type Certificate, isEcdsaWithSha256, isSignedBy, parseCertificate } from './x509.ts';
 
 const MESSAGE_BYTES_MAX = 1024 * 1024;

@@ -38,6 +38,9 @@ export const TRUST_CODES = {
   'anchor-fingerprint': 'The certificate or key is not the one that the fingerprint pins.',
   'anchor-purpose': 'The purpose is none that is known.',
   'anchor-repeated': 'A name occurs twice.',
+  'anchor-key': 'The key is none that its purpose takes.',
+  'anchor-person': 'A key that signs waivers does not say whose it is.',
+  'anchor-point': 'The public key of a Smart Energy CA is not whole.',
 
   // Containers.
   'wrong-password': 'The password does not open the file, or the file was changed.',

@@ -12,7 +12,7 @@
 import { parseEui64 } from '../bytes/hex.ts';
 import { type DeviceHardware, sameText } from '../products/device-model.ts';
 import { isRawP256Signature, verifyP256 } from './ecdsa.ts';
-import type { TrustAnchor } from './pinned-anchors.ts';
+import type { TrustAnchor } from './trust-anchors.ts';
 
 export const WAIVER_CODES = {
   'waiver-malformed': 'The document is no downgrade waiver.',
@@ -76,6 +76,14 @@ export interface WaivedUpgrade {
   imageVersion: number;
   imageSha256: string;
   atMs: number;
+}
+
+/** The keys of the anchors that may sign waivers, each with its owner. */
+export function waiverKeysOf(anchors: readonly TrustAnchor[]): WaiverKey[] {
+  return anchors.flatMap((anchor) => {
+    const { person } = anchor;
+    return person === undefined ? [] : [{ person, anchor }];
+  });
 }
 
 const LIFE_MAX_MS = 31 * 24 * 3600 * 1000;

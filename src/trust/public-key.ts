@@ -26,12 +26,14 @@ export type SignatureKeyCode = keyof typeof SIGNATURE_KEY_CODES;
 
 /** A public key in PEM (SubjectPublicKeyInfo, or a certificate's). */
 export function parsePublicKey(pem: string): SignatureKey {
-  let key: KeyObject;
   try {
-    key = createPublicKey(pem);
+    return signatureKeyOf(createPublicKey(pem));
   } catch {
     return failed('key-unreadable');
   }
+}
+
+export function signatureKeyOf(key: KeyObject): SignatureKey {
   const { namedCurve, modulusLength } = key.asymmetricKeyDetails ?? {};
   switch (key.asymmetricKeyType) {
     case 'ec':

@@ -54,7 +54,6 @@ export interface ZseTrust {
   caPublicKeys: readonly ZseCaKey[];
   /** EUI-64s, 16 lower-case digits, of those who may sign images. */
   signerList: readonly string[];
-  atMs: number;
 }
 
 export interface ZseProof {
@@ -63,6 +62,8 @@ export interface ZseProof {
   /** Whom the signature names, true or not. */
   signer?: string;
   issuer?: string;
+  /** Of the certificate, where it says so. */
+  validity?: { notBeforeMs: number; notAfterMs?: number };
 }
 
 const ELEMENTS: Readonly<Record<ZseSuiteNumber, { signature: number; certificate: number }>> = {
@@ -75,7 +76,11 @@ const EUI64_BYTES = 8;
 /** Larger than any image that is admitted, and a bound on the time a check takes. */
 const IMAGE_BYTES_MAX = 64 * 1024 * 1024;
 
-/** Reads the whole image once, 10 ms a MiB; the curve takes 16 ms in suite 1 and 60 in suite 2. */
+/**
+ * Whatever the time: when the certificate is valid is part of the proof, for `zseOutcomeAt` to ask.
+ * Reads the whole image once, 10 ms a MiB; the curve takes 16 ms in suite 1 and 60 in
+ * suite 2.
+ */
 export function verifyZseSignature(image: OtaImage, trust: ZseTrust): ZseProof {
   const suites = ([1, 2] as const).filter((suite) =>
     image.elements.some(({ tag }) => tag === ELEMENTS[suite].signature),
@@ -99,12 +104,21 @@ export function verifyZseSignature(image: OtaImage, trust: ZseTrust): ZseProof {
   return { ...proof, ...verifyWithCertificate(image, suite, signature, trust) };
 }
 
+/** What the signature is worth at a time. */
+export function zseOutcomeAt({ outcome, validity }: ZseProof, atMs: number): ZseSignatureOutcome {
+  if (outcome !== 'verified' || !validity) return outcome;
+  // A time that is no number is inside no validity.
+  if (!(atMs >= validity.notBeforeMs)) return 'not-yet-valid';
+  const { notAfterMs } = validity;
+  return notAfterMs === undefined || atMs <= notAfterMs ? 'verified' : 'expired';
+}
+
 function verifyWithCertificate(
   image: OtaImage,
   suite: ZseSuiteNumber,
   signature: SubElement,
   trust: ZseTrust,
-): Pick<ZseProof, 'outcome' | 'issuer'> {
+): Pick<ZseProof, 'outcome' | 'issuer' | 'validity'> {
   const found = elementsOf(image, ELEMENTS[suite].certificate);
   if (found.length !== 1) return { outcome: 'certificate-missing' };
   const certificate = decodeZseCertificate(suite, found[0]!.data);
@@ -123,7 +137,14 @@ function verifyWithCertificate(
   const hashed = integerOf(aesMmo(image.bytes.subarray(0, coveredBytes)));
   const value = image.bytes.subarray(coveredBytes);
   const verified = keys.some((key) => verifySectEcdsa(curve, key, hashed, value));
-  return { outcome: verified ? 'verified' : 'wrong', issuer };
+  return { outcome: verified ? 'verified' : 'wrong', issuer, ...validityOf(certificate) };
+}
+
+function validityOf({ details }: ZseCertificate): Pick<ZseProof, 'validity'> {
+  if (!details) return {};
+  const { issuedAtMs, expiresAtMs } = details;
+  const end = expiresAtMs === undefined ? {} : { notAfterMs: expiresAtMs };
+  return { validity: { notBeforeMs: issuedAtMs, ...end } };
 }
 
 function refusalOf(certificate: ZseCertificate, trust: ZseTrust): ZseSignatureOutcome | undefined {
@@ -131,10 +152,7 @@ function refusalOf(certificate: ZseCertificate, trust: ZseTrust): ZseSignatureOu
   if (!trust.caPublicKeys.some((key) => key.suite === suite.number)) return 'no-trust-anchor';
   if (caKeysFor(certificate, trust).length === 0) return 'unknown-issuer';
   if (!details) return undefined;
-  if ((details.keyUsage & ZSE_USAGE_SIGNATURE) === 0) return 'wrong-usage';
-  if (trust.atMs < details.issuedAtMs) return 'not-yet-valid';
-  if (details.expiresAtMs !== undefined && trust.atMs > details.expiresAtMs) return 'expired';
-  return undefined;
+  return (details.keyUsage & ZSE_USAGE_SIGNATURE) === 0 ? 'wrong-usage' : undefined;
 }
 
 function caKeysFor({ suite, issuer }: ZseCertificate, trust: ZseTrust): readonly ZseCaKey[] {

@@ -91,8 +91,8 @@ export class HubCourse extends Course<HubSessionEvent> {
   }
 
   private decideOn(device: DeviceFacts, nowMs: number) {
-    const { image, list, policy } = this.request;
-    const facts: AdmissionFacts = { image, device, policy, ...(list ? { list } : {}) };
+    const { image, list, policy, context } = this.request;
+    const facts: AdmissionFacts = { image, device, list, policy, context };
     return { decision: this.decide(facts, nowMs) };
   }
 }

@@ -1,4 +1,5 @@
 /** What the upgrade session of a hub is given, told and says, whichever protocol its line carries. */
+import type { AdmissionContext } from '../admission/context.ts';
 import type { AdmissionPolicy, DeviceFacts, HubImageFacts } from '../admission/facts.ts';
 import type { HubImage } from '../image/hub-image.ts';
 import type { CentralProductsList } from '../products/central-products-list.ts';
@@ -57,6 +58,8 @@ export interface HubSessionRequest {
   hubImage: HubImage;
   list: CentralProductsList | undefined;
   policy: AdmissionPolicy;
+  /** Undefined: a bench. */
+  context: AdmissionContext | undefined;
   activation: Activation;
   limits: SessionLimits;
   line: HubLine;

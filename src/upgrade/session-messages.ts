@@ -1,4 +1,6 @@
 /** What an upgrade session is given, told and says; its limits. */
+
+import type { AdmissionContext } from '../admission/context.ts';
 import type { Decision } from '../admission/decide.ts';
 import type { AdmissionPolicy, DeviceFacts, OtaImageFacts } from '../admission/facts.ts';
 import type { CentralProductsList } from '../products/central-products-list.ts';
@@ -57,6 +59,8 @@ export interface SessionRequest {
   image: OtaImageFacts;
   list: CentralProductsList | undefined;
   policy: AdmissionPolicy;
+  /** Undefined: a bench. */
+  context: AdmissionContext | undefined;
   activation: Activation;
   /** This very content was being distributed to this device before. */
   resumable: boolean;

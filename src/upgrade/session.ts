@@ -399,8 +399,8 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
 
   /** False where the session ended by it. Authorises as soon as nothing is open any more. */
   private decide(nowMs: number): boolean {
-    const { image, list, policy } = this.request;
-    const facts: AdmissionFacts = { image, device: this.device, policy, ...(list ? { list } : {}) };
+    const { image, list, policy, context } = this.request;
+    const facts: AdmissionFacts = { image, device: this.device, list, policy, context };
     const decision = this.course.decide(facts, nowMs);
     if (decision.verdict === 'refused') {
       this.finish('refused', undefined, decision.ruleId);

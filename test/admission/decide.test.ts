@@ -1,4 +1,5 @@
 /** Each way an image can be wrong is refused under its rule's id, and under no other first. */
+
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -12,8 +13,8 @@ import {
 import type { Outcome, RuleId } from '../../src/admission/rules.ts';
 import { parseCentralProductsList } from '../../src/products/central-products-list.ts';
 import { sha256Hex } from '../../src/trust/digest.ts';
-import { parsePublicKey } from '../../src/trust/public-key.ts';
 import { concat, counting, type NaiveImage, naiveElement, naiveImage } from '../image/naive-ota.ts';
+import { anchorOf } from '../support/anchors.ts';
 
 const NOW = Date.UTC(2021, 6, 20);
 const BODY = counting(400, 9);
@@ -362,7 +363,7 @@ test('a GB body that looks like an integrity code by chance has none', () => {
 test('the signature: verified, wrong, or nobody to verify it with', () => {
   const keys = () => {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const anchor = parsePublicKey(publicKey.export({ type: 'spki', format: 'pem' }) as string);
+    const anchor = anchorOf('gb-firmware', publicKey);
     return { privateKey, anchor };
   };
   const [own, other] = [keys(), keys()];
@@ -376,10 +377,10 @@ test('the signature: verified, wrong, or nobody to verify it with', () => {
       options: { profile: 'gb-signed', ...options },
       ...(policy ? { policy } : {}),
     });
-  const both = signed({ trustAnchors: { zigbee: [other.anchor, own.anchor] } });
+  const both = signed({ trust: { anchors: [other.anchor, own.anchor] } });
   assert.is(both.verdict, 'admitted');
   assert.is(outcome(both, 'image.signature'), 'pass');
-  assert.is(signed({ trustAnchors: { zigbee: [other.anchor] } }).ruleId, 'image.signature');
+  assert.is(signed({ trust: { anchors: [other.anchor] } }).ruleId, 'image.signature');
   assert.is(outcome(signed({}), 'image.signature'), 'warn');
   assert.is(signed({}, { unverifiedSignature: 'refuse' }).ruleId, 'image.signature');
 });

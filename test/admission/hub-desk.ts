@@ -1,4 +1,5 @@
 /** Hub images by the naive builders, signed here, and a decision on one of them with what a test changes. */
+
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { type Decision, decideAdmission } from '../../src/admission/decide.ts';
 import {
@@ -12,7 +13,6 @@ import {
   type CentralProductsList,
   parseCentralProductsList,
 } from '../../src/products/central-products-list.ts';
-import { parsePublicKey, type SignatureKey } from '../../src/trust/public-key.ts';
 import {
   type NaiveMcuboot,
   naiveEbl,
@@ -23,22 +23,22 @@ import {
   naiveMcubootCovered,
 } from '../image/naive-hub.ts';
 import { counting, le } from '../image/naive-ota.ts';
+import { anchorOf } from '../support/anchors.ts';
 
 export const NOW = Date.UTC(2026, 0, 5);
 
 export interface Signer {
   privateKey: KeyObject;
   spki: Uint8Array;
-  anchor: SignatureKey;
+  publicKey: KeyObject;
 }
 
 function signer(): Signer {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const pem = publicKey.export({ type: 'spki', format: 'pem' }) as string;
   return {
     privateKey,
     spki: publicKey.export({ type: 'spki', format: 'der' }),
-    anchor: parsePublicKey(pem),
+    publicKey,
   };
 }
 
@@ -134,7 +134,12 @@ export interface Case {
   options?: Partial<ImageFactsOptions>;
 }
 
-const TRUST = { mcuboot: [OWN.anchor], gbl: [OWN.anchor] };
+/** The own key, pinned for each of the purposes. */
+export function trusting(...purposes: string[]): Pick<ImageFactsOptions, 'trust'> {
+  return { trust: { anchors: purposes.map((purpose) => anchorOf(purpose, OWN.publicKey)) } };
+}
+
+const TRUST = trusting('mcuboot-firmware', 'gbl-firmware');
 export const GOOD = { mcuboot: mcuboot(), gbl: gbl(), ebl: ebl() };
 
 export function decide(change: Case = {}): Decision {
@@ -142,7 +147,7 @@ export function decide(change: Case = {}): Decision {
   const file = change.file ?? GOOD[profile];
   const read: AnyImageProfile = change.options?.profile ?? profile;
   const gathered = gatherImageFacts(file, {
-    trustAnchors: TRUST,
+    ...TRUST,
     ...change.options,
     profile: read,
   });

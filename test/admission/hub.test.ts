@@ -1,4 +1,5 @@
 /** Hub images: each rule from both sides, and nothing that is refused is admitted by damage. */
+
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { test } from 'uvu';
@@ -9,10 +10,9 @@ import { REGULATION_RULES } from '../../src/admission/regulation-rules.ts';
 import type { Outcome, RuleId } from '../../src/admission/rules.ts';
 import { parseHubVersion } from '../../src/image/hub-image.ts';
 import { parseCentralProductsList } from '../../src/products/central-products-list.ts';
-import { parsePublicKey } from '../../src/trust/public-key.ts';
-import type { TrustAnchors } from '../../src/trust/trust-anchors.ts';
 import { concat, counting, naiveImage } from '../image/naive-ota.ts';
-import { type Case, decide, ebl, GOOD, gbl, mcuboot, NOW, OWN, STRANGER } from './hub-desk.ts';
+import { anchorOf } from '../support/anchors.ts';
+import { type Case, decide, ebl, GOOD, gbl, mcuboot, NOW, STRANGER, trusting } from './hub-desk.ts';
 
 const MCUBOOT = GOOD.mcuboot;
 const GBL = GOOD.gbl;
@@ -22,7 +22,7 @@ const UNSIGNED = mcuboot({ signing: 'nobody', named: 'nobody' });
 const PURE = mcuboot({ digest: 'absent', signing: 'nobody', named: 'nobody' });
 const slot = (slotBytes: number) => ({ slotBytes });
 const runs = (runningVersion: string | undefined) => ({ runningVersion });
-const NO_KEYS = { trustAnchors: {} };
+const NO_KEYS = { trust: { anchors: [] } };
 const wider = { allowDowngrade: true };
 const bench = { noList: true } as const;
 /** A bootloader with its address and bytes, and no application. */
@@ -160,13 +160,13 @@ const CASES: [string, RuleId, Outcome, Case][] = [
     'a key for ZigBee is none for MCUboot',
     'image.signature',
     'warn',
-    { options: { trustAnchors: { zigbee: [OWN.anchor], gbl: [OWN.anchor] } } },
+    { options: trusting('gb-firmware', 'gbl-firmware') },
   ],
   [
     'a key for MCUboot is none for GBL',
     'image.signature',
     'refuse',
-    { profile: 'gbl', options: { trustAnchors: { mcuboot: [OWN.anchor] } }, ...bench },
+    { profile: 'gbl', options: trusting('mcuboot-firmware'), ...bench },
   ],
   ['runs as it is', 'image.bootable', 'pass', {}],
   ['never started', 'image.bootable', 'refuse', { file: mcuboot({ flags: 0x10 }) }],
@@ -385,9 +385,9 @@ function decideShipped(file: Uint8Array, profile: 'mcuboot' | 'gbl', bare: boole
     new TextDecoder().decode(committed('central-products-list.csv')),
   );
   if (!parsed.ok) throw new Error(parsed.code);
-  const pem = new TextDecoder().decode(committed(`trust/${profile}/test-hub-${profile}.pem`));
-  const trustAnchors: TrustAnchors = { [profile]: [parsePublicKey(pem)] };
-  const { facts } = gatherImageFacts(file, { profile, trustAnchors });
+  const pem = new TextDecoder().decode(committed(`trust/test-hub-${profile}.pem`));
+  const trust = { anchors: [anchorOf(`${profile}-firmware`, pem)] };
+  const { facts } = gatherImageFacts(file, { profile, trust });
   const device = {
     imageProfile: profile,
     runningVersion: profile === 'gbl' ? '0x00010000' : '1.0.0',

@@ -1,4 +1,5 @@
 /** The rules that regulation adds: each from both sides of every boundary and of every date. */
+
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { testKey } from '../../firmware/test-material.ts';
@@ -22,6 +23,7 @@ import { sha256Hex } from '../../src/trust/digest.ts';
 import { parseWaiver, type WaiverKey, waiverText } from '../../src/trust/downgrade-waiver.ts';
 import { parseCertificate } from '../../src/trust/x509.ts';
 import { counting, type NaiveImage, naiveElement, naiveImage } from '../image/naive-ota.ts';
+import { anchorOf } from '../support/anchors.ts';
 import { certificate, crl, FROM_MS, signRaw, UNTIL_MS } from '../trust/naive-x509.ts';
 import { AT_MS, anchor, ISSUING, make, ROOT, SPECS } from '../trust/test-pki.ts';
 import { issue, signImage, testCa } from '../trust/zse-signer.ts';
@@ -557,10 +559,7 @@ test('version.floor: at it, below it, of other hardware, and of hardware half kn
 });
 
 function keyOf(person: string): WaiverKey {
-  const der = new Uint8Array(testKey(person).publicKey.export({ type: 'spki', format: 'der' }));
-  const { publicKey } = testKey(person);
-  const fingerprint = sha256Hex(der);
-  return { person, anchor: { name: person, purpose: 'downgrade-waiver', fingerprint, publicKey } };
+  return { person, anchor: anchorOf('downgrade-waiver', testKey(person).publicKey) };
 }
 
 const LEAVE_FROM = Date.UTC(2021, 7, 20);
@@ -647,11 +646,11 @@ const supplier = make(SPECS.supplier);
 const issuing = make(SPECS.issuing);
 const root = make(SPECS.root);
 
-function signed(parties: ImageFactsOptions['parties'], change: Case = {}): Decision {
+function signed(trust: ImageFactsOptions['trust'], change: Case = {}): Decision {
   const signature = signRaw(testKey('supplier').privateKey, Uint8Array.from(BODY));
   return decide({
     image: { body: [...BODY, 0, 0x40, ...signature] },
-    options: { profile: 'gb-signed', parties },
+    options: { profile: 'gb-signed', trust },
     nowMs: AT_MS,
     intake: 'bench',
     ...change,
@@ -661,8 +660,8 @@ function signed(parties: ImageFactsOptions['parties'], change: Case = {}): Decis
 test('signature.party: chain, pinned key, purpose, usage, dates, revocation', () => {
   const firmware = [anchor(root.der, 'gb-firmware')];
   const chain = { anchors: firmware, certificates: [supplier, issuing] };
-  const says = (parties: ImageFactsOptions['parties'], change: Case = {}) =>
-    outcome(signed(parties, change), 'signature.party');
+  const says = (trust: ImageFactsOptions['trust'], change: Case = {}) =>
+    outcome(signed(trust, change), 'signature.party');
   assert.is(says(undefined), 'not-applicable');
   assert.is(says(chain), 'pass');
   assert.is(outcome(signed(chain), 'image.signature'), 'not-applicable');
@@ -714,15 +713,24 @@ test('zse.signature: good, by a stranger, damaged, with nobody configured', () =
     },
     signer,
   );
-  const trust = { caPublicKeys: [ca], signerList: [signer.eui64], atMs: NOW };
-  const says = (zse: ImageFactsOptions['zse'], bytes = file, policy: AdmissionPolicy = {}) =>
-    outcome(
-      decide({ file: bytes, intake: 'bench', options: { profile: 'zigbee-ota', zse }, policy }),
-      'zse.signature',
-    );
+  const fingerprint = sha256Hex(ca.publicKey);
+  const zseCa = { ...ca, name: 'ca', purpose: 'zse-ca', fingerprint } as const;
+  const trust = { anchors: [], zseCas: [zseCa], zseSigners: [signer.eui64] };
+  const says = (
+    given: ImageFactsOptions['trust'],
+    bytes = file,
+    policy: AdmissionPolicy = {},
+    nowMs = NOW,
+  ) => {
+    const options = { profile: 'zigbee-ota', trust: given } as const;
+    const decision = decide({ file: bytes, intake: 'bench', options, policy, nowMs });
+    return outcome(decision, 'zse.signature');
+  };
   assert.is(says(trust), 'pass');
-  assert.is(says({ ...trust, signerList: [] }), 'refuse');
-  assert.is(says({ ...trust, caPublicKeys: [] }), 'refuse');
+  assert.is(says(trust, file, {}, 1_000_000_000), 'refuse', 'before the date of issue');
+  assert.is(says({ ...trust, zseSigners: [] }), 'refuse');
+  assert.is(says({ ...trust, zseCas: [] }), 'refuse');
+  assert.is(says({ anchors: [anchorOf('gb-firmware', testKey('own').publicKey)] }), 'warn');
   assert.is(says(undefined), 'warn');
   assert.is(says(undefined, file, { unverifiedSignature: 'refuse' }), 'refuse');
   const damaged = file.slice();

@@ -6,8 +6,10 @@
  * with all outcomes, less its heap before. After a collection, divided by the number of devices; the one copy
  * of the image is not on the heap. A first run of two devices has the code compiled before it counts.
  */
+
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
+import { BENCH } from '../../src/admission/context.ts';
 import { flash } from '../../src/gateway/flash.ts';
 import { loadImage } from '../../src/gateway/image-library.ts';
 import { loadCentralProductsList } from '../../src/gateway/list-library.ts';
@@ -82,6 +84,7 @@ async function gateway(devices: number): Promise<GatewayRun> {
         imageFor: () => image,
         list,
         policy: {},
+        contextFor: () => BENCH,
         activation: { when: 'now' },
         limits: { ppmid: SESSION_LIMITS, hub: HUB_SESSION_LIMITS },
       },

@@ -60,6 +60,6 @@ function zse(suite: 1 | 2): () => number {
   const file = parseOtaFile(signImage(spec, signer));
   if (!file.ok) throw new Error(file.message);
   const image = file.images[0]!;
-  const trust = { caPublicKeys: [ca], signerList: [signer.eui64], atMs: AT_MS };
+  const trust = { caPublicKeys: [ca], signerList: [signer.eui64] };
   return () => (verifyZseSignature(image, trust).outcome === 'verified' ? 1 : 0);
 }

@@ -139,6 +139,31 @@ test('products list and trust anchors are found from the rig file', () => {
   assert.is(rig.auditLog, join(folder, 'log/a.jsonl'), 'it is made when it is needed');
 });
 
+test('what decisions rest on: paths from the rig file, an installation a device', () => {
+  const lines = [
+    'admission:',
+    '  intake: field',
+    '  installations: lists/i.csv',
+    '  installationId: I-1',
+    '  certificates: [trust/a.pem]',
+    '  zseSigners: ["00:12:4b:00:01:02:03:04"]',
+    '  listsFetched: "2021-07-20"',
+  ];
+  const text = edited(RIG, '    eui64:', '    installation: I-2\n    eui64:');
+  const files = {
+    'rig.yaml': `${lines.join('\n')}\n${text}`,
+    'lists/i.csv': 'x',
+    'trust/a.pem': '',
+  };
+  const folder = newFolder(files);
+  const { admission, ppmids } = loadRig(join(folder, 'rig.yaml'));
+  assert.is(admission?.installations, join(folder, 'lists/i.csv'));
+  assert.equal(admission?.certificates, [join(folder, 'trust/a.pem')]);
+  assert.equal(admission?.zseSigners, ['00124b0001020304']);
+  assert.is(admission?.floors, undefined);
+  assert.is(ppmids[0]!.installation, 'I-2');
+});
+
 test('anchors and a few aliases are allowed, and so is a byte order mark', () => {
   const text = edited(RIG, 'id: zigbee-1', 'id: &id zigbee-1').replace(
     'coordinator: zigbee-1',

@@ -407,9 +407,27 @@ const CASES: Wrong[] = [
     problems: ['products-list-missing 1:22 centralProductsList'],
   },
   {
-    name: 'trust anchors in a file',
-    text: `trustAnchors: old.zigbee\n${RIG}`,
+    name: 'trust anchors that are not there',
+    text: `trustAnchors: keys\n${RIG}`,
     problems: ['trust-anchors-missing 1:15 trustAnchors'],
+  },
+  {
+    name: 'files of the admission section that are not there',
+    text: `admission:\n  floors: f.json\n  certificates: [a.pem, old.zigbee]\n${RIG}`,
+    problems: [
+      'admission-file-missing 2:11 admission.floors',
+      'admission-file-missing 3:18 admission.certificates[0]',
+    ],
+  },
+  {
+    name: 'an intake that is none',
+    text: `admission: { intake: home }\n${RIG}`,
+    problems: ['value-wrong 1:22 admission.intake'],
+  },
+  {
+    name: 'a signer that is no EUI-64',
+    text: `admission: { zseSigners: ["0012"] }\n${RIG}`,
+    problems: ['value-wrong 1:27 admission.zseSigners[0]'],
   },
 
   // Devices on a line of their own
@@ -453,7 +471,7 @@ const CASES: Wrong[] = [
     name: 'key of a PPMID on a hub',
     text: hubRig('    port:', '    eui64: "000d6f0000000001"\n    baudRate: 9600\n    port:'),
     problems: ['key-unknown 7:5 devices[0].eui64'],
-    says: ['one of the keys id, model, port, baudRate, virtual'],
+    says: ['one of the keys id, model, port, baudRate, installation, virtual'],
   },
   {
     name: 'misspelt fault of a hub',

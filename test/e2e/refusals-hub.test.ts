@@ -3,12 +3,14 @@
  * with exit code 3 and the rule named, and no port of the rig is opened for it. On a rig with hubs and
  * PPMIDs the image says which of them are meant.
  */
+
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { writeTrustFolder } from '../support/anchors.ts';
 import { type CliResult, runCli } from '../support/rigs.ts';
 
 const test = suite('refusals of hub images');
@@ -164,10 +166,11 @@ for (const [name, rule, image, ...options] of REFUSED) {
 
 /** Keys for ZigBee only, one of them the very key of the MCUboot images. */
 function writeTrustWithoutHubs(): void {
-  mkdirSync(join(NO_KEYS, 'zigbee'), { recursive: true });
-  for (const file of ['zigbee/test-supplier-digital-signing.pem', 'mcuboot/test-hub-mcuboot.pem']) {
-    writeFileSync(join(NO_KEYS, 'zigbee', basename(file)), readFileSync(join(TRUST, file)));
-  }
+  const keys = ['test-supplier-digital-signing.pem', 'test-hub-mcuboot.pem'].map((file) => [
+    file,
+    { purpose: 'gb-firmware', pem: readFileSync(join(TRUST, file), 'utf8') },
+  ]);
+  writeTrustFolder(NO_KEYS, Object.fromEntries(keys));
 }
 
 test('both sides are said to a person', async () => {
@@ -244,7 +247,8 @@ test('not newer, known before contact', async () => {
 test('what was said wrongly on the command line', async () => {
   const misplaced = join(folder, 'misplaced');
   mkdirSync(misplaced);
-  writeFileSync(join(misplaced, 'a.pem'), readFileSync(join(TRUST, 'gbl/test-hub-gbl.pem')));
+  writeFileSync(join(misplaced, 'a.pem'), readFileSync(join(TRUST, 'test-hub-gbl.pem')));
+  writeFileSync(join(misplaced, 'anchors.json'), '{"version": 1, "anchors": []}');
   for (const [parameters, code] of [
     [['verify', MCUBOOT, '--rig', rig, '--running', '0x02000000'], 'option-invalid'],
     [['verify', GBL, '--rig', rig, '--running', '1.0.0'], 'option-invalid'],

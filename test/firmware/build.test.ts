@@ -1,12 +1,13 @@
 /** The committed test material is what the script builds, and does what its page says. */
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { buildFirmware } from '../../firmware/build.ts';
 import { decideAdmission } from '../../src/admission/decide.ts';
 import { type DeviceFacts, gatherImageFacts } from '../../src/admission/facts.ts';
 import { loadHubModel } from '../../src/config/load.ts';
+import { loadTrust } from '../../src/gateway/trust-folder.ts';
 import { FILE_FORMATS, recogniseFormat } from '../../src/image/file-format.ts';
 import type { ImageProfileId } from '../../src/image/gb-upgrade.ts';
 import { type HubImageProfile, readHubImage } from '../../src/image/hub-image.ts';
@@ -17,7 +18,7 @@ import {
 import { sameHardware } from '../../src/products/device-model.ts';
 import { sha256Hex } from '../../src/trust/digest.ts';
 import { verifyHubImage } from '../../src/trust/hub-image.ts';
-import { parsePublicKey } from '../../src/trust/public-key.ts';
+import { hubKeysFor } from '../../src/trust/trust-anchors.ts';
 
 const FIRMWARE = resolve(import.meta.dirname, '../../firmware');
 const NOW = Date.UTC(2024, 0, 1);
@@ -47,12 +48,9 @@ function decide(file: string, profile: ImageProfileId = 'gb-ppmid', device = PPM
   );
   if (!list.ok) throw new Error(list.code);
   assert.equal(list.list.issues, []);
-  const anchor = parsePublicKey(
-    new TextDecoder().decode(committed('trust/zigbee/test-supplier-digital-signing.pem')),
-  );
   const { facts } = gatherImageFacts(committed(file)!, {
     profile,
-    trustAnchors: { zigbee: [anchor] },
+    trust: loadTrust(join(FIRMWARE, 'trust')),
   });
   return decideAdmission({ image: facts, device, list: list.list }, NOW);
 }
@@ -66,7 +64,7 @@ test('a fresh build yields the committed files, and none besides', () => {
       `${file} differs: scripts/build-firmware`,
     );
   }
-  const files = globSync('**/*.{zigbee,bin,gbl,csv,pem}', { cwd: FIRMWARE });
+  const files = globSync('**/*.{zigbee,bin,gbl,csv,pem,json}', { cwd: FIRMWARE });
   assert.equal(files.sort(), [...built.keys()].sort());
 });
 
@@ -122,9 +120,7 @@ test('the signed image is admitted for its ESME, by its trust anchor', () => {
 });
 
 test('the hub images: format, version, digest and signature are what their names say', () => {
-  const anchors = globSync('trust/**/*.pem', { cwd: FIRMWARE }).map((file) =>
-    parsePublicKey(new TextDecoder().decode(committed(file))),
-  );
+  const { anchors } = loadTrust(join(FIRMWARE, 'trust'));
   const list = parseCentralProductsList(
     new TextDecoder().decode(committed('central-products-list.csv')),
   );
@@ -149,7 +145,7 @@ test('the hub images: format, version, digest and signature are what their names
     assert.is(image.version!.text, version);
     assert.is(image.outsideBytes, 0);
     assert.ok(Buffer.from(bytes).includes('UPLIFT TEST HUB'), file);
-    const proof = verifyHubImage(image, anchors);
+    const proof = verifyHubImage(image, hubKeysFor(profile, anchors));
     assert.is(proof.signature, outcome, file);
     assert.is(proof.digest, profile === 'mcuboot' ? 'match' : 'none');
     const [entry] = entriesByHash(list.list, proof.sendSha256);

@@ -143,7 +143,7 @@ function zseTarget(suite: 1 | 2): Target {
     },
     signer,
   );
-  const trust = { caPublicKeys: [ca], signerList: [signer.eui64], atMs: AT_MS };
+  const trust = { caPublicKeys: [ca], signerList: [signer.eui64] };
   return {
     name: `Smart Energy image, suite ${suite}`,
     bytes,

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { type ChainOptions, verifyChain } from '../../src/trust/chain.ts';
 import type { TrustCode } from '../../src/trust/codes.ts';
 import { parseRevocationList, type RevocationList } from '../../src/trust/crl.ts';
-import type { TrustAnchor } from '../../src/trust/pinned-anchors.ts';
+import type { TrustAnchor } from '../../src/trust/trust-anchors.ts';
 import { type Certificate, parseCertificate } from '../../src/trust/x509.ts';
 import {
   type CrlSpec,

@@ -12,7 +12,6 @@ import {
   type WaiverKey,
   waiverText,
 } from '../../src/trust/downgrade-waiver.ts';
-import { loadTrustAnchors } from '../../src/trust/pinned-anchors.ts';
 import {
   checkFloor,
   type FloorCode,
@@ -20,6 +19,7 @@ import {
   parseVersionFloors,
   raiseFloor,
 } from '../../src/trust/rollback.ts';
+import { loadTrustAnchors } from '../../src/trust/trust-anchors.ts';
 import { fingerprint, signRaw } from './naive-x509.ts';
 
 const HARDWARE: DeviceHardware = {
@@ -105,7 +105,7 @@ const UPGRADE: WaivedUpgrade = {
 function keyOf(person: string, phrase = person, purpose = 'downgrade-waiver'): WaiverKey {
   const key = testKey(phrase);
   const der = new Uint8Array(key.publicKey.export({ type: 'spki', format: 'der' }));
-  const spec = { name: person, purpose, fingerprint: fingerprint(der), pem: key.pem };
+  const spec = { name: person, purpose, fingerprint: fingerprint(der), pem: key.pem, person };
   const loaded = loadTrustAnchors([spec]);
   if (!loaded.ok) throw new Error(loaded.message);
   return { person, anchor: loaded.anchors[0]! };

@@ -1,6 +1,6 @@
 /** A PKI of SMKI's shape for tests: a root, an issuing CA, organisations; keys from phrases. */
 
-import { loadTrustAnchors, type TrustAnchor } from '../../src/trust/pinned-anchors.ts';
+import { loadTrustAnchors, type TrustAnchor } from '../../src/trust/trust-anchors.ts';
 import { type Certificate, parseCertificate } from '../../src/trust/x509.ts';
 import {
   type CertificateSpec,
@@ -66,6 +66,7 @@ export function anchor(der: Uint8Array, purpose: string, more: object = {}): Tru
       purpose,
       fingerprint: fingerprint(der),
       pem: pem('CERTIFICATE', der),
+      ...(purpose === 'downgrade-waiver' ? { person: 'ann' } : {}),
       ...more,
     },
   ]);

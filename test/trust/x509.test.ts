@@ -7,7 +7,7 @@ import type { TrustCode } from '../../src/trust/codes.ts';
 import { parseRevocationList } from '../../src/trust/crl.ts';
 import { matchesNameText, nameText } from '../../src/trust/distinguished-name.ts';
 import { parsePem } from '../../src/trust/pem.ts';
-import { loadTrustAnchors, type TrustAnchorSpec } from '../../src/trust/pinned-anchors.ts';
+import { loadTrustAnchors, type TrustAnchorSpec } from '../../src/trust/trust-anchors.ts';
 import { KEY_USAGE, parseCertificate } from '../../src/trust/x509.ts';
 import {
   bits,
@@ -202,7 +202,7 @@ test('revocation lists, and each refusal by its cause', () => {
 
 test('trust anchors are pinned, named once, for a known purpose', () => {
   const der = certificate(SPEC);
-  const spec: TrustAnchorSpec = {
+  const spec = {
     name: 'a',
     purpose: 'gb-firmware',
     fingerprint: fingerprint(der),

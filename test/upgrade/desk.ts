@@ -61,6 +61,7 @@ export function request(change: Partial<SessionRequest> = {}): SessionRequest {
     },
     image: imageFacts(),
     list: undefined,
+    context: undefined,
     policy: { listRequired: false },
     activation: { when: 'now' },
     resumable: false,

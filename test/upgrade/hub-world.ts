@@ -73,6 +73,7 @@ export function hubRequest(
     image: facts,
     hubImage,
     list: undefined,
+    context: undefined,
     policy: { listRequired: false, unsignedImage: 'warn', unverifiedSignature: 'warn' },
     activation: { when: 'now' },
     limits: HUB_SESSION_LIMITS,

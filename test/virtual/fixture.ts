@@ -129,6 +129,7 @@ export function makeRig(shape: RigShape = {}): Rig & { remove: () => void } {
       eui64: device.eui64,
       coordinator: device.coordinator,
       installCode: undefined,
+      installation: undefined,
       model,
       virtual: {
         firmwarePath,
@@ -144,6 +145,7 @@ export function makeRig(shape: RigShape = {}): Rig & { remove: () => void } {
     stateFolder: join(folder, 'state'),
     centralProductsList: undefined,
     trustAnchors: undefined,
+    admission: undefined,
     auditLog: undefined,
     coordinators: document.coordinators,
     devices: ppmids,
