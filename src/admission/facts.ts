@@ -12,6 +12,7 @@ import {
   type HubImage,
   type HubImageProfile,
   type HubImageVersion,
+  hubVersionOf,
   isHubImageProfile,
   readHubImage,
 } from '../image/hub-image.ts';
@@ -77,8 +78,13 @@ export interface HubImageFacts {
   sendSha256: string;
   /** SHA-256 of all of the file, where that is more than what is sent. */
   wholeFileSha256?: string;
-  /** What a version floor is about: MCUboot's security counter, the version of a GBL. */
+  /**
+   * What a version floor is about: MCUboot's security counter, the version of a GBL. No hub tells the
+   * counter it has stored, so the floor is what an image is held against.
+   */
   rollbackCounter?: number;
+  /** Images beside it, with the least version of each. */
+  dependencies: readonly { image: number; version: HubImageVersion }[];
   /** Bytes of the file after what is sent. */
   outsideBytes: number;
   digest: DigestOutcome;
@@ -97,6 +103,8 @@ export type BootTrait =
 export interface DeviceFacts {
   /** 16 lower-case digits. */
   eui64?: string | undefined;
+  /** Of a hub on a line: the one on its label, which the rig states. */
+  serialNumber?: string | undefined;
   manufacturerCode?: number | undefined;
   imageType?: number | undefined;
   /** High byte version, low byte revision, as the device states it over ZigBee. */
@@ -105,6 +113,10 @@ export interface DeviceFacts {
   currentFileVersion?: number | undefined;
   /** The version a hub runs, in the words of the hub: `1.2.3.4`. */
   runningVersion?: string | undefined;
+  /** Which of its images an MCUboot hub is given, from its model. */
+  imageNumber?: number | undefined;
+  /** Of an MCUboot hub: what each other image runs after the next reset, in its words, by number. */
+  otherImages?: Readonly<Record<number, string>> | undefined;
   deviceModel?: Partial<DeviceHardware> | undefined;
   /** The images it takes, from the device's model. */
   imageProfile?: AnyImageProfile | undefined;
@@ -251,6 +263,7 @@ function gatherHubImage(
       sendSha256,
       ...(outsideBytes > 0 ? { wholeFileSha256: sha256Hex(file) } : {}),
       ...rollbackCounterOf(hubImage),
+      dependencies: dependenciesOf(hubImage),
       outsideBytes,
       digest,
       signature,
@@ -264,6 +277,14 @@ function rollbackCounterOf(image: HubImage): { rollbackCounter?: number } {
   const counter =
     image.profile === 'mcuboot' ? image.details.securityCounter : image.version?.parts[0];
   return counter === undefined ? {} : { rollbackCounter: counter };
+}
+
+function dependenciesOf(image: HubImage): HubImageFacts['dependencies'] {
+  if (image.profile !== 'mcuboot') return [];
+  return image.details.dependencies.map(({ image: number, version }) => ({
+    image: number,
+    version: hubVersionOf(version),
+  }));
 }
 
 /** Of an encrypted GBL nobody can see whether it brings an application. */

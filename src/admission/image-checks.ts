@@ -1,4 +1,5 @@
 /** Checks of the image by itself: is it whole, does it fit, who vouches for it, will it run. */
+import { compareHubVersions, type HubImageVersion, parseHubVersion } from '../image/hub-image.ts';
 import { INTEGRITY_OUTCOMES } from '../image/integrity-code.ts';
 import { entriesByHash } from '../products/central-products-list.ts';
 import { DIGEST_OUTCOMES, HUB_SIGNATURE_OUTCOMES } from '../trust/hub-image.ts';
@@ -157,6 +158,57 @@ export function checkBootTraits({ bootTraits }: HubImageFacts): Verdict {
   const worst = found.find(({ outcome }) => outcome === 'refuse') ?? found[0];
   if (!worst) return PASS;
   return { ...worst, actual: found.map(({ actual }) => actual).join('; ') };
+}
+
+/**
+ * MCUboot leaves an image that depends on one which is older, or not there, where it is: the hub goes
+ * on as it was, after the upload. Of the other images it counts what will run, pending or not, and
+ * compares build numbers only where it was built to.
+ */
+export function checkDependencies(
+  { dependencies, version: own }: HubImageFacts,
+  { device }: AdmissionFacts,
+): Verdict {
+  if (dependencies.length === 0) return NOT_APPLICABLE;
+  const { imageNumber, otherImages } = device;
+  const texts = dependencies.map(
+    ({ image, version }) => `image ${image}, ${version.text} or later`,
+  );
+  const expected = `on the hub ${texts.join('; ')}`;
+  const others = dependencies.filter(({ image }) => image !== imageNumber);
+  if (others.length > 0 && !otherImages) {
+    const next = 'nothing: the hub is asked before the upload';
+    return { outcome: 'unknown', pending: 'otherImages', expected, next };
+  }
+  const found = dependencies.map(({ image, version }) => {
+    const text = image === imageNumber ? own?.text : otherImages?.[image];
+    return { image, text, order: orderOf(text, version) };
+  });
+  const worst = ['older', 'unknown', 'older-build'].flatMap((order) =>
+    found.filter((one) => one.order === order),
+  );
+  const [first] = worst;
+  if (!first) return PASS;
+  const actual = worst.map(({ image, text }) => `image ${image}: ${text || 'none'}`).join('; ');
+  return {
+    outcome: first.order === 'older' ? 'refuse' : 'warn',
+    expected,
+    actual,
+    next: 'upgrade the image that it depends on first',
+  };
+}
+
+function orderOf(text: string | undefined, least: HubImageVersion): string {
+  if (text === undefined) return 'older';
+  const running = parseHubVersion('mcuboot', text);
+  if (!running) return 'unknown';
+  const [build, leastBuild] = [running, least].map(({ parts }) => parts.at(-1)!);
+  const withoutBuild = compareHubVersions(
+    { parts: running.parts.slice(0, -1) },
+    { parts: least.parts.slice(0, -1) },
+  );
+  if (withoutBuild !== 0) return withoutBuild < 0 ? 'older' : 'newer';
+  return build! < leastBuild! ? 'older-build' : 'same';
 }
 
 const BUILT_FOR = 'check that the bootloader of this hub was built for such images';

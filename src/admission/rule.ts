@@ -33,6 +33,7 @@ export type RuleId =
   | 'image.digest'
   | 'image.signature'
   | 'image.bootable'
+  | 'image.dependencies'
   | 'device.image-profile'
   | 'device.manufacturer-code'
   | 'device.image-type'

@@ -22,6 +22,7 @@ import type { AdmissionFacts, ImageFacts } from './facts.ts';
 import {
   checkAroundHubImage,
   checkBootTraits,
+  checkDependencies,
   checkDigest,
   checkHubSignature,
   checkIntegrity,
@@ -126,6 +127,14 @@ export const RULES: readonly Rule[] = [
     confidence: 'read',
     siteMayChange: false,
     hub: checkBootTraits,
+  },
+  {
+    id: 'image.dependencies',
+    text: 'The hub runs every other image that the image depends on, in the version it asks for.',
+    source: { document: 'mcu-tools/mcuboot, image.h and loader.c, hubs with several images' },
+    confidence: 'read',
+    siteMayChange: false,
+    hub: checkDependencies,
   },
   {
     id: 'device.manufacturer-code',

@@ -4,7 +4,12 @@ import { compareHubVersions, parseHubVersion } from '../image/hub-image.ts';
 import { ANY_FILE_VERSION } from '../image/ota-header.ts';
 import { type ListEntry, mayPrecede, predecessorsOf } from '../products/central-products-list.ts';
 import { type DeviceHardware, sameHardware } from '../products/device-model.ts';
-import { verifyWaiver, WAIVER_CODES, type WaiverCode } from '../trust/downgrade-waiver.ts';
+import {
+  verifyWaiver,
+  WAIVER_CODES,
+  type WaiverCode,
+  waiverName,
+} from '../trust/downgrade-waiver.ts';
 import { checkFloor, FLOOR_CODES } from '../trust/rollback.ts';
 import { installedVersion } from './combination-checks.ts';
 import { BENCH } from './context.ts';
@@ -23,13 +28,13 @@ export function leaveToGoBack(image: ImageFacts, facts: AdmissionFacts, nowMs: n
   if (!context.waiver) return { given: false };
   const hardware = hardwareOf(device.deviceModel);
   const version = versionNumber(image);
-  const { eui64 } = device;
-  if (eui64 === undefined) return { given: false, code: 'waiver-other-device' };
+  const name = waiverName(device);
+  if (name === undefined) return { given: false, code: 'waiver-other-device' };
   if (!hardware) return { given: false, code: 'waiver-other-hardware' };
   if (version === undefined) return { given: false, code: 'waiver-other-image' };
   const { waiver, keys } = context.waiver;
   const found = verifyWaiver(waiver, keys, {
-    device: eui64,
+    device: name,
     hardware,
     imageVersion: version,
     imageSha256: image.sendSha256,

@@ -148,6 +148,7 @@ const RULE_COLUMNS = Math.max(...[...RULE_TEXTS.keys()].map((id) => id.length));
 /** What a device may still have to say, as a person calls it. */
 const FACT_NAMES: Record<PendingFact, string> = {
   eui64: 'its EUI-64',
+  serialNumber: 'its serial number',
   manufacturerCode: 'its manufacturer code',
   imageType: 'its image type',
   hardwareVersion: 'its hardware version',
@@ -155,6 +156,8 @@ const FACT_NAMES: Record<PendingFact, string> = {
   runningVersion: 'the version it runs',
   deviceModel: 'its Device Model',
   imageProfile: 'the kind of image it takes',
+  otherImages: 'what its other images run',
+  imageNumber: 'which of its images is given',
   slotBytes: 'the room it has for an image',
   kind: 'the kind of device it is',
   installation: 'the installation it is part of',

@@ -33,6 +33,7 @@ export const CONFIG_CODES = {
   'adapter-not-virtual': 'A virtual coordinator speaks the protocol of another adapter.',
   'id-duplicate': 'Two devices, or two coordinators, have one id.',
   'eui64-duplicate': 'Two devices have one EUI-64.',
+  'serial-number-duplicate': 'Two hubs have one serial number.',
   'eui64-overflow': 'Counting EUI-64s up leaves their range.',
   'port-shared': 'Two coordinators or hubs are on one port.',
   'port-not-virtual': 'A virtual device is on a port that only real hardware has.',

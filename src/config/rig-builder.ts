@@ -45,9 +45,10 @@ class RigBuilder {
   private readonly problems: Problem[] = [];
   private readonly ppmidModels = new Map<string, PpmidModel | undefined>();
   private readonly hubModels = new Map<string, HubModel | undefined>();
-  /** Who has which id, EUI-64 and port so far. */
+  /** Who has which id, EUI-64, serial number and port so far. */
   private readonly ids = new Map<string, KeyPath>();
   private readonly eui64s = new Map<string, KeyPath>();
+  private readonly serialNumbers = new Map<string, KeyPath>();
   private readonly ports = new Map<string, KeyPath>();
 
   constructor(path: string, source: YamlSource, document: RigDocument) {
@@ -138,6 +139,12 @@ class RigBuilder {
     const model = this.model(this.hubModels, loadHubModel, document.model, path);
     const firmwarePath = this.firmware(document, path);
     this.onceId(document.id, path);
+    const { serialNumber } = document;
+    if (serialNumber !== undefined) {
+      const own = 'a serial number of its own';
+      const place = [...path, 'serialNumber'];
+      this.once(this.serialNumbers, serialNumber, place, 'serial-number-duplicate', own);
+    }
     const port = resolvedPort(this.folder, document.port);
     this.oncePort(port, [...path, 'port']);
     if (document.virtual && port.startsWith('usb:')) {
@@ -333,6 +340,7 @@ function hubDevice(
     id: document.id,
     port: own.port,
     baudRate: document.baudRate ?? baudRate,
+    serialNumber: document.serialNumber,
     installation: document.installation,
     model: own.model,
     virtual: virtual && {

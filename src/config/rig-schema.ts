@@ -142,6 +142,12 @@ const serialDevice = z.strictObject({
     ),
   baudRate: baudRate.optional().describe("Where it is not the model's."),
   installation,
+  serialNumber: matching(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    'a serial number in quotes: letters, digits, dots, hyphens and underscores, 64 at the most',
+  )
+    .optional()
+    .describe('The one on the label of the hub, by which a downgrade waiver names it.'),
   virtual: z
     .strictObject({
       firmware: path.describe('The image it runs when it is new, relative to this file.'),

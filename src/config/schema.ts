@@ -62,6 +62,8 @@ export interface HubDevice {
   /** An absolute path, `usb:...` or `tcp://host:port`. */
   port: string;
   baudRate: number;
+  /** On its label. */
+  serialNumber: string | undefined;
   /** The id of the installation it is part of. */
   installation: string | undefined;
   model: HubModel;

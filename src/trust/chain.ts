@@ -14,7 +14,7 @@ import { refuse, type TrustCode, type TrustRefusal } from './codes.ts';
 import type { RevocationList } from './crl.ts';
 import { nameText, sameName } from './distinguished-name.ts';
 import { type Purpose, type TrustAnchor, takesRole } from './trust-anchors.ts';
-import { type Certificate, isSignedBy, KEY_USAGE } from './x509.ts';
+import { type Certificate, isKnownSignedBy, KEY_USAGE } from './x509.ts';
 
 /** The leaf and the anchor included. */
 const PATH_CERTIFICATES_MAX = 6;
@@ -105,7 +105,7 @@ function tryIssuer(
   if (issuer.pathLength !== undefined && path.length - 1 > issuer.pathLength) {
     return failed('path-too-long', issuer, depth);
   }
-  if (!isSignedBy(subject, issuer.publicKey)) return failed('signature', subject, depth);
+  if (!isKnownSignedBy(subject, issuer.publicKey)) return failed('signature', subject, depth);
   const revocation = checkRevocation(subject, issuer, search.options);
   if (revocation) return failed(revocation, subject, depth);
   return extend([...path, issuer], search);
@@ -171,7 +171,7 @@ function checkRevocation(
   const lists = crls.filter((list) => sameName(list.issuer, issuer.subject));
   if (lists.length === 0) return 'crl-missing';
   if (((issuer.keyUsage ?? 0) & KEY_USAGE.crlSign) === 0) return 'wrong-usage';
-  const signed = lists.filter((list) => isSignedBy(list, issuer.publicKey));
+  const signed = lists.filter((list) => isKnownSignedBy(list, issuer.publicKey));
   if (signed.length === 0) return 'crl-signature';
   if (signed.some(({ revoked }) => revoked.has(subject.serialNumber))) return 'revoked';
   if (signed.every(({ thisUpdateMs }) => !(atMs >= thisUpdateMs))) return 'crl-not-yet-valid';

@@ -45,7 +45,7 @@ export interface DowngradeWaiver {
   reason: string;
   author: string;
   approver: string;
-  /** EUI-64s: 16 lower-case digits, in order, each once. */
+  /** Each as `waiverName` names it, in order, each once. */
   devices: readonly string[];
   hardware: DeviceHardware;
   /** The number that the floor is about. */
@@ -71,11 +71,24 @@ export interface WaiverKey {
 
 /** What is to be done under the waiver. */
 export interface WaivedUpgrade {
+  /** As `waiverName` names it. */
   device: string;
   hardware: DeviceHardware;
   imageVersion: number;
   imageSha256: string;
   atMs: number;
+}
+
+/**
+ * How a waiver names a device: by its EUI-64, 16 lower-case digits; a hub on a line, which states
+ * none, by the serial number on its label: `hub:SERIAL`.
+ */
+export function waiverName(device: {
+  eui64?: string | undefined;
+  serialNumber?: string | undefined;
+}): string | undefined {
+  const { eui64, serialNumber } = device;
+  return eui64 ?? (serialNumber === undefined ? undefined : `hub:${serialNumber}`);
 }
 
 /** The keys of the anchors that may sign waivers, each with its owner. */
@@ -86,6 +99,8 @@ export function waiverKeysOf(anchors: readonly TrustAnchor[]): WaiverKey[] {
   });
 }
 
+/** The serial number of a hub as the label has it: case counts. */
+const HUB = /^hub:[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const LIFE_MAX_MS = 31 * 24 * 3600 * 1000;
 const DEVICES_MAX = 1000;
 const TEXT_CHARACTERS_MAX = 500;
@@ -160,17 +175,37 @@ export function waiverText(waiver: Omit<DowngradeWaiver, 'signatures'>): string 
   return ['Uplift downgrade waiver 1', ...lines, ''].join('\n');
 }
 
-/** The signatures first: an unsigned waiver says nothing about any device. */
+/**
+ * The signatures first: an unsigned waiver says nothing about any device. They are asked once for a
+ * waiver and the keys, and device, image and time each time.
+ */
 export function verifyWaiver(
   waiver: DowngradeWaiver,
   keys: readonly WaiverKey[],
   upgrade: WaivedUpgrade,
 ): { ok: true; id: string; people: readonly [string, string] } | WaiverRefusal {
-  const unsigned = checkSignatures(waiver, keys);
+  const unsigned = knownSignatures(waiver, keys);
   if (unsigned) return refused(unsigned);
   const unfit = checkUpgrade(waiver, upgrade);
   if (unfit) return refused(unfit);
   return { ok: true, id: waiver.id, people: [waiver.author, waiver.approver] };
+}
+
+/** What the signatures came to, held weakly; no code where both have signed. */
+const checked = new WeakMap<
+  DowngradeWaiver,
+  WeakMap<readonly WaiverKey[], { code: WaiverCode | undefined }>
+>();
+
+function knownSignatures(
+  waiver: DowngradeWaiver,
+  keys: readonly WaiverKey[],
+): WaiverCode | undefined {
+  const byKeys = checked.get(waiver) ?? new WeakMap();
+  const known = byKeys.get(keys) ?? { code: checkSignatures(waiver, keys) };
+  byKeys.set(keys, known);
+  checked.set(waiver, byKeys);
+  return known.code;
 }
 
 function checkSignatures(
@@ -235,10 +270,14 @@ function textOf(value: unknown): string | undefined {
 function devicesOf(value: unknown): string[] | undefined {
   if (!Array.isArray(value) || value.length === 0 || value.length > DEVICES_MAX) return undefined;
   const devices = (value as unknown[]).map((entry) =>
-    typeof entry === 'string' ? parseEui64(entry) : undefined,
+    typeof entry === 'string' ? parseDeviceName(entry) : undefined,
   );
   const known = devices.filter((device) => device !== undefined).sort();
   return new Set(known).size === value.length ? known : undefined;
+}
+
+function parseDeviceName(text: string): string | undefined {
+  return HUB.test(text) ? text : parseEui64(text);
 }
 
 function hardwareOf(value: unknown): DeviceHardware | undefined {

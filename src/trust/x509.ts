@@ -96,6 +96,24 @@ export function isSignedBy(
   return isDerP256Signature(signature) && verifyP256Der(key, signed, signature);
 }
 
+/**
+ * The same, remembered: a chain is asked for every device of a campaign, since dates and purposes
+ * may have changed, and that a signature is by a key does not change. Both are held weakly. What was
+ * parsed is never written to.
+ */
+export function isKnownSignedBy(
+  document: Pick<Certificate, 'signed' | 'signature'>,
+  key: KeyObject,
+): boolean {
+  const byKey = signedBy.get(document) ?? new WeakMap<KeyObject, boolean>();
+  const known = byKey.get(key) ?? isSignedBy(document, key);
+  byKey.set(key, known);
+  signedBy.set(document, byKey);
+  return known;
+}
+
+const signedBy = new WeakMap<object, WeakMap<KeyObject, boolean>>();
+
 function readCertificate(input: Uint8Array): Certificate | TrustRefusal {
   if (input.length > CERTIFICATE_BYTES_MAX) return refuse('too-large');
   // A copy: a certificate outlives the buffer that it was read from.

@@ -289,7 +289,7 @@ export class BootloaderSession implements HubSession {
       this.course.fail('bootloader-other', `${facts.wants}, and this is ${hubImage.profile}`);
       return;
     }
-    if (!this.begun && !this.course.admitHub(this.running, nowMs)) return;
+    if (!this.begun && !this.course.admitHub({ runningVersion: this.running }, nowMs)) return;
     if (!this.begun) this.course.note(planText(hubImage.sendBytes.length));
     this.step = 'none';
     this.course.commit('replace', (atMs) => this.upload(atMs), nowMs);
@@ -424,7 +424,7 @@ export class BootloaderSession implements HubSession {
     const limit = comparable ? '' : ', which cannot be compared with the image';
     this.course.note(`its application says that it is ${version}${limit}`);
     this.running = comparable ? version : undefined;
-    if (this.course.admitHub(this.running, nowMs)) this.leaveApplication(nowMs);
+    if (this.course.admitHub({ runningVersion: this.running }, nowMs)) this.leaveApplication(nowMs);
   }
 
   private leaveApplication(nowMs: number): void {

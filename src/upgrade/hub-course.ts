@@ -14,6 +14,9 @@ import type {
 /** The shortest time between two samples of one upload. */
 const SAMPLE_PERIOD_MS = 250;
 
+/** What a hub says of itself that a decision rests on. */
+export type HubWords = Pick<DeviceFacts, 'runningVersion' | 'otherImages'>;
+
 export class HubCourse extends Course<HubSessionEvent> {
   isStopped = false;
   private readonly request: HubSessionRequest;
@@ -34,8 +37,13 @@ export class HubCourse extends Course<HubSessionEvent> {
    * Decides again on what the hub itself says. False where the session ended by it. A hub that runs
    * nothing has no version to be newer than.
    */
-  admitHub(runningVersion: string | undefined, nowMs: number): boolean {
-    const device = { ...this.request.device, ...(runningVersion ? { runningVersion } : {}) };
+  admitHub(said: HubWords, nowMs: number): boolean {
+    const { runningVersion, otherImages } = said;
+    const device = {
+      ...this.request.device,
+      ...(runningVersion ? { runningVersion } : {}),
+      ...(otherImages ? { otherImages } : {}),
+    };
     const { decision } = this.decideOn(device, nowMs);
     if (decision.verdict === 'refused') {
       this.finish('refused', undefined, decision.ruleId);

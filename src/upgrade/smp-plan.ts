@@ -111,6 +111,26 @@ export function runningVersionOf({ mode, images }: HubSurvey, image: number): st
   return entry?.version || undefined;
 }
 
+/** What each of its other images runs after the next reset, as MCUboot counts it for dependencies. */
+export function otherImagesOf(
+  { mode, images }: HubSurvey,
+  image: number,
+): Readonly<Record<number, string>> {
+  const numbers = new Set(images.map((entry) => entry.image).filter((one) => one !== image));
+  return Object.fromEntries(
+    [...numbers].flatMap((number) => {
+      if (mode === 'recovery') {
+        const primary = images.find((entry) => entry.image === number && entry.slot === 0);
+        return primary ? [[number, primary.version]] : [];
+      }
+      const { running, other, nextBoot } = imageStateOf(images, number);
+      const changes = nextBoot === 'tests' || nextBoot === 'changes' || nextBoot === 'reverts';
+      const next = changes ? (other ?? running) : running;
+      return next ? [[number, next.version]] : [];
+    }),
+  );
+}
+
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length > 0 && a.length === b.length && a.every((byte, at) => byte === b[at]);
 }

@@ -29,7 +29,14 @@ import type {
   SmpSessionRequest,
 } from './hub-session-messages.ts';
 import { RESET_ACTS_MS, SmpActivation } from './smp-activation.ts';
-import { type HubSurvey, planSmp, runningVersionOf, type SmpPlan, surveyText } from './smp-plan.ts';
+import {
+  type HubSurvey,
+  otherImagesOf,
+  planSmp,
+  runningVersionOf,
+  type SmpPlan,
+  surveyText,
+} from './smp-plan.ts';
 import { SmpSurvey } from './smp-survey.ts';
 import { SmpTransfer, type TransferOutcome } from './smp-transfer.ts';
 import type { FailureCode, SessionState } from './states.ts';
@@ -302,8 +309,10 @@ export class SmpSession implements HubSession {
   }
 
   private carryImage(plan: SmpPlan & { text: string }, survey: HubSurvey, nowMs: number): void {
-    const running = runningVersionOf(survey, this.request.smp.imageNumber);
-    if (!this.course.admitHub(running, nowMs)) return;
+    const { imageNumber } = this.request.smp;
+    const runningVersion = runningVersionOf(survey, imageNumber);
+    const otherImages = otherImagesOf(survey, imageNumber);
+    if (!this.course.admitHub({ runningVersion, otherImages }, nowMs)) return;
     this.course.note(plan.text);
     if (plan.do === 'upload') {
       this.step = 'transfer';

@@ -10,7 +10,7 @@ import { REGULATION_RULES } from '../../src/admission/regulation-rules.ts';
 import type { Outcome, RuleId } from '../../src/admission/rules.ts';
 import { parseHubVersion } from '../../src/image/hub-image.ts';
 import { parseCentralProductsList } from '../../src/products/central-products-list.ts';
-import { concat, counting, naiveImage } from '../image/naive-ota.ts';
+import { concat, counting, le, naiveImage } from '../image/naive-ota.ts';
 import { anchorOf } from '../support/anchors.ts';
 import { type Case, decide, ebl, GOOD, gbl, mcuboot, NOW, STRANGER, trusting } from './hub-desk.ts';
 
@@ -27,6 +27,24 @@ const wider = { allowDowngrade: true };
 const bench = { noList: true } as const;
 /** A bootloader with its address and bytes, and no application. */
 const ONLY_BOOTLOADER = gbl({ tags: [[0xf50909f5, counting(20)]] });
+
+/** Depends on an image: its number, the least version, and build 4. */
+function dependent(image: number, major: number, minor: number, revision: number): Uint8Array {
+  const least = [image, 0, 0, 0, major, minor, ...le(revision, 2), ...le(4, 4)];
+  return mcuboot({ protectedTlvs: [[0x40, least]] });
+}
+
+const DEPENDENT = dependent(1, 2, 0, 3);
+const DEPENDENCIES: readonly [string, Readonly<Record<number, string>>, Outcome][] = [
+  ['the very version', { 1: '2.0.3.4' }, 'pass'],
+  ['a later one', { 1: '2.1.0', 2: '0.0.0' }, 'pass'],
+  ['an older revision', { 1: '2.0.2.9' }, 'refuse'],
+  ['an older build alone', { 1: '2.0.3' }, 'warn'],
+  ['a version that is none', { 1: 'two' }, 'warn'],
+  ['one that is not said', { 1: '' }, 'warn'],
+  ['no such image', { 2: '9.0.0' }, 'refuse'],
+  ['a hub with one image', {}, 'refuse'],
+];
 
 /** What is wrong, the rule that says so, what it says, and what was changed of a good case. */
 const CASES: [string, RuleId, Outcome, Case][] = [
@@ -167,6 +185,27 @@ const CASES: [string, RuleId, Outcome, Case][] = [
     'image.signature',
     'refuse',
     { profile: 'gbl', options: trusting('mcuboot-firmware'), ...bench },
+  ],
+  ['depends on nothing', 'image.dependencies', 'not-applicable', {}],
+  ['a GBL', 'image.dependencies', 'not-applicable', { profile: 'gbl' }],
+  ['not asked yet', 'image.dependencies', 'unknown', { file: DEPENDENT }],
+  ...DEPENDENCIES.map(([name, others, outcome]): [string, RuleId, Outcome, Case] => [
+    name,
+    'image.dependencies',
+    outcome,
+    { file: DEPENDENT, device: { otherImages: others } },
+  ]),
+  [
+    'on an older version of itself',
+    'image.dependencies',
+    'pass',
+    { file: dependent(0, 1, 9, 9), device: { imageNumber: 0 } },
+  ],
+  [
+    'on a later version of itself',
+    'image.dependencies',
+    'refuse',
+    { file: dependent(0, 3, 0, 0), device: { imageNumber: 0 } },
   ],
   ['runs as it is', 'image.bootable', 'pass', {}],
   ['never started', 'image.bootable', 'refuse', { file: mcuboot({ flags: 0x10 }) }],

@@ -2,10 +2,16 @@
  * Admission of many devices against one image and a long list: time a decision, and memory of all
  * decisions at once. The image is hashed once, when its facts are gathered, whatever the devices.
  */
+import { testKey } from '../../firmware/test-material.ts';
 import { decideAdmission } from '../../src/admission/decide.ts';
 import { type DeviceFacts, gatherImageFacts } from '../../src/admission/facts.ts';
 import { encodeGbImage } from '../../src/image/gb-upgrade.ts';
 import { parseCentralProductsList } from '../../src/products/central-products-list.ts';
+import { parseRevocationList } from '../../src/trust/crl.ts';
+import { type DowngradeWaiver, parseWaiver, waiverText } from '../../src/trust/downgrade-waiver.ts';
+import { anchorOf } from '../support/anchors.ts';
+import { crl, FROM_MS, signRaw } from '../trust/naive-x509.ts';
+import { anchor, ISSUING, make, ROOT, SPECS } from '../trust/test-pki.ts';
 import { collector, FULL, mix, printDigest } from './bench.ts';
 
 const ROWS = FULL ? 10_000 : 500;
@@ -91,4 +97,92 @@ for (const { verdict, findings } of decisions) {
   for (const { outcome } of findings) digest = mix(digest, outcome.length);
   digest = mix(digest, verdict.length);
 }
+
+/** The same devices in the field, by a chain of three, revocation lists, and a waiver that two signed. */
+const SIGNED = FULL ? 5_000 : 200;
+const atMs = FROM_MS + 30 * 86_400_000;
+const trailer = {
+  forceReplace: 0,
+  signature: signRaw(testKey('supplier').privateKey, manufacturerImage),
+};
+const header = {
+  manufacturerCode: 0x121d,
+  imageType: 0x0084,
+  fileVersion: 0x02000000,
+  headerString: 'bench',
+};
+const signedFile = encodeGbImage({ header, manufacturerImage, trailer });
+const crls = [
+  crl({ signedBy: 'root', issuer: ROOT }),
+  crl({ signedBy: 'issuing', issuer: ISSUING }),
+];
+const trust = {
+  anchors: [anchor(make(SPECS.root).der, 'gb-firmware')],
+  certificates: [make(SPECS.supplier), make(SPECS.issuing)],
+  crls: crls.map((bytes) => {
+    const read = parseRevocationList(bytes);
+    if (!('revoked' in read)) throw new Error(read.message);
+    return read;
+  }),
+};
+const { facts: signedFacts } = gatherImageFacts(signedFile, { profile: 'gb-signed', trust });
+if (!signedFacts.ok) throw new Error('the signed image is wrong');
+const hardware = {
+  manufacturer: '121D',
+  model: '0084',
+  hardwareVersion: '01',
+  hardwareRevision: '00',
+};
+const waiverKeys = ['ann', 'bob'].map((person) => ({
+  person,
+  anchor: anchorOf('downgrade-waiver', testKey(person).publicKey),
+}));
+const waiver = waiverOf(signedFacts.sendSha256);
+const context = {
+  intake: 'bench' as const,
+  floors: { version: 1 as const, floors: [{ ...hardware, floor: 0x03000000 }] },
+  waiver: { waiver, keys: waiverKeys },
+};
+const signedDecisions = timed('admit by chain, CRLs and waiver', SIGNED, () =>
+  devices.slice(0, SIGNED).map((device) => {
+    const facts = { ...device, eui64: '000d6f000a9069e1', imageProfile: 'gb-signed' } as const;
+    return decideAdmission(
+      { image: signedFacts, device: facts, policy: { listRequired: false }, context },
+      atMs,
+    );
+  }),
+);
+for (const { verdict, findings } of signedDecisions) {
+  if (verdict !== 'admitted') throw new Error('a signed image was refused');
+  digest = mix(digest, findings.filter(({ outcome }) => outcome === 'pass').length);
+}
 printDigest('admission', digest);
+
+function waiverOf(imageSha256: string): DowngradeWaiver {
+  const parsedWaiver = parseWaiver({
+    kind: 'downgrade-waiver',
+    version: 1,
+    id: 'W-1',
+    reason: 'a bench',
+    author: 'ann',
+    approver: 'bob',
+    devices: ['000d6f000a9069e1'],
+    hardware,
+    imageVersion: 0x02000000,
+    imageSha256,
+    notBefore: secondsOf(atMs - 86_400_000),
+    expires: secondsOf(atMs + 86_400_000),
+    signatures: [],
+  });
+  if (!parsedWaiver.ok) throw new Error(parsedWaiver.message);
+  const words = Buffer.from(waiverText(parsedWaiver.waiver));
+  const signatures = ['ann', 'bob'].map((person) => ({
+    person,
+    value: Buffer.from(signRaw(testKey(person).privateKey, words)).toString('hex'),
+  }));
+  return { ...parsedWaiver.waiver, signatures };
+}
+
+function secondsOf(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+}

@@ -19,6 +19,7 @@ const hub = (id: string, port: string): HubDevice => ({
   id,
   port,
   baudRate: 115_200,
+  serialNumber: undefined,
   installation: undefined,
   model,
   virtual: undefined,

@@ -432,6 +432,14 @@ const CASES: Wrong[] = [
 
   // Devices on a line of their own
   {
+    name: 'two hubs with one serial number',
+    text: hubRig(
+      '    port:',
+      '    serialNumber: CH-1\n    port: tcp://127.0.0.1:9\n  - id: second\n    model: hub.yaml\n    serialNumber: CH-1\n    port:',
+    ),
+    problems: ['serial-number-duplicate 11:19 devices[1].serialNumber'],
+  },
+  {
     name: 'coordinator and port',
     text: hubRig('    port:', '    coordinator: zigbee-1\n    port:'),
     problems: ['device-kind-unclear 5:5 devices[0]'],
@@ -471,7 +479,7 @@ const CASES: Wrong[] = [
     name: 'key of a PPMID on a hub',
     text: hubRig('    port:', '    eui64: "000d6f0000000001"\n    baudRate: 9600\n    port:'),
     problems: ['key-unknown 7:5 devices[0].eui64'],
-    says: ['one of the keys id, model, port, baudRate, installation, virtual'],
+    says: ['one of the keys id, model, port, baudRate, installation, serialNumber, virtual'],
   },
   {
     name: 'misspelt fault of a hub',

@@ -10,6 +10,7 @@ import {
   type WaivedUpgrade,
   type WaiverCode,
   type WaiverKey,
+  waiverName,
   waiverText,
 } from '../../src/trust/downgrade-waiver.ts';
 import {
@@ -182,6 +183,20 @@ test('a waiver holds for its devices, Device Model, image and time', () => {
   }
 });
 
+test('a hub on a line is named by its serial number', () => {
+  const device = waiverName({ serialNumber: 'CH-0001a' });
+  assert.is(device, 'hub:CH-0001a');
+  const signed = waiver({ devices: ['hub:CH-0001a', '90-B3-D5-1F-30-01-00-00'] });
+  assert.equal(signed.devices, [DEVICE, 'hub:CH-0001a']);
+  assert.is(codeOf(signed, { device: 'hub:CH-0001a' }), 'ok');
+  assert.is(codeOf(signed), 'ok');
+  for (const other of ['hub:CH-0001A', 'hub:CH-0001', 'CH-0001a', 'hub:']) {
+    assert.is(codeOf(signed, { device: other }), 'waiver-other-device', other);
+  }
+  assert.is(waiverName({ serialNumber: 'CH-0001a', eui64: DEVICE }), DEVICE);
+  assert.is(waiverName({}), undefined);
+});
+
 test('two people, two keys, each for waivers', () => {
   const ann: [string, string] = ['ann', 'ann'];
   assert.is(codeOf(waiver({ approver: 'Ann' })), 'waiver-author-approves');
@@ -199,6 +214,16 @@ test('two people, two keys, each for waivers', () => {
   const shared = [KEYS[0]!, keyOf('bob', 'ann')];
   assert.is(codeOf(waiver({}, [ann, ['bob', 'ann']]), {}, shared), 'waiver-key-shared');
   assert.is(codeOf(waiver({}, [ann, ['bob', 'new']]), {}, [...KEYS, keyOf('bob', 'new')]), 'ok');
+});
+
+test('signatures are asked once; device, time and keys each time', () => {
+  const one = waiver();
+  assert.is(codeOf(one), 'ok');
+  assert.is(codeOf(one, { atMs: Date.UTC(2026, 0, 15) }), 'waiver-expired');
+  assert.is(codeOf(one, { device: '90b3d51f30010002' }), 'waiver-other-device');
+  assert.is(codeOf(one, {}, [KEYS[0]!, KEYS[2]!]), 'waiver-key-unknown');
+  assert.is(codeOf(one), 'ok');
+  assert.is(codeOf({ ...one, id: 'W-0002' }), 'waiver-signature');
 });
 
 test('every field is signed', () => {
@@ -266,6 +291,11 @@ test('what is no waiver', () => {
     { reason: 'x'.repeat(501) },
     { devices: [] },
     { devices: ['*'] },
+    { devices: ['hub:'] },
+    { devices: ['hub:a b'] },
+    { devices: ['hub:*'] },
+    { devices: ['CH-0001'] },
+    { devices: ['hub:x', 'hub:x'] },
     { devices: [DEVICE, '90-B3-D5-1F-30-01-00-00'] },
     { hardware: { ...HARDWARE, extra: 'x' } },
     { hardware: { ...HARDWARE, model: '' } },

@@ -4,8 +4,13 @@
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { decodeHex } from '../../src/bytes/hex.ts';
 import { readHubImage } from '../../src/image/hub-image.ts';
+import { encodeMcubootImage } from '../../src/image/mcuboot.ts';
+import type { ImageEntry } from '../../src/protocol/smp/messages.ts';
+import { sha256Hex } from '../../src/trust/digest.ts';
 import { HUB_SESSION_LIMITS } from '../../src/upgrade/hub-session-messages.ts';
+import { otherImagesOf } from '../../src/upgrade/smp-plan.ts';
 import type { SmpBoard } from '../../src/virtual/communications-hub/smp-board.ts';
 import { makeImage } from '../virtual/communications-hub/fixture.ts';
 import { A, B, C, HubWorld, type RequestChange } from './hub-world.ts';
@@ -172,6 +177,54 @@ test('an older image, and the same version with other content, are refused by ad
   const policy = { listRequired: false, unsignedImage: 'warn', allowDowngrade: true } as const;
   const allowed = new HubWorld({ firmware: C.bytes }).smp(B.bytes, { policy }).settle();
   isDone(allowed);
+});
+
+test('an image that depends on another which the hub does not have: refused before a byte', () => {
+  const least = Uint8Array.of(1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0);
+  const file = encodeMcubootImage({
+    version: { major: 2, minor: 0, revision: 0, build: 0 },
+    body: B.bytes.subarray(32, 200),
+    protectedTlvs: [{ type: 'dependency', value: least }],
+    seal: (covered) => [{ type: 'sha256', value: decodeHex(sha256Hex(covered))! }],
+  });
+  const world = new HubWorld().smp(file).settle();
+  ends(world, 'refused');
+  assert.match(world.detail(), 'image.dependencies');
+  assert.is(world.samples().length, 0);
+});
+
+test('what the other images run after the next reset', () => {
+  const entry = (image: number, slot: number, version: string, change: Partial<ImageEntry>) => ({
+    ...{ image, slot, version, hash: Uint8Array.of(image, slot), bootable: true, pending: false },
+    ...{ confirmed: false, active: false, permanent: false, flagged: true },
+    ...change,
+  });
+  const survey = (mode: 'application' | 'recovery', ...images: ImageEntry[]) =>
+    otherImagesOf({ mode, images, imageBytesMax: undefined, bufferBytes: undefined }, 0);
+  const own = entry(0, 0, '1.0.0', { active: true, confirmed: true });
+  const stays = entry(1, 0, '1.5.0', { active: true, confirmed: true });
+  const trial = entry(1, 0, '1.5.0', { active: true });
+  const staged = entry(1, 1, '1.6.0', {});
+  assert.equal(survey('application', own), {});
+  assert.equal(survey('application', own, stays, staged), { 1: '1.5.0' });
+  assert.equal(survey('application', own, stays, { ...staged, pending: true }), { 1: '1.6.0' });
+  assert.equal(survey('application', own, trial, staged), { 1: '1.6.0' }, 'it goes back');
+  assert.equal(survey('recovery', own, stays, { ...staged, pending: true }), { 1: '1.5.0' });
+});
+
+test('the context is part of every decision: a floor refuses', () => {
+  const hardware = {
+    manufacturer: '121D',
+    model: '00C1',
+    hardwareVersion: '01',
+    hardwareRevision: '00',
+  };
+  const device = { slotBytes: 65_536, imageProfile: 'mcuboot', deviceModel: hardware } as const;
+  const floors = { version: 1 as const, floors: [{ ...hardware, floor: 9 }] };
+  const context = { intake: 'bench' as const, floors };
+  const world = new HubWorld().smp(B.bytes, { device, context }).settle();
+  ends(world, 'refused');
+  assert.match(world.detail(), 'version.floor');
 });
 
 test('a model that refuses is refused without a byte on the line', () => {
