@@ -13,7 +13,8 @@
  *   resource is kept for one item, and an item claims all of its resources or none.
  * - The same calls give the same answers; the only randomness is the retry desk's.
  *
- * Cost: O(log n) a call, and for each item that `poll` moves; counted by its test.
+ * Cost: O(log n) a call, and for each item that `poll` moves. The heaps' comparisons are counted by a test;
+ * `test/bench/schedule.bench.ts` measures the whole.
  */
 import { assert } from '../errors.ts';
 import type { ExpiryCode } from './codes.ts';
