@@ -14,6 +14,7 @@ import type { Installation } from '../products/installations.ts';
 import { BENCH, missing } from './context.ts';
 import type { AdmissionFacts, DeviceFacts, ImageFacts } from './facts.ts';
 import { currentEntriesFor } from './list-checks.ts';
+import { waitFor } from './pending-facts.ts';
 import { regulationOf } from './request-checks.ts';
 import { NOT_APPLICABLE, PASS, type Verdict } from './verdict.ts';
 
@@ -63,7 +64,13 @@ function judge(
   const { eligible, pending } = facts.context ?? BENCH;
   const found = findEligible(eligible!, combination, nowMs);
   if (found) return PASS;
-  const cover = expeditedCover(entry, combination, pending, nowMs, regulationOf(facts).expedited);
+  const cover = expeditedCover(
+    entry,
+    combination,
+    pending,
+    nowMs,
+    regulationOf(facts, 'expedited'),
+  );
   const actual = showCombination(combination);
   if (cover.covered) {
     const { ppctReference } = cover.pending;
@@ -82,7 +89,7 @@ function judge(
 
 function notPartOf({ installationId }: Installation, { kind, deviceModel }: DeviceFacts): Verdict {
   if (deviceModel === undefined && kind === undefined) {
-    return { outcome: 'unknown', pending: 'deviceModel' };
+    return waitFor('deviceModel', { expected: `a device of the installation ${installationId}` });
   }
   const { manufacturer, model, hardwareVersion, hardwareRevision } = deviceModel ?? {};
   const hardware = [manufacturer, model, hardwareVersion, hardwareRevision];

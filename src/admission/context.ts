@@ -12,6 +12,7 @@ import type { Installation } from '../products/installations.ts';
 import type { PendingCombinations } from '../products/pending-combinations.ts';
 import type { DowngradeWaiver, WaiverKey } from '../trust/downgrade-waiver.ts';
 import type { VersionFloors } from '../trust/rollback.ts';
+import { waitFor } from './pending-facts.ts';
 import { NOT_APPLICABLE, type Verdict } from './verdict.ts';
 
 export const INTAKES = ['bench', 'field', 'service-request'] as const;
@@ -78,19 +79,5 @@ export const BENCH: AdmissionContext = { intake: 'bench' };
 
 /** The verdict of a rule whose fact is not there. */
 export function missing(fact: ContextFact, { intake }: AdmissionContext): Verdict {
-  if (!DEMANDED[intake].includes(fact)) return NOT_APPLICABLE;
-  return { outcome: 'unknown', pending: fact, next: CONTEXT_NEXT[fact] };
+  return DEMANDED[intake].includes(fact) ? waitFor(fact) : NOT_APPLICABLE;
 }
-
-/** What to do about a fact that is not there. */
-export const CONTEXT_NEXT: Readonly<Record<ContextFact, string>> = {
-  installation: 'name the installation that the device is part of',
-  cohort: 'say in which cohort the installation is: IOC, MOC or FOC',
-  suppliers: 'say who the Responsible Suppliers of the installation are',
-  eligible: 'name the Eligible Products Combination List',
-  requestType: 'say by which Service Request the upgrade is asked for',
-  duisVersion: 'say under which version of DUIS the request is made',
-  role: 'say in which role the party asks',
-  openRequests: 'say for which devices another request is open',
-  listAge: 'say when the list was fetched',
-};

@@ -7,17 +7,14 @@
  * is sent.
  */
 import type { AdmissionFacts } from './facts.ts';
+import type { PendingFact } from './pending-facts.ts';
 import { askRule, RULES, type RuleId, type RuleText } from './rules.ts';
+import { factsOf } from './seen-facts.ts';
 import { type AdmissionToken, tokenFor } from './token.ts';
-import type { Outcome, PendingFact, Verdict } from './verdict.ts';
+import { NOT_APPLICABLE, type SaidVerdict, type Verdict } from './verdict.ts';
 
-export interface Finding {
-  ruleId: RuleId;
-  outcome: Outcome;
-  expected?: string;
-  actual?: string;
-  next?: string;
-}
+/** What a rule said. The facts it saw are told on demand: see `factsSeen`. */
+export type Finding = { ruleId: RuleId } & SaidVerdict;
 
 export interface Decision {
   verdict: 'admitted' | 'refused';
@@ -38,9 +35,9 @@ export function decideAdmission(facts: AdmissionFacts, nowMs: number): Decision 
   if (!image.ok) return unreadable(image, nowMs);
   const pending = new Set<PendingFact>();
   const findings = RULES.map((rule, index): Finding => {
-    const { pending: waitsFor, ...verdict } = askRule(rule, image, facts, nowMs);
-    if (waitsFor !== undefined) pending.add(waitsFor);
-    return shared(index, verdict) ?? { ruleId: rule.id, ...verdict };
+    const verdict = askRule(rule, image, facts, nowMs);
+    if (verdict.pending !== undefined) pending.add(verdict.pending);
+    return findingOf(index, verdict);
   });
   const refused = findings.find(({ outcome }) => outcome === 'refuse');
   return {
@@ -53,23 +50,29 @@ export function decideAdmission(facts: AdmissionFacts, nowMs: number): Decision 
   };
 }
 
-/** Most findings of most decisions say nothing but the outcome: kept once, however many devices. */
-const BARE = RULES.map(
-  ({ id }): Partial<Record<Outcome, Finding>> => ({
-    pass: Object.freeze<Finding>({ ruleId: id, outcome: 'pass' }),
-    'not-applicable': Object.freeze<Finding>({ ruleId: id, outcome: 'not-applicable' }),
-  }),
-);
+function findingOf(rule: number, verdict: Verdict): Finding {
+  if (Object.isFrozen(verdict)) return sharedFinding(rule, verdict);
+  const { pending, ...said } = verdict;
+  return { ruleId: RULES[rule]!.id, ...said };
+}
 
-function shared(rule: number, verdict: Omit<Verdict, 'pending'>): Finding | undefined {
-  const { outcome, expected, actual, next } = verdict;
-  if (expected !== undefined || actual !== undefined || next !== undefined) return undefined;
-  return BARE[rule]![outcome];
+/** A frozen verdict is a constant, and so is what a rule says by it: kept once, however many devices. */
+const SHARED = RULES.map(() => new WeakMap<Verdict, Finding>());
+
+function sharedFinding(rule: number, verdict: Verdict): Finding {
+  const known = SHARED[rule]!.get(verdict);
+  if (known) return known;
+  const finding = Object.freeze<Finding>({ ruleId: RULES[rule]!.id, ...verdict });
+  SHARED[rule]!.set(verdict, finding);
+  return finding;
 }
 
 /** The rules as they are asked, for printing. */
 export function rules(): RuleText[] {
-  return RULES.map(({ ota, hub, ...text }) => text);
+  return RULES.map((rule) => {
+    const { ota, hub, otaSees, hubSees, ...text } = rule;
+    return { ...text, sees: factsOf(rule) };
+  });
 }
 
 function unreadable(
@@ -83,9 +86,9 @@ function unreadable(
     outcome: 'refuse',
     expected: expected ?? 'an image that can be read',
     actual: `${code}: ${message}${actual === undefined ? '' : ` Found ${actual}`}${place}`,
-    ...(next === undefined ? {} : { next }),
+    next: next ?? 'get the file again from its source, or name what kind of image it is',
   };
-  const rest = BARE.slice(1).map((bare) => bare['not-applicable']!);
+  const rest = RULES.slice(1).map((_rule, at) => findingOf(at + 1, NOT_APPLICABLE));
   return {
     verdict: 'refused',
     ruleId: 'image.readable',

@@ -12,13 +12,14 @@ import type {
   ImageFacts,
   OtaImageFacts,
 } from './facts.ts';
-import { NOT_APPLICABLE, PASS, type PendingFact, type Verdict } from './verdict.ts';
+import { type PendingFact, waitFor } from './pending-facts.ts';
+import { NOT_APPLICABLE, PASS, type Verdict } from './verdict.ts';
 import { benchMayGoBack, type Leave, leaveToGoBack, nextAfterLeave } from './version-checks.ts';
 
 export function checkProfile({ profile }: ImageFacts, { device }: AdmissionFacts): Verdict {
   const { imageProfile } = device;
   const actual = `${showProfile(profile)}, which the file holds`;
-  if (imageProfile === undefined) return { outcome: 'unknown', pending: 'imageProfile', actual };
+  if (imageProfile === undefined) return waitFor('imageProfile', { actual });
   if (imageProfile === profile) return PASS;
   return {
     outcome: 'refuse',
@@ -45,12 +46,13 @@ export function checkHardwareRange({ header }: OtaImageFacts, { device }: Admiss
       outcome: 'refuse',
       expected: 'a minimum hardware version not above the maximum',
       actual: expected,
+      next: 'ask the manufacturer for an image whose header names a hardware range',
     };
   }
   const { hardwareVersion } = device;
   // 0xFFFF is what clients send that do not know their own.
   if (hardwareVersion === undefined || hardwareVersion === ANY_U16) {
-    return { outcome: 'unknown', pending: 'hardwareVersion', expected };
+    return waitFor('hardwareVersion', { expected });
   }
   if (hardwareVersion >= minimum && hardwareVersion <= maximum) return PASS;
   return {
@@ -64,8 +66,15 @@ export function checkHardwareRange({ header }: OtaImageFacts, { device }: Admiss
 export function checkDestination({ header }: OtaImageFacts, { device }: AdmissionFacts): Verdict {
   const expected = header.destinationEui64;
   if (expected === undefined) return NOT_APPLICABLE;
-  if (device.eui64 === undefined) return { outcome: 'unknown', pending: 'eui64', expected };
-  return device.eui64 === expected ? PASS : { outcome: 'refuse', expected, actual: device.eui64 };
+  const { eui64 } = device;
+  if (eui64 === undefined) return waitFor('eui64', { expected });
+  if (eui64 === expected) return PASS;
+  return {
+    outcome: 'refuse',
+    expected,
+    actual: eui64,
+    next: `choose the device ${expected}, for which the image was made, or an image for any device`,
+  };
 }
 
 export function checkFileVersion(
@@ -80,11 +89,12 @@ export function checkFileVersion(
       outcome: 'refuse',
       expected: 'a file version',
       actual: '0xFFFFFFFF, which stands for any',
+      next: 'ask the manufacturer for an image whose header names its version',
     };
   }
   if (currentFileVersion === undefined) {
     const expected = `a version below ${hex(fileVersion, 8)} on the device`;
-    return { outcome: 'unknown', pending: 'currentFileVersion', expected };
+    return waitFor('currentFileVersion', { expected });
   }
   if (fileVersion > currentFileVersion) return PASS;
   const isSame = fileVersion === currentFileVersion;
@@ -114,7 +124,7 @@ export function checkHubVersion(
       return notComparable(policy, found, 'say what the hub runs where that is known');
     }
     const expected = `a version below ${version.text} on the hub`;
-    return { outcome: 'unknown', pending: 'runningVersion', expected };
+    return waitFor('runningVersion', { expected });
   }
   const running = parseHubVersion(profile, runningVersion);
   const actual = `${version.text} in the image`;
@@ -140,10 +150,14 @@ function notNewer(
   found: { expected: string; actual: string },
 ): Verdict {
   if (isSame) {
-    return { outcome: 'refuse', ...found, next: 'nothing: the device runs this version' };
+    const next = 'nothing: the device runs this version; another one would be decided anew';
+    return { outcome: 'refuse', ...found, next };
   }
   if (leave.given) return { outcome: 'warn', ...found, next: `nothing: waived by ${leave.id}` };
-  if (benchMayGoBack(facts)) return { outcome: 'warn', ...found };
+  if (benchMayGoBack(facts)) {
+    const next = 'nothing, if going back is meant: the bench permits it';
+    return { outcome: 'warn', ...found, next };
+  }
   const next = nextAfterLeave(leave, 'permit the downgrade explicitly if it is meant');
   return { outcome: 'refuse', ...found, next };
 }
@@ -167,7 +181,7 @@ function showProfile(profile: AnyImageProfile): string {
 /** `own` is the image's: a device that claims the wildcard is not believed. */
 function matchesOrAny(own: number, device: number | undefined, pending: PendingFact): Verdict {
   if (own === ANY_U16) return PASS;
-  if (device === undefined) return { outcome: 'unknown', pending, expected: hex(own, 4) };
+  if (device === undefined) return waitFor(pending, { expected: hex(own, 4) });
   if (own === device) return PASS;
   return {
     outcome: 'refuse',

@@ -5,10 +5,11 @@ import { entriesByHash } from '../products/central-products-list.ts';
 import { DIGEST_OUTCOMES, HUB_SIGNATURE_OUTCOMES } from '../trust/hub-image.ts';
 import type { AdmissionFacts, BootTrait, HubImageFacts, OtaImageFacts } from './facts.ts';
 import { regulationOf } from './request-checks.ts';
-import { atMost, NOT_APPLICABLE, PASS, type Verdict } from './verdict.ts';
+import { atMost, NOT_APPLICABLE, type Objection, PASS, type Verdict } from './verdict.ts';
 
 export function checkSizeCap({ header }: OtaImageFacts, facts: AdmissionFacts): Verdict {
-  return atMost(header.totalImageBytes, regulationOf(facts).imageBytes.requestMax);
+  const { requestMax } = regulationOf(facts, 'imageBytes');
+  return atMost(header.totalImageBytes, requestMax, 'ask the manufacturer for a smaller image');
 }
 
 /** What a GB device is said to take at most was seen in no source, so more of it warns. */
@@ -17,11 +18,12 @@ export function checkDeviceSize(
   facts: AdmissionFacts,
 ): Verdict {
   if (profile !== 'gb-signed' && profile !== 'gb-ppmid') return NOT_APPLICABLE;
-  const { deviceMax } = regulationOf(facts).imageBytes;
-  const found = atMost(header.totalImageBytes, deviceMax);
-  if (found.outcome === 'pass') return found;
-  const next = 'ask the manufacturer for the largest image of this device';
-  return { ...found, outcome: facts.policy?.deviceSize ?? 'warn', next };
+  const { deviceMax } = regulationOf(facts, 'imageBytes');
+  const next = 'ask the manufacturer for the largest image that this device takes';
+  const found = atMost(header.totalImageBytes, deviceMax, next);
+  return found.outcome === 'refuse'
+    ? { ...found, outcome: facts.policy?.deviceSize ?? 'warn' }
+    : found;
 }
 
 export function checkTotalSize(image: OtaImageFacts): Verdict {
@@ -50,7 +52,9 @@ export function checkAroundHubImage({ profile, sendBytes, outsideBytes }: HubIma
 }
 
 export function checkSlot(bytes: number, { device }: AdmissionFacts): Verdict {
-  return device.slotBytes === undefined ? NOT_APPLICABLE : atMost(bytes, device.slotBytes);
+  if (device.slotBytes === undefined) return NOT_APPLICABLE;
+  const next = 'choose an image that fits this device; its model file says what room it has';
+  return atMost(bytes, device.slotBytes, next);
 }
 
 export function checkIntegrity({ integrity }: OtaImageFacts, { policy }: AdmissionFacts): Verdict {
@@ -60,6 +64,7 @@ export function checkIntegrity({ integrity }: OtaImageFacts, { policy }: Admissi
     outcome: policy?.integrityMismatch ?? 'warn',
     expected: 'a code over everything before it',
     actual: INTEGRITY_OUTCOMES[integrity],
+    next: 'get the file again from its source, or ask the manufacturer what its code covers',
   };
 }
 
@@ -107,7 +112,7 @@ export function checkSignature({ signature }: OtaImageFacts, { policy }: Admissi
         outcome: policy?.unverifiedSignature ?? 'warn',
         expected: 'a trusted key to verify the signature with',
         actual: 'none was given',
-        next: 'name the trust anchors',
+        next: 'name the trust anchors that hold the key of the manufacturer',
       };
   }
 }
@@ -214,7 +219,7 @@ function orderOf(text: string | undefined, least: HubImageVersion): string {
 const BUILT_FOR = 'check that the bootloader of this hub was built for such images';
 
 /** Whether a hub takes the ones that warn depends on how its bootloader was built, which nothing tells. */
-const BOOT_TRAITS: Readonly<Record<BootTrait, Verdict & { actual: string }>> = {
+const BOOT_TRAITS: Readonly<Record<BootTrait, Objection>> = {
   nonBootable: {
     outcome: 'refuse',
     expected: 'an image that can be started',

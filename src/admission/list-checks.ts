@@ -12,7 +12,9 @@ import { sameHardware, sameText, sameUnderOtherCoding } from '../products/device
 import { type ListStamp, listAge } from '../products/list-age.ts';
 import { BENCH, missing } from './context.ts';
 import { type AdmissionFacts, type ImageFacts, listedHash } from './facts.ts';
+import { waitFor } from './pending-facts.ts';
 import { regulationOf } from './request-checks.ts';
+import { showTime } from './show-time.ts';
 import { NOT_APPLICABLE, PASS, type Verdict } from './verdict.ts';
 
 export function checkListed(image: ImageFacts, { list, policy }: AdmissionFacts): Verdict {
@@ -22,7 +24,7 @@ export function checkListed(image: ImageFacts, { list, policy }: AdmissionFacts)
       outcome: 'refuse',
       expected: 'a Central Products List',
       actual: 'none was given',
-      next: 'name the list, or say that none is required',
+      next: 'name the list that the image is on, or say that none is required',
     };
   }
   if (entriesByHash(list, listedHash(image)).length > 0) return PASS;
@@ -60,8 +62,8 @@ function confusionHint(image: ImageFacts, list: CentralProductsList): string | u
 }
 
 export function checkDeviceModel(image: ImageFacts, facts: AdmissionFacts): Verdict {
-  const { list, device } = facts;
-  const listed = list ? entriesByHash(list, listedHash(image)) : [];
+  const { device } = facts;
+  const listed = entriesOfImage(image, facts);
   if (listed.length === 0) return NOT_APPLICABLE;
   const matching = entriesFor(image, facts);
   const { manufacturer, model, hardwareVersion, hardwareRevision } = device.deviceModel ?? {};
@@ -76,14 +78,15 @@ export function checkDeviceModel(image: ImageFacts, facts: AdmissionFacts): Verd
     };
   }
   if (manufacturer === undefined || model === undefined || hardwareVersion === undefined) {
-    return { outcome: 'unknown', pending: 'deviceModel', expected, actual };
+    return waitFor('deviceModel', { expected, actual });
   }
   const sameRevision = matching.some((entry) => sameHardware(entry, { hardwareRevision }));
   if (sameRevision) return PASS;
   return {
     outcome: 'warn',
     expected: `hardware revision ${matching.map((entry) => entry.hardwareRevision).join(' or ')}`,
-    actual: `${hardwareRevision}`,
+    actual: hardwareRevision ?? 'one that the device does not tell',
+    next: 'ask the manufacturer whether the image is for this hardware revision as well',
   };
 }
 
@@ -93,15 +96,25 @@ export function checkCurrent(image: ImageFacts, facts: AdmissionFacts, nowMs: nu
   if (entries.some((entry) => isCurrent(entry, nowMs))) return PASS;
   const stands = entries.map((entry) => {
     const { entryId, listedFromMs, removedFromMs } = entry;
-    const until = removedFromMs === undefined ? '' : ` until ${showDate(removedFromMs)}`;
-    return `${entryId}: ${showStanding(entry)}, from ${showDate(listedFromMs)}${until}`;
+    const until = removedFromMs === undefined ? '' : ` until ${showTime(removedFromMs)}`;
+    return `${entryId}: ${showStanding(entry)}, from ${showTime(listedFromMs)}${until}`;
   });
   return {
     outcome: 'refuse',
-    expected: `an entry that stands at ${showDate(nowMs)}`,
+    expected: `an entry that stands at ${showTime(nowMs)}`,
     actual: stands.join('; '),
-    next: 'check that the list is the latest',
+    next: nextStanding(entries, nowMs),
   };
+}
+
+/** A date where one is to come. */
+function nextStanding(entries: ListEntry[], nowMs: number): string {
+  const later = entries.find(
+    (entry) => isCurrent(entry, entry.listedFromMs) && entry.listedFromMs > nowMs,
+  );
+  return later
+    ? `ask again from ${showTime(later.listedFromMs)}, when ${later.entryId} stands`
+    : 'fetch the list again, or choose an image whose entry stands';
 }
 
 /** Published and loaded list can differ: what is listed and not loaded the DCC will not send. */
@@ -111,14 +124,17 @@ export function checkLoaded(image: ImageFacts, facts: AdmissionFacts, nowMs: num
   if (entries.length === 0 || loaded.every((answer) => answer === 'unknown')) return NOT_APPLICABLE;
   if (loaded.includes('yes')) return PASS;
   const since = entries.flatMap(({ entryId, dccLoaded }) =>
-    dccLoaded?.isLoaded ? [`${entryId}, from ${showDate(dccLoaded.fromMs)}`] : [],
+    dccLoaded?.isLoaded ? [`${entryId}, from ${showTime(dccLoaded.fromMs)}`] : [],
   );
   const { intake } = facts.context ?? BENCH;
   return {
     outcome: facts.policy?.notLoaded ?? (intake === 'service-request' ? 'refuse' : 'warn'),
     expected: 'an entry that the DCC has loaded',
     actual: since.length > 0 ? `loaded later: ${since.join('; ')}` : 'listed, but not loaded',
-    next: 'wait until the DCC has loaded the entry',
+    next:
+      since.length > 0
+        ? `ask again when the DCC has loaded it: ${since.join('; ')}`
+        : 'wait until the DCC has loaded the entry, and fetch the list again',
   };
 }
 
@@ -131,7 +147,7 @@ export function checkStale(_image: ImageFacts, facts: AdmissionFacts, nowMs: num
     ['list of eligible combinations', eligible],
     ['list of tests', pending],
   ];
-  const { ages } = regulationOf(facts);
+  const ages = regulationOf(facts, 'ages');
   const given = lists.flatMap(([name, one]) =>
     one ? [{ name, ...listAge(one.stamp, nowMs, ages) }] : [],
   );
@@ -173,7 +189,10 @@ export function checkFirmwareVersion(
       ? entry.otaFileVersion === fileVersion
       : sameText(entry.firmwareVersion, text);
   if (entries.some(fits)) return PASS;
-  const verdict: Verdict = {
+  const isRecoded = entries.some(({ firmwareVersion }) =>
+    sameUnderOtherCoding(firmwareVersion, text),
+  );
+  return {
     outcome: facts.policy?.firmwareVersionMismatch ?? 'warn',
     expected: entries
       .map((entry) =>
@@ -181,13 +200,10 @@ export function checkFirmwareVersion(
       )
       .join(' or '),
     actual: text,
+    next: isRecoded
+      ? 'compare by hand: the same number, coded decimal here and hexadecimal there'
+      : `ask the manufacturer whether ${entries.map(({ entryId }) => entryId).join(' and ')} is of this image`,
   };
-  return entries.some(({ firmwareVersion }) => sameUnderOtherCoding(firmwareVersion, text))
-    ? {
-        ...verdict,
-        next: 'compare by hand: the same number, coded decimal here and hexadecimal there',
-      }
-    : verdict;
 }
 
 /** Those of `entriesFor` that stand at that time. */
@@ -199,12 +215,16 @@ export function currentEntriesFor(
   return entriesFor(image, facts).filter((entry) => isCurrent(entry, nowMs));
 }
 
-/** The entries with the image's hash that are for the device, as far as its model is known. */
-function entriesFor(image: ImageFacts, { list, device }: AdmissionFacts): ListEntry[] {
-  if (!list) return [];
-  const { manufacturer, model, hardwareVersion } = device.deviceModel ?? {};
+/** The entries with the image's hash, whatever device they are for. */
+export function entriesOfImage(image: ImageFacts, { list }: AdmissionFacts): readonly ListEntry[] {
+  return list ? entriesByHash(list, listedHash(image)) : [];
+}
+
+/** Those of them that are for the device, as far as its model is known. */
+export function entriesFor(image: ImageFacts, facts: AdmissionFacts): ListEntry[] {
+  const { manufacturer, model, hardwareVersion } = facts.device.deviceModel ?? {};
   const known = { manufacturer, model, hardwareVersion };
-  return entriesByHash(list, listedHash(image)).filter((entry) => sameHardware(entry, known));
+  return entriesOfImage(image, facts).filter((entry) => sameHardware(entry, known));
 }
 
 /** As a list writes it; what no source says of a hub's is assumed, see `HubImageVersion`. */
@@ -213,7 +233,7 @@ function firmwareVersionText(image: ImageFacts): string | undefined {
   return image.header.fileVersion.toString(16).toUpperCase().padStart(8, '0');
 }
 
-function showHardware(hardware: {
+export function showHardware(hardware: {
   manufacturer?: string | undefined;
   model?: string | undefined;
   hardwareVersion?: string | undefined;
@@ -222,9 +242,4 @@ function showHardware(hardware: {
   const { manufacturer, model, hardwareVersion, hardwareRevision } = hardware;
   const parts = [manufacturer, model, hardwareVersion, hardwareRevision];
   return parts.map((part) => part ?? '?').join(' ');
-}
-
-/** A time outside the calendar's range cannot be shown as a date. */
-function showDate(ms: number): string {
-  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : `${ms} ms`;
 }

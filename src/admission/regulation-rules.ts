@@ -14,7 +14,7 @@ import {
   checkRequestType,
   checkRole,
 } from './request-checks.ts';
-import { both, type Rule } from './rule.ts';
+import { both, CURRENT_ENTRY, GOING_BACK, type Rule, WAIVER } from './rule.ts';
 import { checkParty, checkZse } from './signature-checks.ts';
 import { checkPathway, checkVersionFloor } from './version-checks.ts';
 
@@ -29,6 +29,7 @@ export const REGULATION_RULES: readonly Rule[] = [
     source: OWN,
     confidence: 'assumed',
     siteMayChange: true,
+    sees: ['image.bytes', 'image.profile', 'regulation.imageBytes', 'policy.deviceSize'],
     ota: checkDeviceSize,
   },
   {
@@ -37,6 +38,7 @@ export const REGULATION_RULES: readonly Rule[] = [
     source: { document: 'SEC news on entries that could not be loaded', version: 'May 2018' },
     confidence: 'inferred',
     siteMayChange: true,
+    sees: ['list.loaded', ...CURRENT_ENTRY, 'context.intake', 'policy.notLoaded'],
     ...both(checkLoaded),
   },
   {
@@ -45,6 +47,7 @@ export const REGULATION_RULES: readonly Rule[] = [
     source: OWN,
     confidence: 'assumed',
     siteMayChange: true,
+    sees: ['list.fetched', 'regulation.ages', 'context.intake', 'now'],
     ...both(checkStale),
   },
   {
@@ -53,6 +56,19 @@ export const REGULATION_RULES: readonly Rule[] = [
     source: { document: 'SEC modification MP231, consultation', version: 'to 12 May 2023' },
     confidence: 'inferred',
     siteMayChange: true,
+    sees: [
+      'device.currentFileVersion',
+      'device.runningVersion',
+      'context.installedVersion',
+      'device.kind',
+      'list.upgradeFrom',
+      'list.predecessors',
+      'image.version',
+      ...CURRENT_ENTRY,
+      ...GOING_BACK,
+      'policy.unknownPathway',
+      'policy.noPathway',
+    ],
     ...both(checkPathway),
   },
   {
@@ -63,6 +79,18 @@ export const REGULATION_RULES: readonly Rule[] = [
     source: { document: 'SEC F2.10A(a), glossary; BEIS letter of July 2021', version: 'July 2021' },
     confidence: 'inferred',
     siteMayChange: true,
+    sees: [
+      'context.installation',
+      'device.kind',
+      'list.version',
+      'list.generation',
+      'list.expedited',
+      ...CURRENT_ENTRY,
+      'context.eligible',
+      'context.pending',
+      'regulation.expedited',
+      'context.intake',
+    ],
     ...both(checkCombination),
   },
   {
@@ -71,6 +99,7 @@ export const REGULATION_RULES: readonly Rule[] = [
     source: OWN,
     confidence: 'assumed',
     siteMayChange: true,
+    sees: ['context.floors', ...WAIVER],
     ...both(checkVersionFloor),
   },
   {
@@ -79,6 +108,7 @@ export const REGULATION_RULES: readonly Rule[] = [
     source: { document: 'GBCS 1.0; RFC 5280; public test PKI of SMKI' },
     confidence: 'inferred',
     siteMayChange: true,
+    sees: ['image.signer', 'now', 'context.intake', 'policy.revocationUnchecked'],
     ota: checkParty,
   },
   {
@@ -87,6 +117,7 @@ export const REGULATION_RULES: readonly Rule[] = [
     source: { document: 'Silicon Labs gecko_sdk, which names ZigBee 15-0324-02' },
     confidence: 'inferred',
     siteMayChange: true,
+    sees: ['image.zse', 'policy.unverifiedSignature'],
     ota: checkZse,
   },
   {
@@ -95,6 +126,15 @@ export const REGULATION_RULES: readonly Rule[] = [
     source: LETTER,
     confidence: 'inferred',
     siteMayChange: true,
+    sees: [
+      'device.kind',
+      'context.cohort',
+      'request.duisVersion',
+      'regulation.focExclusion',
+      'context.intake',
+      'now',
+      'policy.inForce',
+    ],
     // The day is read; its start in UK local time is assumed.
     effectiveUntilMs: DIRECTION_2021_MS,
     ...both(checkFocPpmid),
@@ -105,6 +145,13 @@ export const REGULATION_RULES: readonly Rule[] = [
     source: DUIS,
     confidence: 'inferred',
     siteMayChange: true,
+    sees: [
+      'request.requestType',
+      'request.duisVersion',
+      'device.kind',
+      'regulation.routes',
+      'context.intake',
+    ],
     ...both(checkRequestType),
   },
   {
@@ -113,6 +160,7 @@ export const REGULATION_RULES: readonly Rule[] = [
     source: DUIS,
     confidence: 'inferred',
     siteMayChange: true,
+    sees: ['request.deviceCount', 'regulation.requestDevicesMax'],
     ...both(checkDeviceCount),
   },
   {
@@ -121,6 +169,14 @@ export const REGULATION_RULES: readonly Rule[] = [
     source: { document: 'request matrix of @smartdcc/duis-parser', version: '0.6.0' },
     confidence: 'inferred',
     siteMayChange: true,
+    sees: [
+      'request.role',
+      'request.party',
+      'device.kind',
+      'context.suppliers',
+      'regulation.roles',
+      'context.intake',
+    ],
     ...both(checkRole),
   },
   {
@@ -129,6 +185,7 @@ export const REGULATION_RULES: readonly Rule[] = [
     source: { document: 'DUIS XML schema, OtherRequestInProgressList', version: '5.0a to 5.4' },
     confidence: 'inferred',
     siteMayChange: false,
+    sees: ['context.openRequests', 'device.eui64', 'context.intake'],
     ...both(checkOneOpen),
   },
   {
@@ -137,6 +194,7 @@ export const REGULATION_RULES: readonly Rule[] = [
     source: OWN,
     confidence: 'assumed',
     siteMayChange: true,
+    sees: ['request.heldSince', 'regulation.hold', 'now', 'policy.holdPassed'],
     ...both(checkHold),
   },
 ];

@@ -1,8 +1,11 @@
 /** Checks of the Service Request by which an upgrade is asked for: its type, its role, its bounds. */
 import { foldText } from '../products/device-model.ts';
+import { DIRECTION_2021_MS } from '../products/expedited.ts';
 import { BENCH, missing } from './context.ts';
 import type { AdmissionFacts, ImageFacts } from './facts.ts';
+import { waitFor } from './pending-facts.ts';
 import { compareDuis, REGULATION, type Regulation, type RequestRoute } from './regulation.ts';
+import { showLondonTime } from './show-time.ts';
 import { NOT_APPLICABLE, PASS, type Verdict } from './verdict.ts';
 
 const DAY_MS = 86_400_000;
@@ -17,14 +20,16 @@ export function checkFocPpmid(_image: ImageFacts, facts: AdmissionFacts): Verdic
   if (installation.cohort === undefined) return missing('cohort', context);
   if (installation.cohort !== 'FOC') return PASS;
   if (request?.duisVersion === undefined) return missing('duisVersion', context);
-  const { duisVersions } = regulationOf(facts).focExclusion;
+  const { duisVersions } = regulationOf(facts, 'focExclusion');
   const asked = request.duisVersion.trim();
   if (!duisVersions.some((version) => compareDuis(version, asked) === 0)) return PASS;
+  const untilMs = facts.policy?.inForce?.['s1sr.foc-ppmid']?.untilMs ?? DIRECTION_2021_MS;
+  const until = showLondonTime(untilMs);
   return {
     outcome: 'refuse',
-    expected: `a time from 20 July 2021, or another version of DUIS than ${duisVersions.join(', ')}`,
+    expected: `a time from ${until}, or another version of DUIS than ${duisVersions.join(', ')}`,
     actual: `a PPMID of an FOC installation under DUIS ${asked}`,
-    next: 'ask again from 20 July 2021, when the exclusion of FOC PPMIDs is lifted',
+    next: `ask again from ${until}, when the exclusion of FOC PPMIDs is lifted`,
   };
 }
 
@@ -33,8 +38,8 @@ export function checkRequestType(_image: ImageFacts, facts: AdmissionFacts): Ver
   const { requestType, duisVersion } = context.request ?? {};
   if (requestType === undefined) return missing('requestType', context);
   const { kind } = device;
-  if (kind === undefined) return { outcome: 'unknown', pending: 'kind', actual: requestType };
-  const routes = regulationOf(facts).routes.filter((route) => route.kind === kind);
+  if (kind === undefined) return waitFor('kind', { actual: requestType });
+  const routes = regulationOf(facts, 'routes').filter((route) => route.kind === kind);
   if (routes.length === 0) {
     return {
       outcome: 'warn',
@@ -63,8 +68,8 @@ export function checkRole(_image: ImageFacts, facts: AdmissionFacts): Verdict {
   const { role, party } = context.request ?? {};
   if (role === undefined) return missing('role', context);
   const { kind } = device;
-  if (kind === undefined) return { outcome: 'unknown', pending: 'kind', actual: role };
-  const { roles } = regulationOf(facts).roles[kind];
+  if (kind === undefined) return waitFor('kind', { actual: role });
+  const { roles } = regulationOf(facts, 'roles')[kind];
   const asked = foldText(role);
   if (!roles.some((one) => foldText(one) === asked)) {
     return {
@@ -89,25 +94,26 @@ export function checkRole(_image: ImageFacts, facts: AdmissionFacts): Verdict {
   };
 }
 
-export function checkOneOpen(_image: ImageFacts, { device, context = BENCH }: AdmissionFacts) {
+export function checkOneOpen(_image: ImageFacts, facts: AdmissionFacts): Verdict {
+  const { device, context = BENCH } = facts;
   const { openRequests } = context;
   if (!openRequests) return missing('openRequests', context);
   if (openRequests.size === 0) return PASS;
   const { eui64 } = device;
-  if (eui64 === undefined) return { outcome: 'unknown', pending: 'eui64' } satisfies Verdict;
+  if (eui64 === undefined) return waitFor('eui64');
   if (!openRequests.has(eui64)) return PASS;
   return {
     outcome: 'refuse',
     expected: 'no other open request for the device',
     actual: `one is open for ${eui64}`,
     next: 'wait until it is closed, or have it withdrawn',
-  } satisfies Verdict;
+  };
 }
 
 export function checkDeviceCount(_image: ImageFacts, facts: AdmissionFacts): Verdict {
   const deviceCount = facts.context?.request?.deviceCount;
   if (deviceCount === undefined) return NOT_APPLICABLE;
-  const { devices } = regulationOf(facts).requestDevicesMax;
+  const { devices } = regulationOf(facts, 'requestDevicesMax');
   if (deviceCount >= 1 && deviceCount <= devices) return PASS;
   return {
     outcome: 'refuse',
@@ -121,7 +127,7 @@ export function checkDeviceCount(_image: ImageFacts, facts: AdmissionFacts): Ver
 export function checkHold(_image: ImageFacts, facts: AdmissionFacts, nowMs: number): Verdict {
   const heldSinceMs = facts.context?.request?.heldSinceMs;
   if (heldSinceMs === undefined) return NOT_APPLICABLE;
-  const { days } = regulationOf(facts).hold;
+  const { days } = regulationOf(facts, 'hold');
   const heldMs = nowMs - heldSinceMs;
   if (heldMs >= 0 && heldMs < days * DAY_MS) return PASS;
   return {
@@ -132,8 +138,12 @@ export function checkHold(_image: ImageFacts, facts: AdmissionFacts, nowMs: numb
   };
 }
 
-export function regulationOf({ policy }: AdmissionFacts): Regulation {
-  return policy?.regulation ? { ...REGULATION, ...policy.regulation } : REGULATION;
+/** One part of what regulation leaves open: the site's, else ours. */
+export function regulationOf<P extends keyof Regulation>(
+  { policy }: AdmissionFacts,
+  part: P,
+): Regulation[P] {
+  return policy?.regulation?.[part] ?? REGULATION[part];
 }
 
 const FUEL_OF_ROLE: Readonly<Record<string, 'electricity' | 'gas' | undefined>> = {
@@ -144,7 +154,7 @@ const FUEL_OF_ROLE: Readonly<Record<string, 'electricity' | 'gas' | undefined>> 
 /** Nothing says that it is no PPMID; only where there is somebody to ask is it asked. */
 function kindMissing({ context = BENCH }: AdmissionFacts): Verdict {
   const isAsked = context.installation?.cohort === 'FOC' && context.request !== undefined;
-  return isAsked ? { outcome: 'unknown', pending: 'kind' } : NOT_APPLICABLE;
+  return isAsked ? waitFor('kind') : NOT_APPLICABLE;
 }
 
 function isOpen({ fromDuis, untilDuis }: RequestRoute, duisVersion: string | undefined): boolean {

@@ -1,4 +1,5 @@
 /** What a rule of admission is: data about itself, and a check for each kind of image it is about. */
+import type { FactName } from './fact-table.ts';
 import type { HubImageFacts, OtaImageFacts } from './facts.ts';
 import type { Check } from './verdict.ts';
 
@@ -9,6 +10,8 @@ export interface RuleText {
   text: string;
   source: { document: string; version?: string };
   confidence: Confidence;
+  /** The facts that its checks read, in the order in which a person would ask for them. */
+  sees: readonly FactName[];
   /** Whether a site's configuration may change what the rule does. */
   siteMayChange: boolean;
   /** The first moment at which it is in force; absent: always was. */
@@ -21,6 +24,9 @@ export interface RuleText {
 export interface Rule extends RuleText {
   ota?: Check<OtaImageFacts>;
   hub?: Check<HubImageFacts>;
+  /** What only the check of an OTA image sees, or only that of a hub's. */
+  otaSees?: readonly FactName[];
+  hubSees?: readonly FactName[];
 }
 
 export type RuleId =
@@ -62,3 +68,22 @@ export type RuleId =
 export function both(check: Check): Pick<Rule, 'ota' | 'hub'> {
   return { ota: check, hub: check };
 }
+
+/** What a rule sees that asks for the entries of the image, and for those that stand. */
+export const ENTRY: readonly FactName[] = ['image.listedHash', 'list.entry', 'device.deviceModel'];
+export const CURRENT_ENTRY: readonly FactName[] = [...ENTRY, 'list.standing', 'now'];
+
+/** What a rule sees that asks whether a waiver, or the bench, gives leave to go back. */
+export const WAIVER: readonly FactName[] = [
+  'context.waiver',
+  'image.number',
+  'image.sendSha256',
+  'device.eui64',
+  'device.deviceModel',
+  'now',
+];
+export const GOING_BACK: readonly FactName[] = [
+  ...WAIVER,
+  'policy.allowDowngrade',
+  'context.intake',
+];

@@ -38,11 +38,13 @@ import {
   checkListed,
 } from './list-checks.ts';
 import { REGULATION_RULES } from './regulation-rules.ts';
-import { both, type Rule } from './rule.ts';
+import { both, CURRENT_ENTRY, ENTRY, GOING_BACK, type Rule, type RuleId } from './rule.ts';
+import { showLondonTime } from './show-time.ts';
 import { type Check, NOT_APPLICABLE, PASS, type Verdict } from './verdict.ts';
 
+export type { PendingFact } from './pending-facts.ts';
 export type { Confidence, Rule, RuleId, RuleText } from './rule.ts';
-export type { Outcome, PendingFact } from './verdict.ts';
+export type { Outcome } from './verdict.ts';
 
 const OTA_SPEC = { document: 'ZigBee OTA Upgrade cluster', version: '095264r23' };
 const MODEL_FILE = { document: 'hw-config, the device model' };
@@ -58,6 +60,7 @@ export const RULES: readonly Rule[] = [
     source: { document: 'ZigBee OTA Upgrade cluster 095264r23; MCUboot; Gecko bootloader' },
     confidence: 'inferred',
     siteMayChange: false,
+    sees: ['image.refusal'],
     ...both(pass),
   },
   {
@@ -67,6 +70,7 @@ export const RULES: readonly Rule[] = [
     source: MODEL_FILE,
     confidence: 'inferred',
     siteMayChange: true,
+    sees: ['image.profile', 'device.imageProfile'],
     ...both(checkProfile),
   },
   {
@@ -75,6 +79,7 @@ export const RULES: readonly Rule[] = [
     source: { document: 'DUIS XML schema', version: '5.0a to 5.4' },
     confidence: 'read',
     siteMayChange: false,
+    sees: ['image.bytes', 'regulation.imageBytes'],
     ota: checkSizeCap,
   },
   {
@@ -83,6 +88,7 @@ export const RULES: readonly Rule[] = [
     source: { document: 'published GB request samples 11.1 and 11.4' },
     confidence: 'inferred',
     siteMayChange: false,
+    sees: ['image.bytes', 'image.outsideBytes', 'image.profile'],
     ota: checkTotalSize,
     hub: checkAroundHubImage,
   },
@@ -92,6 +98,7 @@ export const RULES: readonly Rule[] = [
     source: MODEL_FILE,
     confidence: 'inferred',
     siteMayChange: true,
+    sees: ['image.bytes', 'device.slotBytes'],
     ota: ({ header }, facts) => checkSlot(header.totalImageBytes, facts),
     hub: ({ sendBytes }, facts) => checkSlot(sendBytes, facts),
   },
@@ -101,6 +108,7 @@ export const RULES: readonly Rule[] = [
     source: OTA_SPEC,
     confidence: 'inferred',
     siteMayChange: true,
+    sees: ['image.integrityCode', 'policy.integrityMismatch'],
     ota: checkIntegrity,
   },
   {
@@ -109,6 +117,7 @@ export const RULES: readonly Rule[] = [
     source: MCUBOOT,
     confidence: 'read',
     siteMayChange: true,
+    sees: ['image.digest', 'image.sendSha256', 'list.entry', 'policy.sealedUnderEncryption'],
     hub: checkDigest,
   },
   {
@@ -117,6 +126,15 @@ export const RULES: readonly Rule[] = [
     source: { document: 'GBCS 1.0; MCUboot; Gecko bootloader' },
     confidence: 'inferred',
     siteMayChange: true,
+    sees: ['image.signature', 'policy.unverifiedSignature'],
+    otaSees: ['image.signer'],
+    hubSees: [
+      'image.profile',
+      'image.sendSha256',
+      'list.entry',
+      'policy.unsignedImage',
+      'policy.sealedUnderEncryption',
+    ],
     ota: checkSignature,
     hub: checkHubSignature,
   },
@@ -126,6 +144,7 @@ export const RULES: readonly Rule[] = [
     source: MCUBOOT,
     confidence: 'read',
     siteMayChange: false,
+    sees: ['image.bootTraits'],
     hub: checkBootTraits,
   },
   {
@@ -142,6 +161,7 @@ export const RULES: readonly Rule[] = [
     source: OTA_SPEC,
     confidence: 'read',
     siteMayChange: false,
+    sees: ['image.manufacturerCode', 'device.manufacturerCode'],
     ota: checkManufacturer,
   },
   {
@@ -150,6 +170,7 @@ export const RULES: readonly Rule[] = [
     source: OTA_SPEC,
     confidence: 'read',
     siteMayChange: false,
+    sees: ['image.imageType', 'device.imageType'],
     ota: checkImageType,
   },
   {
@@ -158,6 +179,7 @@ export const RULES: readonly Rule[] = [
     source: OTA_SPEC,
     confidence: 'read',
     siteMayChange: false,
+    sees: ['image.hardwareRange', 'device.hardwareVersion'],
     ota: checkHardwareRange,
   },
   {
@@ -166,6 +188,7 @@ export const RULES: readonly Rule[] = [
     source: OTA_SPEC,
     confidence: 'read',
     siteMayChange: false,
+    sees: ['image.destination', 'device.eui64'],
     ota: checkDestination,
   },
   {
@@ -174,6 +197,9 @@ export const RULES: readonly Rule[] = [
     source: OTA_SPEC,
     confidence: 'inferred',
     siteMayChange: true,
+    sees: ['image.version', ...GOING_BACK],
+    otaSees: ['device.currentFileVersion'],
+    hubSees: ['image.profile', 'device.runningVersion', 'policy.unknownVersion'],
     ota: checkFileVersion,
     hub: checkHubVersion,
   },
@@ -183,6 +209,14 @@ export const RULES: readonly Rule[] = [
     source: CPL,
     confidence: 'inferred',
     siteMayChange: true,
+    sees: [
+      'image.listedHash',
+      'list.entries',
+      'list.entry',
+      'image.otherHashes',
+      'list.issues',
+      'policy.listRequired',
+    ],
     ...both(checkListed),
   },
   {
@@ -191,6 +225,7 @@ export const RULES: readonly Rule[] = [
     source: CPL,
     confidence: 'inferred',
     siteMayChange: false,
+    sees: ['device.deviceModel', 'list.entry', 'image.listedHash'],
     ...both(checkDeviceModel),
   },
   {
@@ -199,6 +234,7 @@ export const RULES: readonly Rule[] = [
     source: CPL,
     confidence: 'inferred',
     siteMayChange: false,
+    sees: [...ENTRY, 'list.standing', 'now'],
     ...both(checkCurrent),
   },
   {
@@ -207,6 +243,7 @@ export const RULES: readonly Rule[] = [
     source: { document: 'published GB request samples, which break it' },
     confidence: 'assumed',
     siteMayChange: true,
+    sees: ['image.version', 'list.version', ...CURRENT_ENTRY, 'policy.firmwareVersionMismatch'],
     ...both(checkFirmwareVersion),
   },
   ...REGULATION_RULES,
@@ -219,20 +256,36 @@ export function askRule(
   facts: AdmissionFacts,
   nowMs: number,
 ): Verdict {
-  if (!isInForce(rule, facts, nowMs)) return NOT_APPLICABLE;
-  const { ota, hub } = rule;
+  const { ota, hub, effectiveFromMs, effectiveUntilMs } = rule;
+  if (effectiveFromMs !== undefined || effectiveUntilMs !== undefined) {
+    const outside = outOfForce(rule, facts, nowMs);
+    if (outside) return outside;
+  }
   const verdict = image.kind === 'ota' ? ota?.(image, facts, nowMs) : hub?.(image, facts, nowMs);
   return verdict ?? NOT_APPLICABLE;
 }
 
 /** By the time of the decision, which is stored with it: a rule is never applied backwards. */
-function isInForce(rule: Rule, { policy }: AdmissionFacts, nowMs: number): boolean {
-  const { effectiveFromMs, effectiveUntilMs } = rule;
-  if (effectiveFromMs === undefined && effectiveUntilMs === undefined) return true;
+function outOfForce(rule: Rule, { policy }: AdmissionFacts, nowMs: number): Verdict | undefined {
   const told = policy?.inForce?.[rule.id];
-  const fromMs = told?.fromMs ?? effectiveFromMs;
-  const untilMs = told?.untilMs ?? effectiveUntilMs;
+  const fromMs = told?.fromMs ?? rule.effectiveFromMs;
+  const untilMs = told?.untilMs ?? rule.effectiveUntilMs;
   // A time that is no number is before no end, so the rule is asked.
-  if (fromMs !== undefined && nowMs < fromMs) return false;
-  return untilMs === undefined || !(nowMs >= untilMs);
+  if (fromMs !== undefined && nowMs < fromMs) return notInForce(rule.id, 'from', fromMs);
+  if (untilMs !== undefined && nowMs >= untilMs) return notInForce(rule.id, 'until', untilMs);
+  return undefined;
+}
+
+/** The last one of each rule: many devices are decided on by the same dates. */
+const LAST_NOT_IN_FORCE = new Map<RuleId, { bound: Bound; ms: number; verdict: Verdict }>();
+
+type Bound = 'from' | 'until';
+
+function notInForce(ruleId: RuleId, bound: Bound, ms: number): Verdict {
+  const last = LAST_NOT_IN_FORCE.get(ruleId);
+  if (last?.bound === bound && last.ms === ms) return last.verdict;
+  const actual = `in force ${bound} ${showLondonTime(ms)}`;
+  const verdict = Object.freeze<Verdict>({ outcome: 'not-applicable', actual });
+  LAST_NOT_IN_FORCE.set(ruleId, { bound, ms, verdict });
+  return verdict;
 }

@@ -1,19 +1,54 @@
 /** What one rule answers for one image and one device. */
-import type { ContextFact } from './context.ts';
-import type { AdmissionFacts, DeviceFacts, ImageFacts } from './facts.ts';
+import type { AdmissionFacts, ImageFacts } from './facts.ts';
+import type { PendingFact } from './pending-facts.ts';
 
-export type Outcome = 'pass' | 'refuse' | 'warn' | 'not-applicable' | 'unknown';
+export type Outcome = Verdict['outcome'];
 
-/** A value of the device, or of what is around the upgrade, that a rule waits for. */
-export type PendingFact = keyof DeviceFacts | ContextFact;
+/** Whatever is not plain says what would change it: no refusal, no doubt without a way on. */
+export type Verdict = Plain | Objection | Waiting | Undecidable;
 
-export interface Verdict {
-  outcome: Outcome;
-  expected?: string;
+interface Plain {
+  outcome: 'pass' | 'not-applicable';
+  expected?: undefined;
+  /** Why, where the rule's text does not say so by itself. */
   actual?: string;
-  next?: string;
-  pending?: PendingFact;
+  next?: undefined;
+  pending?: undefined;
 }
+
+export interface Objection extends Words {
+  outcome: 'refuse' | 'warn';
+  pending?: undefined;
+}
+
+/** Not known yet: the decision is conditional until `pending` is. */
+interface Waiting {
+  outcome: 'unknown';
+  expected: string;
+  actual?: string | undefined;
+  next: string;
+  pending: PendingFact;
+}
+
+/** Not known, and by nothing that anybody could say before the upgrade. */
+interface Undecidable extends Words {
+  outcome: 'unknown';
+  pending?: undefined;
+}
+
+interface Words {
+  expected: string;
+  actual: string;
+  /** What would change the answer: which file, device, date, party. */
+  next: string;
+}
+
+/** A verdict without what it waits for: what a finding keeps of it. */
+export type SaidVerdict = Verdict extends infer One
+  ? One extends Verdict
+    ? Omit<One, 'pending'>
+    : never
+  : never;
 
 /** Pure and total: for any facts it returns a verdict and never throws. */
 export type Check<I extends ImageFacts = ImageFacts> = (
@@ -22,10 +57,15 @@ export type Check<I extends ImageFacts = ImageFacts> = (
   nowMs: number,
 ) => Verdict;
 
-export const PASS: Verdict = { outcome: 'pass' };
-export const NOT_APPLICABLE: Verdict = { outcome: 'not-applicable' };
+export const PASS: Verdict = Object.freeze({ outcome: 'pass' });
+export const NOT_APPLICABLE: Verdict = Object.freeze({ outcome: 'not-applicable' });
 
-export function atMost(bytes: number, limitBytes: number): Verdict {
+export function atMost(bytes: number, limitBytes: number, next: string): Verdict {
   if (bytes <= limitBytes) return PASS;
-  return { outcome: 'refuse', expected: `at most ${limitBytes} bytes`, actual: `${bytes} bytes` };
+  return {
+    outcome: 'refuse',
+    expected: `at most ${limitBytes} bytes`,
+    actual: `${bytes} bytes`,
+    next,
+  };
 }

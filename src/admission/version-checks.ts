@@ -15,6 +15,7 @@ import { installedVersion } from './combination-checks.ts';
 import { BENCH } from './context.ts';
 import type { AdmissionFacts, ImageFacts } from './facts.ts';
 import { currentEntriesFor } from './list-checks.ts';
+import { waitFor } from './pending-facts.ts';
 import { NOT_APPLICABLE, PASS, type Verdict } from './verdict.ts';
 
 export type Leave = { given: true; id: string } | { given: false; code?: WaiverCode };
@@ -65,7 +66,9 @@ export function checkVersionFloor(
   const near = floors.floors.filter((one) => sameHardware(one, device.deviceModel ?? {}));
   if (near.length === 0) return NOT_APPLICABLE;
   const hardware = hardwareOf(device.deviceModel);
-  if (!hardware) return { outcome: 'unknown', pending: 'deviceModel' };
+  if (!hardware) {
+    return waitFor('deviceModel', { expected: 'all of its Device Model: a floor may be for it' });
+  }
   const version = versionNumber(image);
   if (version === undefined) {
     return {
@@ -80,7 +83,9 @@ export function checkVersionFloor(
   const expected = found.floor === undefined ? 'a version' : `at least ${hex(found.floor, 8)}`;
   const actual = `${hex(version, 8)}. ${FLOOR_CODES[found.code]}`;
   const leave = leaveToGoBack(image, facts, nowMs);
-  if (leave.given) return { outcome: 'warn', expected, actual: `${actual} Waived by ${leave.id}` };
+  if (leave.given) {
+    return { outcome: 'warn', expected, actual, next: `nothing: waived by ${leave.id}` };
+  }
   const next = nextAfterLeave(leave, 'choose a later version, or have a downgrade waiver signed');
   return { outcome: 'refuse', expected, actual, next };
 }
@@ -157,10 +162,8 @@ function judgePathway(
 
 /** A bootloader does not tell what its hub runs, before the upload or during it. */
 function runningUnknown(image: ImageFacts, expected: string): Verdict {
-  if (image.kind === 'ota') return { outcome: 'unknown', pending: 'currentFileVersion', expected };
-  if (image.profile === 'mcuboot') {
-    return { outcome: 'unknown', pending: 'runningVersion', expected };
-  }
+  if (image.kind === 'ota') return waitFor('currentFileVersion', { expected });
+  if (image.profile === 'mcuboot') return waitFor('runningVersion', { expected });
   return {
     outcome: 'warn',
     expected,
@@ -186,7 +189,7 @@ function runningTexts({ device, context = BENCH }: AdmissionFacts): string[] {
 }
 
 /** The number that floors and waivers are about: see trust/rollback. */
-function versionNumber(image: ImageFacts): number | undefined {
+export function versionNumber(image: ImageFacts): number | undefined {
   return image.kind === 'ota' ? image.header.fileVersion : image.rollbackCounter;
 }
 

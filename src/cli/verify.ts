@@ -1,7 +1,7 @@
 /** `uplift verify IMAGE`: would this image be admitted, and by which rule. Touches no device. */
 import { type Decision, decideAdmission, type Finding, rules } from '../admission/decide.ts';
 import type { AnyImageProfile, DeviceFacts } from '../admission/facts.ts';
-import type { PendingFact } from '../admission/rules.ts';
+import { PENDING_FACTS } from '../admission/pending-facts.ts';
 import { loadDeviceModel, loadRig } from '../config/load.ts';
 import type { Rig, RigDevice } from '../config/schema.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
@@ -145,39 +145,13 @@ function findingLines(finding: Finding, verbose: boolean): string[] {
 const RULE_TEXTS = new Map(rules().map((rule) => [rule.id, rule]));
 const RULE_COLUMNS = Math.max(...[...RULE_TEXTS.keys()].map((id) => id.length));
 
-/** What a device may still have to say, as a person calls it. */
-const FACT_NAMES: Record<PendingFact, string> = {
-  eui64: 'its EUI-64',
-  serialNumber: 'its serial number',
-  manufacturerCode: 'its manufacturer code',
-  imageType: 'its image type',
-  hardwareVersion: 'its hardware version',
-  currentFileVersion: 'the file version it runs',
-  runningVersion: 'the version it runs',
-  deviceModel: 'its Device Model',
-  imageProfile: 'the kind of image it takes',
-  otherImages: 'what its other images run',
-  imageNumber: 'which of its images is given',
-  slotBytes: 'the room it has for an image',
-  kind: 'the kind of device it is',
-  installation: 'the installation it is part of',
-  cohort: 'the cohort of its installation',
-  suppliers: 'the suppliers of its installation',
-  eligible: 'the Eligible Products Combination List',
-  requestType: 'the request by which it is asked for',
-  duisVersion: 'the version of DUIS of the request',
-  role: 'the role of the party that asks',
-  openRequests: 'which requests are open',
-  listAge: 'when the lists were fetched',
-};
-
 const MARKS = { pass: '✓', refuse: '✗', warn: '!', 'not-applicable': '·', unknown: '?' } as const;
 
 function headline(subject: string, decision: Decision): string {
   if (decision.verdict === 'refused')
     return `${subject}: ${paint('red', 'refused')} by ${decision.ruleId}`;
   if (!decision.conditional) return `${subject}: ${paint('green', 'admitted')}`;
-  const pending = decision.pending.map((fact) => FACT_NAMES[fact]).join(', ');
+  const pending = decision.pending.map((fact) => PENDING_FACTS[fact].what).join(', ');
   return `${subject}: ${paint('yellow', 'admitted')} as far as is known; still open: ${pending}`;
 }
 

@@ -2,10 +2,10 @@
 import {
   type AdmissionContext,
   CONTEXT_FACTS,
-  CONTEXT_NEXT,
   type ContextFact,
 } from '../admission/context.ts';
 import { type Decision, decideAdmission } from '../admission/decide.ts';
+import { PENDING_FACTS } from '../admission/pending-facts.ts';
 import type { AdmissionPolicy, DeviceFacts } from '../admission/facts.ts';
 import type { AdmissionToken } from '../admission/token.ts';
 import type { HubDevice, PpmidDevice, Rig, RigDevice } from '../config/schema.ts';
@@ -155,7 +155,7 @@ export function admit(run: Run, request: FlashRequest, onEvent: OnFlashEvent): b
 
 function contextMissing({ intake }: AdmissionContext, missing: ContextFact[]): UpliftError {
   return new UpliftError('context-missing', `${intake}: not all is known that has to be`, {
-    expected: missing.map((fact) => CONTEXT_NEXT[fact]).join('; '),
+    expected: missing.map((fact) => PENDING_FACTS[fact].next).join('; '),
     actual: `nothing of ${missing.join(', ')}`,
     next: 'name it on the command line, or in the admission section of the rig',
     exit: EXIT.refused,

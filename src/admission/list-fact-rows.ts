@@ -1,0 +1,111 @@
+/** Facts of the Central Products List, and of the entries that have the hash of the image. */
+import { hex } from '../bytes/hex.ts';
+import { type ListEntry, predecessorsOf, showStanding } from '../products/central-products-list.ts';
+import type { ListStamp } from '../products/list-age.ts';
+import { type FactRow, type FactValue, row, showList, showUntil, some } from './fact-row.ts';
+import type { AdmissionFacts, ImageFacts } from './facts.ts';
+import { entriesFor, entriesOfImage, showHardware } from './list-checks.ts';
+import { showTime } from './show-time.ts';
+
+export const LIST_FACTS = {
+  'list.entries': row('the Central Products List', ['list.entries'], ({ list }) => showList(list)),
+  'list.issues': row('the faults of the list', ['list.issues'], ({ list }) =>
+    list ? list.issues.length : undefined,
+  ),
+  'list.fetched': row(
+    'when the lists were fetched',
+    ['list.stamp', 'context.eligible.stamp', 'context.pending.stamp'],
+    showFetched,
+  ),
+  'list.entry': row(
+    'the entries of that hash',
+    entryPaths(
+      'entryId',
+      'line',
+      'manufacturerImageHash',
+      'manufacturer',
+      'model',
+      'hardwareVersion',
+      'hardwareRevision',
+    ),
+    (facts) =>
+      showEntries(facts, entriesOfImage, (entry) => `line ${entry.line}, ${showHardware(entry)}`),
+  ),
+  'list.version': row('their version', entryPaths('firmwareVersion', 'otaFileVersion'), (facts) =>
+    showEntries(facts, entriesFor, ({ firmwareVersion, otaFileVersion }) => {
+      const file = otaFileVersion === undefined ? '' : `, file version ${hex(otaFileVersion, 8)}`;
+      return `${firmwareVersion}${file}`;
+    }),
+  ),
+  'list.standing': row(
+    'their standing',
+    entryPaths('status', 'dccStatus', 'listedFromMs', 'removedFromMs'),
+    (facts) => showEntries(facts, entriesFor, showStandingOf),
+  ),
+  'list.loaded': row('whether the DCC has loaded them', entryPaths('dccLoaded'), (facts) =>
+    showEntries(facts, entriesFor, ({ dccLoaded }) => {
+      if (!dccLoaded) return 'not said';
+      return dccLoaded.isLoaded ? `loaded from ${showTime(dccLoaded.fromMs)}` : 'not loaded';
+    }),
+  ),
+  'list.generation': row('their generation', entryPaths('generation'), (facts) =>
+    showEntries(facts, entriesFor, ({ generation }) => generation ?? 'not said'),
+  ),
+  'list.upgradeFrom': row('from what one may upgrade to them', entryPaths('upgradeFrom'), (facts) =>
+    showEntries(facts, entriesFor, ({ upgradeFrom }) => {
+      if (upgradeFrom.kind === 'listed') return upgradeFrom.entryIds.join(', ');
+      return upgradeFrom.kind === 'none' ? 'N/A' : 'not said';
+    }),
+  ),
+  'list.predecessors': row('those predecessors', ['list.byId'], showPredecessors),
+  'list.expedited': row('whether they are expedited', entryPaths('expedited'), (facts) =>
+    showEntries(facts, entriesFor, ({ expedited }) => {
+      if (!expedited) return 'no';
+      const { purpose, ppctReference, addedOnMs, endsOnMs } = expedited;
+      const until = endsOnMs === undefined ? '' : ` until ${showTime(endsOnMs)}`;
+      return `${purpose}, test ${ppctReference}, from ${showTime(addedOnMs)}${until}`;
+    }),
+  ),
+} satisfies Record<string, FactRow>;
+
+function entryPaths(...fields: (keyof ListEntry)[]): string[] {
+  return fields.map((field) => `list.byHash.*.${field}`);
+}
+
+function showEntries(
+  facts: AdmissionFacts,
+  which: (image: ImageFacts, facts: AdmissionFacts) => readonly ListEntry[],
+  show: (entry: ListEntry) => string,
+): FactValue {
+  const { image, list } = facts;
+  if (!image.ok || !list) return undefined;
+  const texts = which(image, facts).map((entry) => `${entry.entryId}: ${show(entry)}`);
+  return some(texts, 'there is no entry');
+}
+
+function showStandingOf(entry: ListEntry): string {
+  const { listedFromMs, removedFromMs } = entry;
+  return `${showStanding(entry)}, from ${showTime(listedFromMs)}${showUntil(removedFromMs)}`;
+}
+
+function showPredecessors(facts: AdmissionFacts): FactValue {
+  const { image, list } = facts;
+  if (!image.ok || !list) return undefined;
+  const found = entriesFor(image, facts).flatMap((entry) => predecessorsOf(list, entry));
+  return some(
+    found.map((entry) => `${entry.entryId} ${entry.firmwareVersion}`),
+    'none is on the list',
+  );
+}
+
+function showFetched({ list, context }: AdmissionFacts): FactValue {
+  const lists: [name: string, given: { stamp?: ListStamp } | undefined][] = [
+    ['products', list],
+    ['eligible combinations', context?.eligible],
+    ['tests', context?.pending],
+  ];
+  const texts = lists.flatMap(([name, given]) =>
+    given?.stamp ? [`${name} ${showTime(given.stamp.fetchedAtMs)}`] : [],
+  );
+  return texts.length === 0 ? undefined : some(texts, '');
+}
