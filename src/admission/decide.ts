@@ -11,7 +11,7 @@ import type { PendingFact } from './pending-facts.ts';
 import { askRule, RULES, type RuleId, type RuleText } from './rules.ts';
 import { factsOf } from './seen-facts.ts';
 import { type AdmissionToken, tokenFor } from './token.ts';
-import { NOT_APPLICABLE, type SaidVerdict, type Verdict } from './verdict.ts';
+import { NOT_APPLICABLE, PASS, type SaidVerdict, type Verdict } from './verdict.ts';
 
 /** What a rule said. The facts it saw are told on demand: see `factsSeen`. */
 export type Finding = { ruleId: RuleId } & SaidVerdict;
@@ -51,19 +51,27 @@ export function decideAdmission(facts: AdmissionFacts, nowMs: number): Decision 
 }
 
 function findingOf(rule: number, verdict: Verdict): Finding {
-  if (Object.isFrozen(verdict)) return sharedFinding(rule, verdict);
+  if (verdict === PASS) return PASSED[rule]!;
+  if (verdict === NOT_APPLICABLE) return NOT_APPLIED[rule]!;
+  if (Object.isFrozen(verdict)) return constantFinding(rule, verdict);
   const { pending, ...said } = verdict;
   return { ruleId: RULES[rule]!.id, ...said };
 }
 
-/** A frozen verdict is a constant, and so is what a rule says by it: kept once, however many devices. */
-const SHARED = RULES.map(() => new WeakMap<Verdict, Finding>());
+/** What rules say most, and the same of most devices: kept once, however many devices. */
+const PASSED = RULES.map(({ id }) => Object.freeze<Finding>({ ruleId: id, ...PASS }));
+const NOT_APPLIED = RULES.map(({ id }) =>
+  Object.freeze<Finding>({ ruleId: id, ...NOT_APPLICABLE }),
+);
 
-function sharedFinding(rule: number, verdict: Verdict): Finding {
-  const known = SHARED[rule]!.get(verdict);
+/** Of a frozen verdict, which is a constant of its rule: that it is not in force. */
+const CONSTANT = RULES.map(() => new WeakMap<Verdict, Finding>());
+
+function constantFinding(rule: number, verdict: Verdict): Finding {
+  const known = CONSTANT[rule]!.get(verdict);
   if (known) return known;
   const finding = Object.freeze<Finding>({ ruleId: RULES[rule]!.id, ...verdict });
-  SHARED[rule]!.set(verdict, finding);
+  CONSTANT[rule]!.set(verdict, finding);
   return finding;
 }
 

@@ -19,15 +19,10 @@ export const LIST_FACTS = {
   ),
   'list.entry': row(
     'the entries of that hash',
-    entryPaths(
-      'entryId',
-      'line',
-      'manufacturerImageHash',
-      'manufacturer',
-      'model',
-      'hardwareVersion',
-      'hardwareRevision',
-    ),
+    [
+      'list.byHash.*.length',
+      ...entryPaths('entryId', 'manufacturer', 'model', 'hardwareVersion', 'hardwareRevision'),
+    ],
     (facts) =>
       showEntries(facts, entriesOfImage, (entry) => `line ${entry.line}, ${showHardware(entry)}`),
   ),

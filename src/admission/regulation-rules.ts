@@ -59,6 +59,7 @@ export const REGULATION_RULES: readonly Rule[] = [
     sees: [
       'device.currentFileVersion',
       'device.runningVersion',
+      'device.imageProfile',
       'context.installedVersion',
       'device.kind',
       'list.upgradeFrom',

@@ -2,12 +2,12 @@
 
 /** `2021-07-19T23:00:00.000Z` */
 export function showTime(ms: number): string {
-  return isDate(ms) ? new Date(ms).toISOString() : `${ms} ms`;
+  return isDate(ms) ? new Date(ms).toISOString() : outsideCalendar(ms);
 }
 
 /** As regulation in Great Britain means its days: `2021-07-20T00:00 London time`. */
 export function showLondonTime(ms: number): string {
-  if (!isDate(ms)) return `${ms} ms`;
+  if (!isDate(ms)) return outsideCalendar(ms);
   return `${LONDON.format(ms).replace(' ', 'T')} London time`;
 }
 
@@ -17,6 +17,10 @@ const LONDON = new Intl.DateTimeFormat('sv-SE', {
   dateStyle: 'short',
   timeStyle: 'short',
 });
+
+function outsideCalendar(ms: number): string {
+  return Number.isNaN(ms) ? 'no time' : `${ms} ms`;
+}
 
 function isDate(ms: number): boolean {
   return Math.abs(ms) <= 8.64e15;

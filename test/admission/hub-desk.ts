@@ -3,6 +3,7 @@
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { type Decision, decideAdmission } from '../../src/admission/decide.ts';
 import {
+  type AdmissionFacts,
   type AdmissionPolicy,
   type AnyImageProfile,
   type DeviceFacts,
@@ -142,7 +143,8 @@ export function trusting(...purposes: string[]): Pick<ImageFactsOptions, 'trust'
 const TRUST = trusting('mcuboot-firmware', 'gbl-firmware');
 export const GOOD = { mcuboot: mcuboot(), gbl: gbl(), ebl: ebl() };
 
-export function decide(change: Case = {}): Decision {
+/** The facts of a good case with what was changed, and when they are decided on. */
+export function gather(change: Case = {}): { facts: AdmissionFacts; nowMs: number } {
   const { profile = 'mcuboot', entry = {}, noList } = change;
   const file = change.file ?? GOOD[profile];
   const read: AnyImageProfile = change.options?.profile ?? profile;
@@ -152,8 +154,8 @@ export function decide(change: Case = {}): Decision {
     profile: read,
   });
   const sent = gathered.hubImage?.sendBytes ?? file;
-  return decideAdmission(
-    {
+  return {
+    facts: {
       image: gathered.facts,
       device: {
         deviceModel: MODELS[profile],
@@ -167,8 +169,13 @@ export function decide(change: Case = {}): Decision {
         : listOf(profile, entry === 'none' ? new Uint8Array(1) : sent, entry),
       policy: { ...(noList ? { listRequired: false } : {}), ...change.policy },
     },
-    NOW,
-  );
+    nowMs: NOW,
+  };
+}
+
+export function decide(change: Case = {}): Decision {
+  const { facts, nowMs } = gather(change);
+  return decideAdmission(facts, nowMs);
 }
 
 function listOf(
