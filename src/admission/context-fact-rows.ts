@@ -6,6 +6,7 @@ import {
   type FactValue,
   row,
   shortDigest,
+  showFrom,
   showList,
   showUntil,
   some,
@@ -102,12 +103,11 @@ export const POLICY_FACTS = {
     'when the site has dated rules in force',
     ['policy.inForce'],
     ({ policy: told }) =>
-      Object.entries(told?.inForce ?? {})
-        .map(
-          ([id, { fromMs, untilMs }]) =>
-            `${id}${fromMs === undefined ? '' : ` from ${showTime(fromMs)}`}${showUntil(untilMs)}`,
-        )
-        .join('; ') || 'their own dates',
+      told?.inForce &&
+      Object.entries(told.inForce)
+        .map(([id, { fromMs, untilMs }]) => `${id}${showFrom(fromMs)}${showUntil(untilMs)}`)
+        .join('; '),
+    'not told',
   ),
   'regulation.routes': regulation('routes', 'the requests that carry firmware', (routes) =>
     routes
@@ -162,7 +162,7 @@ function context(
   paths: readonly string[],
   read: (context: AdmissionContext) => FactValue,
 ): FactRow {
-  return row(what, paths, ({ context: given = BENCH }) => read(given));
+  return row(what, paths, ({ context: given = BENCH }) => read(given), 'not given');
 }
 
 function request(key: Exclude<keyof RequestFacts, 'heldSinceMs'>, what: string): FactRow {
@@ -173,11 +173,11 @@ function policy(
   key: Exclude<keyof AdmissionPolicy, 'regulation' | 'inForce'>,
   what: string,
 ): FactRow {
-  return row(what, [`policy.${key}`], ({ policy: told }) => {
+  const read: FactRow['read'] = ({ policy: told }) => {
     const value = told?.[key];
-    if (value === undefined) return 'not told';
     return typeof value === 'boolean' ? (value ? 'yes' : 'no') : value;
-  });
+  };
+  return row(what, [`policy.${key}`], read, 'not told');
 }
 
 function regulation<P extends keyof Regulation>(

@@ -78,7 +78,7 @@ function constantFinding(rule: number, verdict: Verdict): Finding {
 /** The rules as they are asked, for printing. */
 export function rules(): RuleText[] {
   return RULES.map((rule) => {
-    const { ota, hub, otaSees, hubSees, ...text } = rule;
+    const { ota, hub, otaSees, hubSees, waivedSees, ...text } = rule;
     return { ...text, sees: factsOf(rule) };
   });
 }

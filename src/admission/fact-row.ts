@@ -14,12 +14,19 @@ export interface FactRow {
    * this fact, and has to say so.
    */
   paths: readonly string[];
+  /** What is said in place of a value that nobody gave. */
+  absent: 'not known' | 'not given' | 'not told';
   /** Short text for people. */
   read(facts: AdmissionFacts, nowMs: number): FactValue;
 }
 
-export function row(what: string, paths: readonly string[], read: FactRow['read']): FactRow {
-  return { what, paths, read };
+export function row(
+  what: string,
+  paths: readonly string[],
+  read: FactRow['read'],
+  absent: FactRow['absent'] = 'not known',
+): FactRow {
+  return { what, paths, absent, read };
 }
 
 const SHOWN_MAX = 4;
@@ -39,6 +46,10 @@ export function showList(list: { entries: readonly unknown[] } | undefined): Fac
 /** The first digits of a digest, which the audit log has in full. */
 export function shortDigest(value: object): string {
   return `digest ${sharedDigestOf(value).slice(0, 16)}`;
+}
+
+export function showFrom(ms: number | undefined): string {
+  return ms === undefined ? '' : ` from ${showTime(ms)}`;
 }
 
 export function showUntil(ms: number | undefined): string {

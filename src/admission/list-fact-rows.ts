@@ -8,7 +8,12 @@ import { entriesFor, entriesOfImage, showHardware } from './list-checks.ts';
 import { showTime } from './show-time.ts';
 
 export const LIST_FACTS = {
-  'list.entries': row('the Central Products List', ['list.entries'], ({ list }) => showList(list)),
+  'list.entries': row(
+    'the Central Products List',
+    ['list.entries'],
+    ({ list }) => showList(list),
+    'not given',
+  ),
   'list.issues': row('the faults of the list', ['list.issues'], ({ list }) =>
     list ? list.issues.length : undefined,
   ),
@@ -26,34 +31,40 @@ export const LIST_FACTS = {
     (facts) =>
       showEntries(facts, entriesOfImage, (entry) => `line ${entry.line}, ${showHardware(entry)}`),
   ),
-  'list.version': row('their version', entryPaths('firmwareVersion', 'otaFileVersion'), (facts) =>
-    showEntries(facts, entriesFor, ({ firmwareVersion, otaFileVersion }) => {
-      const file = otaFileVersion === undefined ? '' : `, file version ${hex(otaFileVersion, 8)}`;
-      return `${firmwareVersion}${file}`;
-    }),
+  'list.version': row(
+    'the version of these entries',
+    entryPaths('firmwareVersion', 'otaFileVersion'),
+    (facts) =>
+      showEntries(facts, entriesFor, ({ firmwareVersion, otaFileVersion }) => {
+        const file = otaFileVersion === undefined ? '' : `, file version ${hex(otaFileVersion, 8)}`;
+        return `${firmwareVersion}${file}`;
+      }),
   ),
   'list.standing': row(
-    'their standing',
+    'the standing of these entries',
     entryPaths('status', 'dccStatus', 'listedFromMs', 'removedFromMs'),
     (facts) => showEntries(facts, entriesFor, showStandingOf),
   ),
-  'list.loaded': row('whether the DCC has loaded them', entryPaths('dccLoaded'), (facts) =>
+  'list.loaded': row('whether the DCC has loaded these entries', entryPaths('dccLoaded'), (facts) =>
     showEntries(facts, entriesFor, ({ dccLoaded }) => {
       if (!dccLoaded) return 'not said';
       return dccLoaded.isLoaded ? `loaded from ${showTime(dccLoaded.fromMs)}` : 'not loaded';
     }),
   ),
-  'list.generation': row('their generation', entryPaths('generation'), (facts) =>
+  'list.generation': row('the generation of these entries', entryPaths('generation'), (facts) =>
     showEntries(facts, entriesFor, ({ generation }) => generation ?? 'not said'),
   ),
-  'list.upgradeFrom': row('from what one may upgrade to them', entryPaths('upgradeFrom'), (facts) =>
-    showEntries(facts, entriesFor, ({ upgradeFrom }) => {
-      if (upgradeFrom.kind === 'listed') return upgradeFrom.entryIds.join(', ');
-      return upgradeFrom.kind === 'none' ? 'N/A' : 'not said';
-    }),
+  'list.upgradeFrom': row(
+    'from what one may upgrade to these entries',
+    entryPaths('upgradeFrom'),
+    (facts) =>
+      showEntries(facts, entriesFor, ({ upgradeFrom }) => {
+        if (upgradeFrom.kind === 'listed') return upgradeFrom.entryIds.join(', ');
+        return upgradeFrom.kind === 'none' ? 'N/A' : 'not said';
+      }),
   ),
-  'list.predecessors': row('those predecessors', ['list.byId'], showPredecessors),
-  'list.expedited': row('whether they are expedited', entryPaths('expedited'), (facts) =>
+  'list.predecessors': row('what one may upgrade from, as listed', ['list.byId'], showPredecessors),
+  'list.expedited': row('whether these entries are expedited', entryPaths('expedited'), (facts) =>
     showEntries(facts, entriesFor, ({ expedited }) => {
       if (!expedited) return 'no';
       const { purpose, ppctReference, addedOnMs, endsOnMs } = expedited;

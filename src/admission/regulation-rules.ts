@@ -14,7 +14,7 @@ import {
   checkRequestType,
   checkRole,
 } from './request-checks.ts';
-import { both, CURRENT_ENTRY, GOING_BACK, type Rule, WAIVER } from './rule.ts';
+import { both, CURRENT_ENTRY, LEAVE, type Rule, WAIVED } from './rule.ts';
 import { checkParty, checkZse } from './signature-checks.ts';
 import { checkPathway, checkVersionFloor } from './version-checks.ts';
 
@@ -38,7 +38,7 @@ export const REGULATION_RULES: readonly Rule[] = [
     source: { document: 'SEC news on entries that could not be loaded', version: 'May 2018' },
     confidence: 'inferred',
     siteMayChange: true,
-    sees: ['list.loaded', ...CURRENT_ENTRY, 'context.intake', 'policy.notLoaded'],
+    sees: [...CURRENT_ENTRY, 'list.loaded', 'context.intake', 'policy.notLoaded'],
     ...both(checkLoaded),
   },
   {
@@ -59,17 +59,19 @@ export const REGULATION_RULES: readonly Rule[] = [
     sees: [
       'device.currentFileVersion',
       'device.runningVersion',
-      'device.imageProfile',
       'context.installedVersion',
-      'device.kind',
+      ...CURRENT_ENTRY,
       'list.upgradeFrom',
       'list.predecessors',
       'image.version',
-      ...CURRENT_ENTRY,
-      ...GOING_BACK,
+      'device.kind',
+      'device.imageProfile',
+      ...LEAVE,
       'policy.unknownPathway',
       'policy.noPathway',
     ],
+    hubSees: ['image.profile'],
+    waivedSees: WAIVED,
     ...both(checkPathway),
   },
   {
@@ -83,10 +85,10 @@ export const REGULATION_RULES: readonly Rule[] = [
     sees: [
       'context.installation',
       'device.kind',
+      ...CURRENT_ENTRY,
       'list.version',
       'list.generation',
       'list.expedited',
-      ...CURRENT_ENTRY,
       'context.eligible',
       'context.pending',
       'regulation.expedited',
@@ -100,7 +102,8 @@ export const REGULATION_RULES: readonly Rule[] = [
     source: OWN,
     confidence: 'assumed',
     siteMayChange: true,
-    sees: ['context.floors', ...WAIVER],
+    sees: ['context.floors', 'image.number', 'device.deviceModel', 'context.waiver'],
+    waivedSees: WAIVED,
     ...both(checkVersionFloor),
   },
   {

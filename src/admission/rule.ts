@@ -27,6 +27,8 @@ export interface Rule extends RuleText {
   /** What only the check of an OTA image sees, or only that of a hub's. */
   otaSees?: readonly FactName[];
   hubSees?: readonly FactName[];
+  /** What they see further where a waiver was given. */
+  waivedSees?: readonly FactName[];
 }
 
 export type RuleId =
@@ -73,17 +75,18 @@ export function both(check: Check): Pick<Rule, 'ota' | 'hub'> {
 export const ENTRY: readonly FactName[] = ['image.listedHash', 'list.entry', 'device.deviceModel'];
 export const CURRENT_ENTRY: readonly FactName[] = [...ENTRY, 'list.standing', 'now'];
 
-/** What a rule sees that asks whether a waiver, or the bench, gives leave to go back. */
-export const WAIVER: readonly FactName[] = [
+/** What a rule sees that asks for leave to go back: the bench's, and whether there is a waiver. */
+export const LEAVE: readonly FactName[] = [
   'context.waiver',
+  'policy.allowDowngrade',
+  'context.intake',
+];
+
+/** What is held against a waiver, where there is one. */
+export const WAIVED: readonly FactName[] = [
   'image.number',
   'image.sendSha256',
   'device.eui64',
   'device.deviceModel',
   'now',
-];
-export const GOING_BACK: readonly FactName[] = [
-  ...WAIVER,
-  'policy.allowDowngrade',
-  'context.intake',
 ];

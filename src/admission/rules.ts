@@ -38,7 +38,7 @@ import {
   checkListed,
 } from './list-checks.ts';
 import { REGULATION_RULES } from './regulation-rules.ts';
-import { both, CURRENT_ENTRY, ENTRY, GOING_BACK, type Rule, type RuleId } from './rule.ts';
+import { both, CURRENT_ENTRY, ENTRY, LEAVE, type Rule, type RuleId, WAIVED } from './rule.ts';
 import { showLondonTime } from './show-time.ts';
 import { type Check, NOT_APPLICABLE, PASS, type Verdict } from './verdict.ts';
 
@@ -197,7 +197,8 @@ export const RULES: readonly Rule[] = [
     source: OTA_SPEC,
     confidence: 'inferred',
     siteMayChange: true,
-    sees: ['image.version', ...GOING_BACK],
+    sees: ['image.version', ...LEAVE],
+    waivedSees: WAIVED,
     otaSees: ['device.currentFileVersion'],
     hubSees: ['image.profile', 'device.runningVersion', 'policy.unknownVersion'],
     ota: checkFileVersion,
@@ -243,7 +244,7 @@ export const RULES: readonly Rule[] = [
     source: { document: 'published GB request samples, which break it' },
     confidence: 'assumed',
     siteMayChange: true,
-    sees: ['image.version', 'list.version', ...CURRENT_ENTRY, 'policy.firmwareVersionMismatch'],
+    sees: ['image.version', ...CURRENT_ENTRY, 'list.version', 'policy.firmwareVersionMismatch'],
     ...both(checkFirmwareVersion),
   },
   ...REGULATION_RULES,
@@ -271,20 +272,20 @@ function outOfForce(rule: Rule, { policy }: AdmissionFacts, nowMs: number): Verd
   const fromMs = told?.fromMs ?? rule.effectiveFromMs;
   const untilMs = told?.untilMs ?? rule.effectiveUntilMs;
   // A time that is no number is before no end, so the rule is asked.
-  if (fromMs !== undefined && nowMs < fromMs) return notInForce(rule.id, 'from', fromMs);
-  if (untilMs !== undefined && nowMs >= untilMs) return notInForce(rule.id, 'until', untilMs);
+  if (fromMs !== undefined && nowMs < fromMs) return notInForce(rule.id, 'begins', fromMs);
+  if (untilMs !== undefined && nowMs >= untilMs) return notInForce(rule.id, 'ended', untilMs);
   return undefined;
 }
 
 /** The last one of each rule: many devices are decided on by the same dates. */
 const LAST_NOT_IN_FORCE = new Map<RuleId, { bound: Bound; ms: number; verdict: Verdict }>();
 
-type Bound = 'from' | 'until';
+type Bound = 'begins' | 'ended';
 
 function notInForce(ruleId: RuleId, bound: Bound, ms: number): Verdict {
   const last = LAST_NOT_IN_FORCE.get(ruleId);
   if (last?.bound === bound && last.ms === ms) return last.verdict;
-  const actual = `in force ${bound} ${showLondonTime(ms)}`;
+  const actual = `in force ${bound === 'begins' ? 'from' : 'until'} ${showLondonTime(ms)}`;
   const verdict = Object.freeze<Verdict>({ outcome: 'not-applicable', actual });
   LAST_NOT_IN_FORCE.set(ruleId, { bound, ms, verdict });
   return verdict;

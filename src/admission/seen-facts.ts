@@ -3,7 +3,7 @@
  * finding, since one image is decided on for as many as fifty thousand devices.
  */
 
-import type { FactValue } from './fact-row.ts';
+import type { FactRow, FactValue } from './fact-row.ts';
 import { FACTS, type FactName } from './fact-table.ts';
 import type { AdmissionFacts } from './facts.ts';
 import type { Rule } from './rule.ts';
@@ -13,28 +13,37 @@ export interface SeenFact {
   fact: FactName;
   /** As a person calls it. */
   what: string;
-  /** Absent where nobody said it. */
+  /** `undefined` where nobody gave it, which is called `absent`. */
   value: FactValue;
+  absent: FactRow['absent'];
 }
 
 /** In the order in which the rule names them. Pure: of the facts and the time of the decision. */
 export function factsSeen(ruleId: RuleId, facts: AdmissionFacts, nowMs: number): SeenFact[] {
   const rule = BY_ID.get(ruleId);
   if (!rule) return [];
-  const { image } = facts;
-  return factsOf(rule, image.ok ? image.kind : undefined).map((fact) => {
-    const { what, read } = FACTS[fact];
-    return { fact, what, value: read(facts, nowMs) };
+  return factsOf(rule, facts).map((fact) => {
+    const { what, absent, read } = FACTS[fact];
+    return { fact, what, absent, value: read(facts, nowMs) };
   });
 }
 
-/** What a rule sees of an image of that kind; of any, where none is named. */
+/** What a rule sees, each fact once: of anything, or of what is decided on. */
 export function factsOf(
-  { sees, otaSees = [], hubSees = [] }: Pick<Rule, 'sees' | 'otaSees' | 'hubSees'>,
-  kind?: 'ota' | 'hub',
+  { sees, otaSees = [], hubSees = [], waivedSees = [] }: Rule,
+  facts?: AdmissionFacts,
 ): FactName[] {
-  const ofKind = [...(kind === 'hub' ? [] : otaSees), ...(kind === 'ota' ? [] : hubSees)];
-  return [...sees, ...ofKind];
+  const { image, context } = facts ?? {};
+  const kind = image?.ok ? image.kind : undefined;
+  const isWaived = !facts || context?.waiver !== undefined;
+  return [
+    ...new Set([
+      ...(kind === 'hub' ? [] : otaSees),
+      ...(kind === 'ota' ? [] : hubSees),
+      ...sees,
+      ...(isWaived ? waivedSees : []),
+    ]),
+  ];
 }
 
 const BY_ID = new Map(RULES.map((rule) => [rule.id, rule]));

@@ -1,15 +1,29 @@
 /** `uplift flash`: upgrade now, with progress. Ctrl-C stops cleanly; the next flash goes on. */
+import type { AdmissionFacts, DeviceFacts } from '../admission/facts.ts';
 import type { RigDevice } from '../config/schema.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { type DeviceOutcome, type FlashEvent, flash as flashDevices } from '../gateway/flash.ts';
 import { escapeText } from '../image/describe.ts';
 import { HUB_SESSION_LIMITS } from '../upgrade/hub-session-messages.ts';
-import { SESSION_LIMITS, type SessionEvent } from '../upgrade/session.ts';
-import { activationOf, loadTargets, type RigOptions, someOf, usage } from './inputs.ts';
+import { SESSION_LIMITS } from '../upgrade/session.ts';
+import {
+  decisionLines,
+  explained,
+  leftOutLines,
+  refusalLines,
+  type Told,
+} from './decision-lines.ts';
+import {
+  activationOf,
+  loadTargets,
+  type RigOptions,
+  someOf,
+  type Targets,
+  usage,
+} from './inputs.ts';
 import { bytesText, durationText, type Output, paint, table } from './output.ts';
 import { type BoardKind, ProgressBoard, stateCounts } from './progress.ts';
 import { siteLine } from './site-line.ts';
-import { decisionLines, leftOutLines, refusalLines } from './verify.ts';
 
 export interface FlashOptions extends RigOptions {
   activate: string;
@@ -37,13 +51,13 @@ export async function flash(options: FlashOptions, output: Output): Promise<Exit
   try {
     const outcomes = await flashDevices(
       { ...targets, activation, limits },
-      (event) => show(event, board, output),
+      (event) => show(event, targets, board, output),
       stop.signal,
     );
     board.done();
     const troubled = outcomes.filter(({ exit }) => exit !== EXIT.done);
     output.result(
-      { kind: 'result', outcomes, leftOut },
+      { kind: 'result', outcomes: outcomes.map(plainOutcome), leftOut },
       [
         ...(outcomes.length === 1
           ? outcomeLines(outcomes[0]!, output)
@@ -71,7 +85,7 @@ function stoppingText(devices: readonly RigDevice[]): string {
   return `${told}; an upload that is stopped leaves ${names} in its bootloader, without an application`;
 }
 
-function show(event: FlashEvent, board: ProgressBoard, output: Output): void {
+function show(event: FlashEvent, targets: Targets, board: ProgressBoard, output: Output): void {
   const nowMs = Date.now();
   if (event.kind === 'progress') {
     const { sentBytes, totalBytes, repeats, lastRequestMs } = event.sample;
@@ -82,17 +96,17 @@ function show(event: FlashEvent, board: ProgressBoard, output: Output): void {
     board.update(event.device.id, { state: event.event.state }, nowMs);
   }
   if (output.json) {
-    output.event(plain(event));
+    output.event(plain(event, targets));
     return;
   }
-  const text = lineOf(event, output.verbose);
+  const text = lineOf(event, targets, output.verbose);
   if (text !== undefined && !output.quiet) board.line(text);
 }
 
-function lineOf(event: FlashEvent, verbose: boolean): string | undefined {
+function lineOf(event: FlashEvent, targets: Targets, verbose: boolean): string | undefined {
   switch (event.kind) {
     case 'session':
-      return sessionLine(event.device.id, event.event, verbose);
+      return sessionLine(event, targets, verbose);
     case 'failed':
       return `${event.device.id}: ${stateText('failed', event.error.message)}`;
     case 'site':
@@ -102,23 +116,46 @@ function lineOf(event: FlashEvent, verbose: boolean): string | undefined {
   }
 }
 
-function sessionLine(id: string, event: SessionEvent, verbose: boolean): string | undefined {
+function sessionLine(
+  { device, event }: SessionReport,
+  targets: Targets,
+  verbose: boolean,
+): string | undefined {
+  const { id } = device;
   switch (event.kind) {
     case 'note':
       return `${id}: ${escapeText(event.text)}`;
     case 'state':
       return `${id}: ${stateText(event.state, event.detail)}`;
-    case 'decision':
-      return verbose ? decisionLines(id, event.decision, false).join('\n') : undefined;
+    case 'decision': {
+      if (!verbose) return undefined;
+      const on = [factsOf(device, event.device, targets)];
+      return decisionLines({ subject: id, decision: event.decision, on }, false).join('\n');
+    }
     case 'intent':
       return undefined;
   }
 }
 
-function plain(event: FlashEvent): unknown {
+/** What a session decided on: of the device what it has said by then. */
+function factsOf(
+  device: RigDevice,
+  said: DeviceFacts,
+  { imageFor, list, policy }: Targets,
+): AdmissionFacts {
+  return { image: imageFor(device).facts, device: said, list, policy };
+}
+
+type SessionReport = Extract<FlashEvent, { kind: 'session' }>;
+
+function plain(event: FlashEvent, targets: Targets): unknown {
   switch (event.kind) {
-    case 'session':
-      return { device: event.device.id, ...event.event };
+    case 'session': {
+      const { device, event: said } = event;
+      if (said.kind !== 'decision') return { device: device.id, ...said };
+      const decision = explained(said.decision, factsOf(device, said.device, targets));
+      return { device: device.id, kind: 'decision', facts: said.device, decision };
+    }
     case 'failed': {
       const { code, message, expected, actual, next, exit } = event.error;
       const error = { code, message, expected, actual, next, exit };
@@ -129,6 +166,10 @@ function plain(event: FlashEvent): unknown {
     case 'progress':
       return { kind: 'progress', device: event.device.id, ...event.sample };
   }
+}
+
+function plainOutcome({ decision, decidedOn, ...outcome }: DeviceOutcome): unknown {
+  return { ...outcome, decision: decision && decidedOn && explained(decision, decidedOn) };
 }
 
 function stateText(state: string, detail: string | undefined): string {
@@ -144,11 +185,10 @@ function stateText(state: string, detail: string | undefined): string {
 
 /** One device, in full. */
 function outcomeLines(outcome: DeviceOutcome, output: Output): string[] {
-  const { device, eui64, port, state, detail, wallMs, decision } = outcome;
-  if (state === 'refused' && decision) {
-    return output.quiet
-      ? refusalLines(device, decision)
-      : decisionLines(device, decision, output.verbose);
+  const { device, eui64, port, state, detail, wallMs } = outcome;
+  const refused = toldOf(device, [outcome]);
+  if (refused) {
+    return output.quiet ? refusalLines(refused) : decisionLines(refused, output.verbose);
   }
   return table([
     ['device', `${device} (${eui64 ?? port})`],
@@ -157,6 +197,14 @@ function outcomeLines(outcome: DeviceOutcome, output: Output): string[] {
     ...(outcome.blocks > 0 ? [['sent', sentText(outcome)]] : []),
     ['took', durationText(wallMs)],
   ]);
+}
+
+/** Devices that were refused by one rule: the decision on the first, the facts of each. */
+function toldOf(subject: string, outcomes: readonly DeviceOutcome[]): Told | undefined {
+  const [first] = outcomes;
+  if (first?.state !== 'refused' || !first.decision) return undefined;
+  const on = outcomes.flatMap(({ decidedOn }) => decidedOn ?? []);
+  return { subject, decision: first.decision, on };
 }
 
 /** A line a device, then why not for those that are not done, then the count. */
@@ -187,15 +235,12 @@ function groupedAdvice(troubled: DeviceOutcome[], output: Output): string[] {
   }
   return [...groups.values()].flatMap((group) => {
     const [first] = group;
-    const { state, decision, detail } = first!;
+    const { state, detail } = first!;
     const devices = someOf(group.map(({ device }) => device));
-    if (state === 'refused' && decision)
-      return [
-        '',
-        ...(output.verbose
-          ? decisionLines(devices, decision, true)
-          : refusalLines(devices, decision)),
-      ];
+    const refused = toldOf(devices, group);
+    if (refused) {
+      return ['', ...(output.verbose ? decisionLines(refused, true) : refusalLines(refused))];
+    }
     return ['', `${devices}: ${stateText(state, detail)}`, ...table(adviceRows(first!), '  ')];
   });
 }

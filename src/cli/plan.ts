@@ -9,9 +9,9 @@ import type { OtaImage } from '../image/zigbee-ota.ts';
 import { BLOCK_BYTES_MAX } from '../protocol/zcl-ota/block-response.ts';
 import type { Activation } from '../protocol/zcl-ota/session.ts';
 import { type PlanRequest, planUpgrade, type UpgradePlan } from '../upgrade/plan.ts';
+import { decisionLines, explained, grouped, leftOutLines, refusalLines } from './decision-lines.ts';
 import { activationOf, loadTargets, type RigOptions, type Targets, usage } from './inputs.ts';
 import { durationText, type Output, paint, table } from './output.ts';
-import { decisionLines, grouped, leftOutLines, refusalLines } from './verify.ts';
 
 export interface PlanOptions extends RigOptions {
   activate: string;
@@ -28,15 +28,24 @@ export function plan(options: PlanOptions, output: Output): ExitCode {
   recorder.flush(nowMs);
   const leftOut = targets.leftOut.map(({ id }) => id);
   output.result(
-    { rig: targets.rig.id, image: options.image, plans, leftOut },
+    {
+      rig: targets.rig.id,
+      image: options.image,
+      plans: plans.map(({ device, decision, on, plan: upgrade }) => ({
+        device,
+        decision: explained(decision, on),
+        plan: upgrade,
+      })),
+      leftOut,
+    },
     [
-      ...grouped(plans, options.image, (subject, { decision, plan: upgrade }) => [
-        ...decisionLines(subject, decision, output.verbose),
+      ...grouped(plans, options.image, (told, { plan: upgrade }) => [
+        ...decisionLines(told, output.verbose),
         ...(upgrade ? ['', ...planLines(upgrade)] : []),
       ]),
       ...leftOutLines(leftOut),
     ],
-    grouped(plans, options.image, (subject, { decision }) => refusalLines(subject, decision)),
+    grouped(plans, options.image, refusalLines),
   );
   return plans.some(({ decision }) => decision.verdict === 'refused') ? EXIT.refused : EXIT.done;
 }
@@ -51,16 +60,16 @@ function planDevice(
   const loaded = targets.imageFor(device);
   const { list, policy } = targets;
   const context = targets.contextFor(device);
-  const facts = { image: loaded.facts, device: factsOfDevice(device), list, policy, context };
-  const decision = decideAdmission(facts, nowMs);
-  recorder.add({ by: 'plan', device: device.id, image: loaded.path }, facts, decision);
+  const on = { image: loaded.facts, device: factsOfDevice(device), list, policy, context };
+  const decision = decideAdmission(on, nowMs);
+  recorder.add({ by: 'plan', device: device.id, image: loaded.path }, on, decision);
   const request =
     decision.verdict === 'refused'
       ? undefined
       : device.kind === 'ppmid'
         ? loaded.image && zigbeeRequest(device, loaded.image, activation)
         : loaded.hubImage && hubRequest(device, loaded.hubImage, activation);
-  return { device: device.id, decision, plan: request && planUpgrade(request) };
+  return { device: device.id, decision, on, plan: request && planUpgrade(request) };
 }
 
 function zigbeeRequest(

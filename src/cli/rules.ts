@@ -1,5 +1,6 @@
 /** `uplift rules list` and `show`: the rules of admission, where they come from and since when. */
 import { rules } from '../admission/decide.ts';
+import { FACTS } from '../admission/fact-table.ts';
 import type { RuleText } from '../admission/rules.ts';
 import { nearest } from '../config/nearest.ts';
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
@@ -25,6 +26,7 @@ export function showRule(id: string, output: Output): ExitCode {
     });
   }
   const { text, source, confidence, siteMayChange, effectiveFromMs, effectiveUntilMs } = rule;
+  const seen = table(rule.sees.map((fact) => [fact, FACTS[fact].what]));
   const rows = [
     ['rule', rule.id],
     ['says', text],
@@ -33,6 +35,7 @@ export function showRule(id: string, output: Output): ExitCode {
     ['a site may change it', siteMayChange ? 'yes' : 'no'],
     ...(effectiveFromMs === undefined ? [] : [['in force from', iso(effectiveFromMs)]]),
     ...(effectiveUntilMs === undefined ? [] : [['in force until', iso(effectiveUntilMs)]]),
+    ...seen.map((line, at) => [at === 0 ? 'sees' : '', line]),
   ];
   output.result(documentOf(rule), table(rows));
   return EXIT.done;

@@ -1,7 +1,6 @@
 /** `uplift verify IMAGE`: would this image be admitted, and by which rule. Touches no device. */
-import { type Decision, decideAdmission, type Finding, rules } from '../admission/decide.ts';
+import { decideAdmission } from '../admission/decide.ts';
 import type { AnyImageProfile, DeviceFacts } from '../admission/facts.ts';
-import { PENDING_FACTS } from '../admission/pending-facts.ts';
 import { loadDeviceModel, loadRig } from '../config/load.ts';
 import type { Rig, RigDevice } from '../config/schema.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
@@ -10,6 +9,7 @@ import { factsOfDevice, factsOfModel } from '../gateway/device-facts.ts';
 import { ImageFile } from '../gateway/image-library.ts';
 import { isHubImageProfile, parseHubVersion } from '../image/hub-image.ts';
 import { surroundingsOf } from './context.ts';
+import { decisionLines, explained, grouped, leftOutLines, refusalLines } from './decision-lines.ts';
 import {
   type AdmissionOptions,
   devicesFor,
@@ -18,11 +18,10 @@ import {
   momentOf,
   policyOf,
   profileOf,
-  someOf,
   usage,
   wholeNumber,
 } from './inputs.ts';
-import { type Output, paint, table } from './output.ts';
+import type { Output } from './output.ts';
 
 export interface VerifyOptions extends AdmissionOptions {
   at?: string;
@@ -54,105 +53,29 @@ export function verify(path: string, options: VerifyOptions, output: Output): Ex
   const recorder = new AuditRecorder(options.audit ?? rig?.auditLog);
   const verdicts = subjects.map(({ device, profile, facts }) => {
     const context = contextFor(device);
-    const admission = { image: image.as(profile).facts, device: facts, list, policy, context };
-    const decision = decideAdmission(admission, nowMs);
-    recorder.add({ by: 'verify', device: device?.id, image: path }, admission, decision);
-    return { device: device?.id, profile, facts, decision };
+    const on = { image: image.as(profile).facts, device: facts, list, policy, context };
+    const decision = decideAdmission(on, nowMs);
+    recorder.add({ by: 'verify', device: device?.id, image: path }, on, decision);
+    return { device: device?.id, profile, decision, on };
   });
   recorder.flush(Date.now());
   output.result(
-    { file: path, verdicts, leftOut },
+    {
+      file: path,
+      verdicts: verdicts.map(({ device, profile, decision, on }) => ({
+        ...{ device, profile, facts: on.device },
+        decision: explained(decision, on),
+      })),
+      leftOut,
+    },
     [
-      ...grouped(verdicts, path, (subject, { decision }) =>
-        decisionLines(subject, decision, output.verbose),
-      ),
+      ...grouped(verdicts, path, (told) => decisionLines(told, output.verbose)),
       ...leftOutLines(leftOut),
     ],
-    grouped(verdicts, path, (subject, { decision }) => refusalLines(subject, decision)),
+    grouped(verdicts, path, refusalLines),
   );
   const refused = verdicts.some(({ decision }) => decision.verdict === 'refused');
   return refused ? EXIT.refused : EXIT.done;
-}
-
-/** Devices that a decision says the same of are named together. */
-export function grouped<V extends { device: string | undefined; decision: Decision }>(
-  verdicts: V[],
-  path: string,
-  linesOf: (subject: string, verdict: V) => string[],
-): string[] {
-  const groups = new Map<string, V[]>();
-  for (const verdict of verdicts) {
-    const said = JSON.stringify({ ...verdict, device: '', facts: '', decision: saidOf(verdict) });
-    groups.set(said, [...(groups.get(said) ?? []), verdict]);
-  }
-  return [...groups.values()].flatMap((group, index) => {
-    const devices = group.flatMap(({ device }) => device ?? []);
-    const subject = devices.length > 0 ? `${path} for ${someOf(devices)}` : path;
-    const lines = linesOf(subject, group[0]!);
-    return index > 0 && lines.length > 0 ? ['', ...lines] : lines;
-  });
-}
-
-/** What of a decision is printed: not when it was made. */
-function saidOf({ decision }: { decision: Decision }): unknown {
-  return { ...decision, decidedAtMs: 0 };
-}
-
-/** Devices that nobody asked about by name, and that take another kind of image. */
-export function leftOutLines(devices: string[]): string[] {
-  if (devices.length === 0) return [];
-  const names = someOf(devices);
-  return [
-    '',
-    `left out, since they take another kind of image: ${names} (--device asks about them)`,
-  ];
-}
-
-/** The findings in words. Passed rules are one line; what is not plain says what was expected and found. */
-export function decisionLines(subject: string, decision: Decision, verbose: boolean): string[] {
-  const shown = decision.findings.filter(({ outcome }) => verbose || outcome !== 'not-applicable');
-  return [
-    headline(subject, decision),
-    ...shown.flatMap((finding) => findingLines(finding, verbose)),
-  ];
-}
-
-/** Why a device is refused, and nothing else; no line where it is admitted. */
-export function refusalLines(subject: string, decision: Decision): string[] {
-  if (decision.verdict !== 'refused') return [];
-  const refusals = decision.findings.filter(({ outcome }) => outcome === 'refuse');
-  return [
-    headline(subject, decision),
-    ...refusals.flatMap((finding) => findingLines(finding, false)),
-  ];
-}
-
-function findingLines(finding: Finding, verbose: boolean): string[] {
-  const { ruleId, outcome, expected, actual, next } = finding;
-  const { text, source, confidence } = RULE_TEXTS.get(ruleId)!;
-  const line = `  ${MARKS[outcome]} ${ruleId.padEnd(RULE_COLUMNS)}  ${text}`;
-  if (outcome === 'pass' && !verbose) return [line];
-  const from = `${source.document}${source.version ? ` ${source.version}` : ''} (${confidence})`;
-  const detail = [
-    ...(expected ? [['expected', expected]] : []),
-    ...(actual ? [['found', actual]] : []),
-    ...(next ? [['next', next]] : []),
-    ...(verbose ? [['source', from]] : []),
-  ];
-  return [line, ...table(detail, '      ')];
-}
-
-const RULE_TEXTS = new Map(rules().map((rule) => [rule.id, rule]));
-const RULE_COLUMNS = Math.max(...[...RULE_TEXTS.keys()].map((id) => id.length));
-
-const MARKS = { pass: '✓', refuse: '✗', warn: '!', 'not-applicable': '·', unknown: '?' } as const;
-
-function headline(subject: string, decision: Decision): string {
-  if (decision.verdict === 'refused')
-    return `${subject}: ${paint('red', 'refused')} by ${decision.ruleId}`;
-  if (!decision.conditional) return `${subject}: ${paint('green', 'admitted')}`;
-  const pending = decision.pending.map((fact) => PENDING_FACTS[fact].what).join(', ');
-  return `${subject}: ${paint('yellow', 'admitted')} as far as is known; still open: ${pending}`;
 }
 
 function subjectsOf(

@@ -5,8 +5,8 @@ import {
   type ContextFact,
 } from '../admission/context.ts';
 import { type Decision, decideAdmission } from '../admission/decide.ts';
+import type { AdmissionFacts, AdmissionPolicy, DeviceFacts } from '../admission/facts.ts';
 import { PENDING_FACTS } from '../admission/pending-facts.ts';
-import type { AdmissionPolicy, DeviceFacts } from '../admission/facts.ts';
 import type { AdmissionToken } from '../admission/token.ts';
 import type { HubDevice, PpmidDevice, Rig, RigDevice } from '../config/schema.ts';
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
@@ -60,6 +60,8 @@ export interface DeviceOutcome {
   next: string | undefined;
   exit: ExitCode;
   decision: Decision | undefined;
+  /** What the decision was made on. */
+  decidedOn: AdmissionFacts | undefined;
   sentBytes: number;
   totalBytes: number;
   blocks: number;
@@ -76,6 +78,7 @@ export interface Run<Device extends RigDevice = RigDevice> {
   /** Of the decision on the model file's facts; what may be sent. */
   token: AdmissionToken | undefined;
   readonly recorder: AuditRecorder;
+  /** Takes the decision down, for the outcome and for the audit log. */
   readonly record: (decision: Decision, device: DeviceFacts) => void;
   /** Its image is on the device and waits, as was asked. */
   holds: () => boolean;
@@ -104,6 +107,7 @@ export function newRun<Device extends RigDevice>(
     next: undefined,
     exit: EXIT.bug,
     decision: undefined,
+    decidedOn: undefined,
     sentBytes: 0,
     totalBytes: image.sendBytes.length,
     blocks: 0,
@@ -120,8 +124,9 @@ export function newRun<Device extends RigDevice>(
     recorder,
     record: (decision, facts) => {
       const subject = { by: 'flash', device: device.id, image: image.path };
-      const admission = { image: image.facts, device: facts, list, policy, context };
-      recorder.add(subject, admission, decision);
+      const decidedOn = { image: image.facts, device: facts, list, policy, context };
+      Object.assign(outcome, { decision, decidedOn });
+      recorder.add(subject, decidedOn, decision);
     },
     holds: () => false,
   };
@@ -143,7 +148,6 @@ export function admit(run: Run, request: FlashRequest, onEvent: OnFlashEvent): b
     if (missing.length > 0) fail(run, contextMissing(context, missing), onEvent);
     return missing.length === 0;
   }
-  run.outcome.decision = decision;
   onEvent({ kind: 'session', device, event: { kind: 'decision', decision, device: facts.device } });
   report(
     run,
@@ -165,7 +169,6 @@ function contextMissing({ intake }: AdmissionContext, missing: ContextFact[]): U
 export function report(run: Run, event: SessionEvent, onEvent: OnFlashEvent): void {
   const { outcome } = run;
   if (event.kind === 'decision') {
-    outcome.decision = event.decision;
     run.record(event.decision, event.device);
     run.recorder.flush(Date.now());
   }
