@@ -4,6 +4,7 @@
  */
 export { type Decision, decideAdmission, rules } from './admission/decide.ts';
 export { type AdmissionFacts, gatherImageFacts, type ImageFacts } from './admission/facts.ts';
+export { factsSeen, type SeenFact } from './admission/seen-facts.ts';
 export { crc16Kermit, crc16X25, crc16Xmodem, crc32 } from './bytes/crc.ts';
 export { UpliftError } from './errors.ts';
 export { parseEblImage } from './image/ebl.ts';

@@ -30,7 +30,7 @@ export const CONTEXT_FACTS = {
       installation && `${installation.installationId}, ${showCombination(installation)}`,
   ),
   'context.installedVersion': row(
-    'the version that the installation was written down with',
+    'the version by what is written of the installation',
     ['context.installation.devices'],
     ({ context: around, device }) => installedVersion(around?.installation, device),
   ),

@@ -110,6 +110,13 @@ export const IMAGE_FACTS = {
     ['image.bootTraits'],
     ({ bootTraits }) => (bootTraits.length === 0 ? 'nothing' : bootTraits.join(', ')),
   ),
+  'image.dependencies': hub(
+    'the images that it depends on',
+    ['image.dependencies'],
+    ({ dependencies }) =>
+      dependencies.map(({ image, version }) => `image ${image}: ${version.text}`).join(', ') ||
+      'none',
+  ),
 } satisfies Record<string, FactRow>;
 
 export const DEVICE_FACTS = {
@@ -137,6 +144,26 @@ export const DEVICE_FACTS = {
     'the version that the hub runs',
     ['device.runningVersion'],
     ({ device }) => device.runningVersion,
+  ),
+  'device.imageNumber': row(
+    'the number of the image that is given',
+    ['device.imageNumber'],
+    ({ device }) => device.imageNumber,
+  ),
+  'device.otherImages': row(
+    'what the other images of the hub run',
+    ['device.otherImages'],
+    ({ device: { otherImages } }) =>
+      otherImages &&
+      (Object.entries(otherImages)
+        .map(([image, version]) => `image ${image}: ${version || 'none'}`)
+        .join(', ') ||
+        'there are none'),
+  ),
+  'device.serialNumber': row(
+    'the serial number of the device',
+    ['device.serialNumber'],
+    ({ device }) => device.serialNumber,
   ),
   'device.deviceModel': row(
     'the Device Model of the device',
@@ -190,7 +217,7 @@ function showSigner(signer: SignerFacts | undefined): FactValue {
     case 'anchor':
       return `anchor ${signer.anchor.name}, for ${signer.anchor.purpose}`;
     case 'nobody': {
-      const { anchors, certificates } = signer.parties;
+      const { anchors, certificates = [] } = signer.trust;
       return `none of ${certificates.length} certificates and ${anchors.length} anchors`;
     }
   }

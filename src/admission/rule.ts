@@ -87,6 +87,7 @@ export const WAIVED: readonly FactName[] = [
   'image.number',
   'image.sendSha256',
   'device.eui64',
+  'device.serialNumber',
   'device.deviceModel',
   'now',
 ];

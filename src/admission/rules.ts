@@ -127,7 +127,6 @@ export const RULES: readonly Rule[] = [
     confidence: 'inferred',
     siteMayChange: true,
     sees: ['image.signature', 'policy.unverifiedSignature'],
-    otaSees: ['image.signer'],
     hubSees: [
       'image.profile',
       'image.sendSha256',
@@ -153,6 +152,7 @@ export const RULES: readonly Rule[] = [
     source: { document: 'mcu-tools/mcuboot, image.h and loader.c, hubs with several images' },
     confidence: 'read',
     siteMayChange: false,
+    sees: ['image.dependencies', 'image.version', 'device.imageNumber', 'device.otherImages'],
     hub: checkDependencies,
   },
   {
@@ -285,7 +285,8 @@ type Bound = 'begins' | 'ended';
 function notInForce(ruleId: RuleId, bound: Bound, ms: number): Verdict {
   const last = LAST_NOT_IN_FORCE.get(ruleId);
   if (last?.bound === bound && last.ms === ms) return last.verdict;
-  const actual = `in force ${bound === 'begins' ? 'from' : 'until'} ${showLondonTime(ms)}`;
+  const time = showLondonTime(ms);
+  const actual = bound === 'begins' ? `in force from ${time}` : `in force until ${time}`;
   const verdict = Object.freeze<Verdict>({ outcome: 'not-applicable', actual });
   LAST_NOT_IN_FORCE.set(ruleId, { bound, ms, verdict });
   return verdict;

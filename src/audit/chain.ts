@@ -9,6 +9,7 @@
  * A record holds digests of what a decision was made on and not the facts themselves: it proves
  * later which ones they were and gives nothing away.
  */
+import type { Intake } from '../admission/context.ts';
 import { sha256Hex } from '../trust/digest.ts';
 
 export const AUDIT_CODES = {
@@ -44,6 +45,9 @@ export interface AuditEntry {
   /** SHA-256 of what the decision was made on, by name: 64 lower-case digits. */
   digests: Readonly<Record<string, string>>;
   decision: {
+    /** As of when; what was asked as of another time is recorded at this one. */
+    decidedAtMs: number;
+    intake: Intake;
     verdict: 'admitted' | 'refused';
     ruleId?: string;
     conditional: boolean;

@@ -1,7 +1,8 @@
 /** A decision as an entry of the audit log: what it was made on by digests, and what it says. */
+import { BENCH } from '../admission/context.ts';
 import type { Decision } from '../admission/decide.ts';
+import { digestOf, sharedDigestOf } from '../admission/digest-of.ts';
 import { type AdmissionFacts, listedHash } from '../admission/facts.ts';
-import { sha256Hex } from '../trust/digest.ts';
 import type { AuditEntry } from './chain.ts';
 
 export interface DecisionSubject {
@@ -15,7 +16,7 @@ export function decisionEntry(
   facts: AdmissionFacts,
   decision: Decision,
 ): AuditEntry {
-  const { verdict, ruleId, conditional, pending, findings } = decision;
+  const { verdict, ruleId, conditional, pending, findings, decidedAtMs } = decision;
   const said = findings
     .filter(({ outcome }) => outcome === 'refuse' || outcome === 'warn')
     .map(({ ruleId: id, outcome }) => `${id} ${outcome}`);
@@ -25,6 +26,8 @@ export function decisionEntry(
     subject: { ...(device === undefined ? {} : { device }), image },
     digests: digestsOf(facts),
     decision: {
+      decidedAtMs,
+      intake: (facts.context ?? BENCH).intake,
       verdict,
       ...(ruleId === undefined ? {} : { ruleId }),
       conditional,
@@ -34,34 +37,40 @@ export function decisionEntry(
   };
 }
 
+/** Of everything that a rule can see, so that another fact makes another entry. */
 function digestsOf({ image, device, list, policy, context }: AdmissionFacts) {
-  const digests: Record<string, string> = { device: digestOf(device) };
+  const digests: Record<string, string> = {
+    device: digestOf(device),
+    image: sharedDigestOf(image),
+  };
   if (image.ok) {
     digests['send'] = image.sendSha256;
     digests['listed'] = listedHash(image);
-  } else digests['refusal'] = digestOf(image);
-  if (list) digests['list'] = entriesDigest(list.entries);
-  if (policy) digests['policy'] = digestOf(policy);
-  if (context?.eligible) digests['eligible'] = entriesDigest(context.eligible.entries);
-  if (context?.pending) digests['tests'] = entriesDigest(context.pending.entries);
-  if (context?.installation) digests['installation'] = digestOf(context.installation);
-  if (context?.request) digests['request'] = digestOf(context.request);
-  if (context?.floors) digests['floors'] = digestOf(context.floors);
-  if (context?.waiver) digests['waiver'] = digestOf(context.waiver.waiver);
+  }
+  if (policy) digests['policy'] = sharedDigestOf(policy);
+  const { eligible, pending, installation, request, openRequests, floors, waiver } = context ?? {};
+  if (list) Object.assign(digests, listDigests('list', list));
+  if (eligible) Object.assign(digests, listDigests('eligible', eligible));
+  if (pending) Object.assign(digests, listDigests('tests', pending));
+  if (installation) digests['installation'] = sharedDigestOf(installation);
+  if (request) digests['request'] = digestOf(request);
+  if (openRequests) digests['openRequests'] = digestOf(openRequests);
+  if (floors) digests['floors'] = sharedDigestOf(floors);
+  if (waiver) digests['waiver'] = sharedDigestOf(waiver);
   return digests;
 }
 
-/** A list has thousands of entries and is decided on as often, so its digest is made once. */
-const listDigests = new WeakMap<object, string>();
-
-function entriesDigest(entries: readonly unknown[]): string {
-  const known = listDigests.get(entries);
-  if (known !== undefined) return known;
-  const digest = digestOf(entries);
-  listDigests.set(entries, digest);
-  return digest;
+interface AnyList {
+  entries: readonly unknown[];
+  issues: readonly unknown[];
+  stamp?: object;
 }
 
-function digestOf(value: unknown): string {
-  return sha256Hex(Buffer.from(JSON.stringify(value)));
+/** What is on the list, what was wrong with it, and when it was fetched. */
+function listDigests(name: string, { entries, issues, stamp }: AnyList): Record<string, string> {
+  return {
+    [name]: sharedDigestOf(entries),
+    ...(issues.length > 0 ? { [`${name}Issues`]: sharedDigestOf(issues) } : {}),
+    ...(stamp ? { [`${name}Stamp`]: sharedDigestOf(stamp) } : {}),
+  };
 }

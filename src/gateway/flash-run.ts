@@ -1,9 +1,5 @@
 /** One device of a flash, whatever it hangs on: what was asked for it, and what became of it. */
-import {
-  type AdmissionContext,
-  CONTEXT_FACTS,
-  type ContextFact,
-} from '../admission/context.ts';
+import { type AdmissionContext, CONTEXT_FACTS, type ContextFact } from '../admission/context.ts';
 import { type Decision, decideAdmission } from '../admission/decide.ts';
 import type { AdmissionFacts, AdmissionPolicy, DeviceFacts } from '../admission/facts.ts';
 import { PENDING_FACTS } from '../admission/pending-facts.ts';

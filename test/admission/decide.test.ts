@@ -12,8 +12,8 @@ import {
 } from '../../src/admission/facts.ts';
 import type { Outcome, RuleId } from '../../src/admission/rules.ts';
 import { sha256Hex } from '../../src/trust/digest.ts';
-import { anchorOf } from '../support/anchors.ts';
 import { concat, counting, type NaiveImage, naiveElement, naiveImage } from '../image/naive-ota.ts';
+import { anchorOf } from '../support/anchors.ts';
 import {
   ADMITTED,
   BODY,

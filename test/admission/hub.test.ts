@@ -9,8 +9,8 @@ import { gatherImageFacts, type HubImageFacts, listedHash } from '../../src/admi
 import { REGULATION_RULES } from '../../src/admission/regulation-rules.ts';
 import { parseHubVersion } from '../../src/image/hub-image.ts';
 import { parseCentralProductsList } from '../../src/products/central-products-list.ts';
-import { anchorOf } from '../support/anchors.ts';
 import { concat, counting } from '../image/naive-ota.ts';
+import { anchorOf } from '../support/anchors.ts';
 import { bench, CASES, GBL, MCUBOOT, runs, SEALED, UNSIGNED } from './hub-cases.ts';
 import { type Case, decide, ebl, gbl, mcuboot, NOW, STRANGER } from './hub-desk.ts';
 

@@ -11,8 +11,8 @@ import type { Outcome, RuleId } from '../../src/admission/rules.ts';
 import { parseRevocationList } from '../../src/trust/crl.ts';
 import { sha256Hex } from '../../src/trust/digest.ts';
 import { parseCertificate } from '../../src/trust/x509.ts';
-import { anchorOf } from '../support/anchors.ts';
 import { counting, naiveElement, naiveImage } from '../image/naive-ota.ts';
+import { anchorOf } from '../support/anchors.ts';
 import { certificate, crl, FROM_MS, signRaw, UNTIL_MS } from '../trust/naive-x509.ts';
 import { anchor, ISSUING, make, ROOT, SPECS } from '../trust/test-pki.ts';
 import { issue, signImage, testCa } from '../trust/zse-signer.ts';
@@ -283,6 +283,17 @@ test('dated rules say their dates; the date is compared with the time of the dec
   const rule = rules().find(({ id }) => id === 's1sr.foc-ppmid')!;
   assert.is(rule.effectiveUntilMs, RULE_DATE_MS);
   assert.is(new Date(RULE_DATE_MS).toISOString(), '2021-07-19T23:00:00.000Z');
+  const saidBy = (change: Case) =>
+    decide(change).findings.find(({ ruleId }) => ruleId === 's1sr.foc-ppmid')!;
+  assert.is(saidBy(foc('3.0', 0)).actual, 'in force until 2021-07-20T00:00 London time');
+  assert.match(saidBy(foc('3.0', -1)).next!, 'from 2021-07-20T00:00 London time');
+  const inForce = { 's1sr.foc-ppmid': { fromMs: NOW, untilMs: NOW + 1 } };
+  const told = { ...foc('3.0', 0), policy: { inForce } };
+  assert.is(
+    saidBy({ ...told, nowMs: NOW - 1 }).actual,
+    'in force from 2021-09-01T01:00 London time',
+  );
+  assert.is(saidBy({ ...told, nowMs: NOW }).outcome, 'refuse');
   const early = foc('3.0', -1);
   assert.is(decide(early).decidedAtMs, RULE_DATE_MS - 1);
   assert.is(outcome(decide({ ...early, nowMs: Number.NaN }), 's1sr.foc-ppmid'), 'refuse');

@@ -34,6 +34,8 @@ function entry(device: string): AuditEntry {
     subject: { device, image: 'image.zigbee' },
     digests: { send: 'ab'.repeat(32) },
     decision: {
+      decidedAtMs: NOW,
+      intake: 'bench',
       verdict: 'refused',
       ruleId: 'cpl.listed',
       conditional: false,

@@ -41,10 +41,39 @@ test('rules are listed, and one is shown with its date', async () => {
   const one = JSON.parse((await runCli(['rules', 'show', 's1sr.foc-ppmid', '--json'])).stdout);
   assert.is(one.effectiveUntil, '2021-07-19T23:00:00.000Z');
   assert.is(one.confidence, 'inferred');
+  assert.ok(one.sees.includes('request.duisVersion'));
   const wrong = await runCli(['rules', 'show', 'cpl.stael']);
   assert.is(wrong.code, 2);
   assert.match(wrong.stderr, 'did you mean cpl.stale');
 });
+
+test('each finding says its source, what it saw, and what would change it', async () => {
+  const other = ['--device-model', '121D:0085:01:00', '--running', '0x01000000'];
+  const ask = ['verify', FIRMWARE.new, '--cpl', FIRMWARE.list, ...other];
+  const { verdicts } = JSON.parse((await runCli([...ask, '--json'])).stdout) as {
+    verdicts: { decision: { findings: JsonFinding[] } }[];
+  };
+  const { findings } = verdicts[0]!.decision;
+  for (const { source, confidence, seen } of findings) {
+    assert.ok(source.document && confidence && seen.length > 0);
+  }
+  const refusal = findings.find(({ ruleId }) => ruleId === 'cpl.device-model')!;
+  const model = { what: 'the Device Model of the device', value: '121D 0085 01 00' };
+  assert.equal(refusal.seen[0], { fact: 'device.deviceModel', ...model });
+  const { stdout } = await runCli(ask);
+  assert.match(stdout, /next +choose the image that is listed for this Device Model/);
+  assert.match(stdout, /saw +the Device Model of the device +121D 0085 01 00/);
+  assert.match(stdout, /the entries of that hash +TEST-0003: line 5, 121D 0084 01 00/);
+  assert.not.match(stdout, 'not told');
+  assert.match((await runCli([...ask, '--verbose'])).stdout, /another version does +not told/);
+});
+
+interface JsonFinding {
+  ruleId: string;
+  source: { document: string };
+  confidence: string;
+  seen: { fact: string; what: string; value: string | number | null }[];
+}
 
 test('a service request as of a time: the last second before the date, and the first of it', async () => {
   const rig = join(import.meta.dirname, '../../hw-config/rigs/virtual-ppmid.yaml');
