@@ -6,14 +6,21 @@
  * anew. For that its head is kept beside it, and whoever wants more keeps a head elsewhere: sequence and
  * hash of the newest record.
  *
+ * Nobody acts on a record before the head names it or a later one. So what a process that was killed in
+ * the middle of its writing leaves behind the record of the head is no evidence of anything: whole records
+ * there are counted, half of one is not.
+ *
  * A record holds digests of what a decision was made on and not the facts themselves: it proves
  * later which ones they were and gives nothing away.
  */
 import type { Intake } from '../admission/context.ts';
 import { sha256Hex } from '../trust/digest.ts';
 
+const LINE_END = 0x0a;
+
 export const AUDIT_CODES = {
   malformed: 'The line is no record.',
+  torn: 'The log ends in half a record, whose writer was stopped. Where the head misses none, nothing was done on it, and the next record moves it aside.',
   edited: 'The record was edited: its hash is not the one of its content.',
   removed: 'Records before this one are missing.',
   reordered: 'The record stands in another place than the one it was written in.',
@@ -143,7 +150,7 @@ export function checkChain(
     });
   const lines = text.split('\n');
   // A whole log ends with a line's end; what follows it is half a record.
-  if (lines.at(-1) === '') lines.pop();
+  const half = lines.pop()!;
   let head = EMPTY_HEAD;
   const hashes = new Map<number, string>();
   for (const [index, line] of lines.entries()) {
@@ -162,9 +169,48 @@ export function checkChain(
     hashes.set(sequence, hash);
     if (sequence > head.sequence) head = { sequence, hash };
   }
+  if (half !== '') say('torn', head.sequence + 1, lines.length + 1);
   checkHead(headLine, head, hashes, say);
   if (trusted && trusted.sequence > 0) checkNamed(trusted, head, hashes, say);
   return { findings, records: lines.length, head };
+}
+
+/** What follows the record of a head in the log. */
+export interface Continuation {
+  /** Of the last whole record that goes on from it. */
+  head: AuditHead;
+  /** As many bytes are such records. */
+  bytes: number;
+  /** What the others are: half of something, or records that were tampered with. */
+  rest: 'none' | 'torn' | 'damaged';
+}
+
+export function followHead(from: AuditHead, tail: Buffer): Continuation {
+  let head = from;
+  let bytes = 0;
+  while (bytes < tail.length) {
+    const end = tail.indexOf(LINE_END, bytes);
+    const line = end < 0 ? '' : tail.toString('utf8', bytes, end);
+    const record = parseRecord(line);
+    if (!record) return { head, bytes, rest: 'torn' };
+    const { sequence, hash, previous } = record;
+    const isNext = sequence === head.sequence + 1 && previous === head.hash;
+    if (!isNext || !isSealed(line, record)) return { head, bytes, rest: 'damaged' };
+    head = { sequence, hash };
+    bytes = end + 1;
+  }
+  return { head, bytes, rest: 'none' };
+}
+
+/** Whether the line is the record that the head names, and was not edited. */
+export function isRecordOf({ sequence, hash }: AuditHead, line: string): boolean {
+  const record = parseRecord(line);
+  return record?.sequence === sequence && record.hash === hash && isSealed(line, record);
+}
+
+/** How the line of the record with this hash ends. */
+export function sealOf(hash: string): string {
+  return `,"hash":"${hash}"}`;
 }
 
 type Say = (code: AuditCode, sequence: number) => void;
@@ -202,7 +248,7 @@ function checkNamed(
 
 /** By the very text of the line: no second spelling of a record is taken for it. */
 function isSealed(line: string, { hash }: AuditRecord): boolean {
-  const seal = `,"hash":"${hash}"}`;
+  const seal = sealOf(hash);
   if (!line.endsWith(seal)) return false;
   return sha256Hex(Buffer.from(`${line.slice(0, -seal.length)}}`)) === hash;
 }

@@ -8,24 +8,11 @@
  * between the two knows nothing, and the device begins anew.
  */
 import { randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { EXIT, UpliftError } from '../errors.ts';
-
-/** Attempts to take a lock whose holder is gone while others may try the same. */
-const LOCK_ATTEMPTS_MAX = 5;
+import { syncFolder, writeDurably } from './durable-file.ts';
+import { giveUpLock, takeLock } from './process-lock.ts';
 
 export interface Distribution {
   /** SHA-256 of the OTA image, hex. */
@@ -47,7 +34,8 @@ export class StateFolder {
     const folder = new StateFolder(path);
     try {
       mkdirSync(join(path, 'distribution'), { recursive: true });
-      folder.lock();
+      const lock = takeLock(folder.lockPath);
+      if (!lock.taken) throw locked(path, lock.holder);
       return folder;
     } catch (error) {
       throw error instanceof UpliftError ? error : notWritable(path, error);
@@ -69,7 +57,7 @@ export class StateFolder {
   }
 
   close(): void {
-    rmSync(this.lockPath, { force: true });
+    giveUpLock(this.lockPath);
   }
 
   coordinatorFolder(coordinator: string): string {
@@ -137,38 +125,6 @@ export class StateFolder {
 
   private distributionPath(eui64: string): string {
     return join(this.path, 'distribution', `${eui64}.json`);
-  }
-
-  /**
-   * The lock appears with its content, by a link to a file that is complete: nobody ever reads half of
-   * it, and of two who try at once one wins.
-   */
-  private lock(): void {
-    const mine = `${this.lockPath}.${process.pid}`;
-    const content = `${process.pid} ${processStart(process.pid) ?? ''}`.trim();
-    writeDurably(mine, `${content}\n`);
-    try {
-      for (let attempt = 0; attempt < LOCK_ATTEMPTS_MAX; attempt++) {
-        if (linked(mine, this.lockPath)) return;
-        this.clearStaleLock();
-      }
-      throw locked(this.path, 'another process');
-    } finally {
-      rmSync(mine, { force: true });
-    }
-  }
-
-  /** Takes away a lock whose holder is gone; throws where it is not. */
-  private clearStaleLock(): void {
-    const found = readLock(this.lockPath);
-    if (found === undefined) return;
-    const holder = Number(found.split(' ')[0]);
-    if (holds(found)) throw locked(this.path, `process ${holder}`);
-    const aside = `${this.lockPath}.${process.pid}.stale`;
-    if (!moved(this.lockPath, aside)) return;
-    // Another may have been quicker and this is its lock, taken since: it goes back.
-    if (readLock(aside) !== found) linked(aside, this.lockPath);
-    rmSync(aside, { force: true });
   }
 }
 
@@ -246,95 +202,4 @@ function parsedObject(text: string): Record<string, unknown> | undefined {
 function isDistribution(record: unknown): record is Distribution {
   const { sha256, fileVersion } = (record ?? {}) as Partial<Distribution>;
   return typeof sha256 === 'string' && typeof fileVersion === 'number';
-}
-
-/** False where `to` is there already. */
-function linked(from: string, to: string): boolean {
-  try {
-    linkSync(from, to);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  }
-}
-
-/** False where `from` went away meanwhile. */
-function moved(from: string, to: string): boolean {
-  try {
-    renameSync(from, to);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw error;
-  }
-}
-
-/** Undefined where it went away meanwhile. */
-function readLock(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-/** Whether the process that wrote this lock still runs, and is not a later one with its number. */
-function holds(lock: string): boolean {
-  const [pidText, ...start] = lock.split(' ');
-  const pid = Number(pidText);
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  const known = start.join(' ');
-  const now = processStart(pid);
-  if (known !== '' && now !== undefined) return known === now;
-  return pid !== process.pid && isRunning(pid);
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/**
- * When a process began, as this boot and its clock ticks since; undefined where the system does not tell.
- * After a power cut the numbers are given out again, so the number alone would find a stranger.
- */
-function processStart(pid: number): string | undefined {
-  try {
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The program's name is in brackets and may hold blanks; the start is the 20th field after it.
-    return `${boot} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
-  } catch {
-    return undefined;
-  }
-}
-
-/** A reader sees the old content or the new, whole, also after a power cut. */
-function writeDurably(path: string, content: string, mode = 0o644): void {
-  const temporary = `${path}.new`;
-  const file = openSync(temporary, 'w', mode);
-  try {
-    writeSync(file, content);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(temporary, path);
-  syncFolder(dirname(path));
-}
-
-/** The new name is on disk only when its folder is. */
-function syncFolder(path: string): void {
-  const folder = openSync(path, 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
 }

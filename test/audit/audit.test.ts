@@ -1,14 +1,4 @@
-/** The audit log: every edit, removal, move and cut is found and named; on disk nothing is half done. */
-import {
-  appendFileSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+/** The chain of the audit log: every edit, removal, move and cut is found and named. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
@@ -16,12 +6,11 @@ import {
   type AuditEntry,
   checkChain,
   EMPTY_HEAD,
+  followHead,
   headText,
   nextRecord,
   recordLine,
 } from '../../src/audit/chain.ts';
-import { UpliftError } from '../../src/errors.ts';
-import { AuditLog } from '../../src/gateway/audit-log.ts';
 
 const test = suite('audit');
 const NOW = Date.UTC(2026, 0, 1);
@@ -101,13 +90,35 @@ test('every record removed, every two exchanged, one repeated', () => {
   }
 });
 
-test('cut anywhere: never taken for whole', () => {
+test('cut anywhere: never taken for whole, and half a record is called so', () => {
   const text = LINES.join('');
-  for (let cut = 0; cut < text.length; cut += 7) {
+  for (let cut = 0; cut < text.length; cut++) {
+    const half = cut > 0 && text[cut - 1] !== '\n';
+    const codes: AuditCode[] = half ? ['torn', 'truncated'] : ['truncated'];
     const { findings } = checkChain(text.slice(0, cut), headText(HEAD));
-    const code: AuditCode = 'truncated';
-    const isHalf = findings.some((one) => one.code === 'malformed');
-    assert.ok(isHalf || findings.some((one) => one.code === code), `cut at ${cut}`);
+    assert.equal(
+      findings.map(({ code }) => code),
+      codes,
+      `cut at ${cut}`,
+    );
+  }
+});
+
+test('behind the head: what follows is followed, half a record is torn, the rest is damage', () => {
+  const follow = (text: string) => {
+    const { head, bytes, rest } = followHead(headOf(LINES[1]!), Buffer.from(text));
+    return [head.sequence, bytes, rest];
+  };
+  const [, , third, fourth, fifth] = LINES as [string, string, string, string, string];
+  assert.equal(follow(''), [2, 0, 'none']);
+  assert.equal(follow(third + fourth), [4, third.length + fourth.length, 'none']);
+  for (let cut = 1; cut < fourth.length; cut++) {
+    assert.equal(follow(third + fourth.slice(0, cut)), [3, third.length, 'torn'], `cut at ${cut}`);
+  }
+  assert.equal(follow(`${third}${'\0'.repeat(4096)}`), [3, third.length, 'torn']);
+  const edited = fourth.replace('"refused"', '"admitted"');
+  for (const other of [fifth, third, LINES[0]!, edited]) {
+    assert.equal(follow(third + other), [3, third.length, 'damaged']);
   }
 });
 
@@ -142,70 +153,6 @@ test('the head: missing, none, behind; a log written anew against a head kept el
     cut.findings.map(({ code }) => code),
     ['truncated'],
   );
-});
-
-const folder = mkdtempSync(join(tmpdir(), 'uplift-audit-'));
-const path = join(folder, 'log', 'audit.jsonl');
-test.after(() => rmSync(folder, { recursive: true }));
-test.before.each(() => rmSync(join(folder, 'log'), { recursive: true, force: true }));
-
-function refused(code: string, work: () => unknown): void {
-  try {
-    work();
-  } catch (error) {
-    assert.instance(error, UpliftError);
-    assert.is((error as UpliftError).code, code);
-    return;
-  }
-  assert.unreachable(`${code} was expected`);
-}
-
-test('on disk: appended by one process after another, and whole', () => {
-  for (let n = 0; n < 3; n++) new AuditLog(path).append([entry(`${n}`), entry(`${n}b`)], NOW);
-  const check = new AuditLog(path).check();
-  assert.equal([check.findings, check.records, check.head.sequence], [[], 6, 6]);
-  assert.is(new AuditLog(path).records()[4]!.subject.device, '2');
-});
-
-test('killed between a record and its head: the next append goes on', () => {
-  const log = new AuditLog(path);
-  log.append([entry('a')], NOW);
-  const before = readFileSync(log.headPath);
-  log.append([entry('b')], NOW);
-  writeFileSync(log.headPath, before);
-  assert.equal(
-    log.check().findings.map(({ code }) => code),
-    ['head-behind'],
-  );
-  log.append([entry('c')], NOW);
-  assert.equal(log.check().findings, []);
-});
-
-test('a damaged log takes no more records', () => {
-  const log = new AuditLog(path);
-  log.append([entry('a'), entry('b')], NOW);
-  const whole = readFileSync(path, 'utf8');
-  truncateSync(path, whole.indexOf('\n') + 1);
-  refused('audit-log-damaged', () => log.append([entry('c')], NOW));
-  writeFileSync(path, whole);
-  appendFileSync(path, '{"half":');
-  refused('audit-log-damaged', () => log.append([entry('c')], NOW));
-  writeFileSync(path, whole);
-  rmSync(log.headPath);
-  refused('audit-log-damaged', () => log.append([entry('c')], NOW));
-  rmSync(path);
-  refused('audit-log-missing', () => log.check());
-});
-
-test('a log that is gone and whose head is there is truncated, and stays so', () => {
-  const log = new AuditLog(path);
-  log.append([entry('a')], NOW);
-  rmSync(path);
-  assert.equal(
-    log.check().findings.map(({ code }) => code),
-    ['truncated'],
-  );
-  refused('audit-log-damaged', () => log.append([entry('b')], NOW));
 });
 
 function headOf(line: string) {
