@@ -78,6 +78,8 @@ export interface Run<Device extends RigDevice = RigDevice> {
   readonly record: (decision: Decision, device: DeviceFacts) => void;
   /** Its image is on the device and waits, as was asked. */
   holds: () => boolean;
+  /** The gateway ended it: what its session says from then on is not heard. */
+  halted: boolean;
 }
 
 export type PpmidRun = Run<PpmidDevice>;
@@ -125,32 +127,35 @@ export function newRun<Device extends RigDevice>(
       recorder.add(subject, decidedOn, decision);
     },
     holds: () => false,
+    halted: false,
   };
 }
 
-/**
- * Decides on the model file's facts; a refusal here has touched no port. What no device can say has
- * to be known by now: an intake demands it of whoever asks.
- */
-export function admit(run: Run, request: FlashRequest, onEvent: OnFlashEvent): boolean {
-  const { device, image, context } = run;
+/** Decides on the model file's facts, and touches no port. To be flushed before it is acted on or told. */
+export function decide(run: Run, request: FlashRequest): Decision {
+  const { image, context } = run;
   const { list, policy } = request;
-  const facts = { image: image.facts, device: factsOfDevice(device), policy, list, context };
+  const device = factsOfDevice(run.device);
+  const facts = { image: image.facts, device, list, policy, context };
   const decision = decideAdmission(facts, Date.now());
-  run.record(decision, facts.device);
+  run.record(decision, device);
   run.token = decision.token;
-  if (decision.verdict === 'admitted') {
-    const missing = CONTEXT_FACTS.filter((fact) => decision.pending.includes(fact));
-    if (missing.length > 0) fail(run, contextMissing(context, missing), onEvent);
-    return missing.length === 0;
-  }
-  onEvent({ kind: 'session', device, event: { kind: 'decision', decision, device: facts.device } });
-  report(
-    run,
-    { kind: 'state', state: 'refused', ...(decision.ruleId ? { detail: decision.ruleId } : {}) },
-    onEvent,
-  );
-  return false;
+  return decision;
+}
+
+/** What no device can say has to be known by now: an intake demands it of whoever asks. */
+export function contextIsThere(run: Run, { pending }: Decision, onEvent: OnFlashEvent): boolean {
+  const missing = CONTEXT_FACTS.filter((fact) => pending.includes(fact));
+  if (missing.length > 0) fail(run, contextMissing(run.context, missing), onEvent);
+  return missing.length === 0;
+}
+
+export function tellRefusal(run: Run, decision: Decision, onEvent: OnFlashEvent): void {
+  const { device } = run;
+  const { ruleId } = decision;
+  const said = { kind: 'decision', decision, device: factsOfDevice(device) } as const;
+  onEvent({ kind: 'session', device, event: said });
+  report(run, { kind: 'state', state: 'refused', ...(ruleId ? { detail: ruleId } : {}) }, onEvent);
 }
 
 function contextMissing({ intake }: AdmissionContext, missing: ContextFact[]): UpliftError {
@@ -162,12 +167,11 @@ function contextMissing({ intake }: AdmissionContext, missing: ContextFact[]): U
   });
 }
 
-export function report(run: Run, event: SessionEvent, onEvent: OnFlashEvent): void {
+/** False where nothing may be done on it or after it: the run has ended. */
+export function report(run: Run, event: SessionEvent, onEvent: OnFlashEvent): boolean {
+  if (run.halted) return false;
   const { outcome } = run;
-  if (event.kind === 'decision') {
-    run.record(event.decision, event.device);
-    run.recorder.flush(Date.now());
-  }
+  if (event.kind === 'decision' && !recordNow(run, event, onEvent)) return false;
   if (event.kind === 'state') {
     outcome.state = event.state;
     outcome.code = event.code;
@@ -177,6 +181,7 @@ export function report(run: Run, event: SessionEvent, onEvent: OnFlashEvent): vo
     outcome.wallMs = Date.now() - run.startedMs;
   }
   onEvent({ kind: 'session', device: run.device, event });
+  return true;
 }
 
 export function reportProgress(run: Run, sample: UploadSample, onEvent: OnFlashEvent): void {
@@ -213,6 +218,34 @@ export function aborted(signal: AbortSignal): Promise<'aborted'> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve('aborted');
     signal.addEventListener('abort', () => resolve('aborted'), { once: true });
+  });
+}
+
+/** A decision that cannot be recorded ends its device's run, and no other's. */
+function recordNow(
+  run: Run,
+  { decision, device }: Extract<SessionEvent, { kind: 'decision' }>,
+  onEvent: OnFlashEvent,
+): boolean {
+  run.record(decision, device);
+  try {
+    run.recorder.flush(Date.now());
+    return true;
+  } catch (error) {
+    if (!(error instanceof UpliftError)) throw error;
+    run.halted = true;
+    fail(run, unrecorded(error), onEvent);
+    return false;
+  }
+}
+
+function unrecorded({ code, message, expected, actual, next, cause }: UpliftError): UpliftError {
+  return new UpliftError(code, `a decision could not be recorded: ${message}`, {
+    ...(expected === undefined ? {} : { expected }),
+    ...(actual === undefined ? {} : { actual }),
+    next: `${next}; then run the same command again: the device keeps what it has`,
+    exit: EXIT.transferFailed,
+    cause,
   });
 }
 

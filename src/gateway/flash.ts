@@ -1,20 +1,25 @@
 /**
  * Upgrades devices of a rig now: decides, opens coordinators and ports, runs a session a device, reports.
  *
- * Whatever the decision on the image alone refuses is refused before a port is opened. On a stop the
+ * Whatever the decision on the image alone refuses is refused before a port is opened. Where the rig names
+ * an audit log, nothing is done or told of a decision before its record is on disk: without the first ones
+ * no port is opened, and a device whose later one is not recorded ends with that, like on a stop. On a stop the
  * devices are left so that they keep what they have, where their protocol allows it.
  */
+import type { Decision } from '../admission/decide.ts';
 import type { UpliftError } from '../errors.ts';
 import { AuditRecorder } from './audit-recorder.ts';
 import {
-  admit,
+  contextIsThere,
   type DeviceOutcome,
+  decide,
   type FlashRequest,
   type HubRun,
   newRun,
   type OnFlashEvent,
   type PpmidRun,
   type Run,
+  tellRefusal,
 } from './flash-run.ts';
 import { flashHub } from './hub-flash.ts';
 import { StateFolder } from './state-folder.ts';
@@ -28,18 +33,27 @@ export async function flash(
   onEvent: OnFlashEvent,
   signal: AbortSignal,
 ): Promise<DeviceOutcome[]> {
-  const ppmids: PpmidRun[] = [];
-  const hubs: HubRun[] = [];
+  const admittedPpmids: PpmidRun[] = [];
+  const admittedHubs: HubRun[] = [];
+  const decisions = new Map<Run, Decision>();
   const enlist = <R extends Run>(run: R, admitted: R[]): Run => {
-    if (admit(run, request, onEvent)) admitted.push(run);
+    const decision = decide(run, request);
+    decisions.set(run, decision);
+    if (decision.verdict === 'admitted') admitted.push(run);
     return run;
   };
   const recorder = new AuditRecorder(request.rig.auditLog);
   const runs = request.devices.map((device) => {
-    if (device.kind === 'ppmid') return enlist(newRun(device, request, recorder), ppmids);
-    return enlist(newRun(device, request, recorder), hubs);
+    if (device.kind === 'ppmid') return enlist(newRun(device, request, recorder), admittedPpmids);
+    return enlist(newRun(device, request, recorder), admittedHubs);
   });
   recorder.flush(Date.now());
+  for (const [run, decision] of decisions) {
+    if (decision.verdict === 'refused') tellRefusal(run, decision, onEvent);
+  }
+  const isReady = (run: Run) => contextIsThere(run, decisions.get(run)!, onEvent);
+  const ppmids = admittedPpmids.filter(isReady);
+  const hubs = admittedHubs.filter(isReady);
   if (ppmids.length + hubs.length === 0) return runs.map((run) => run.outcome);
   const state = StateFolder.open(request.rig.stateFolder);
   try {

@@ -39,9 +39,10 @@ export async function flashHub(
     link,
     lineSteps: { enterBootloader: model.serial.enterBootloader, reset: model.serial.reset },
     onEvent: (event) => {
+      if (event.kind !== 'progress' && event.kind !== 'stopped') return report(run, event, onEvent);
       if (event.kind === 'progress') reportProgress(run, event.sample, onEvent);
-      else if (event.kind === 'stopped') leftAs = event.detail;
-      else report(run, event, onEvent);
+      else leftAs = event.detail;
+      return !run.halted;
     },
   });
   try {

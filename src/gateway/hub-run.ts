@@ -37,7 +37,11 @@ export function newHubRun(options: HubRunOptions): { session: HubSession; runner
     link,
     timers,
     lineSteps: { enterBootloader, reset },
-    onEvent,
+    // The owner stops the run itself where its record is not taken.
+    onEvent: (event) => {
+      onEvent(event);
+      return true;
+    },
     ...(options.announce ? { announce: options.announce } : {}),
   });
   return { session, runner };

@@ -19,7 +19,8 @@ export interface HubRunnerOptions {
   session: HubSession;
   link: Link;
   lineSteps: Record<HubCommand['steps'], readonly LineStep[]>;
-  onEvent(event: HubSessionEvent): void;
+  /** False where nothing may be done on it or after it: the session is stopped then. */
+  onEvent(event: HubSessionEvent): boolean;
   /** Where a journal is kept: true when the record of the intent is durable. */
   announce?(intent: Intent): boolean;
   timers?: Timers;
@@ -91,13 +92,18 @@ export class HubRunner {
 
   private handle(event: HubSessionEvent): void {
     const { session, onEvent } = this.options;
-    onEvent(event);
-    if (event.kind === 'intent' && this.options.announce?.(event.intent))
-      session.handle({ kind: 'granted' }, this.timers.nowMs());
+    const isHeeded = onEvent(event);
     if (event.kind === 'stopped') {
       this.isOver = true;
       this.leftAs = event.detail;
     }
+    if (!isHeeded) {
+      session.stop(this.timers.nowMs());
+      this.settleWhereOver();
+      return;
+    }
+    if (event.kind === 'intent' && this.options.announce?.(event.intent))
+      session.handle({ kind: 'granted' }, this.timers.nowMs());
     for (let command = session.pollCommand(); command; command = session.pollCommand()) {
       void this.workLine(command);
     }

@@ -74,7 +74,11 @@ export function newPpmidRun(options: PpmidRunOptions): ZigbeeDevice {
     },
     remember: () => state.rememberDistribution(eui64, { sha256, fileVersion: header.fileVersion }),
     forget: () => state.forgetDistribution(eui64),
-    onEvent,
+    // The owner stops the run itself where its record is not taken.
+    onEvent: (event) => {
+      onEvent(event);
+      return true;
+    },
     ...(options.announce ? { announce: options.announce } : {}),
   });
 }

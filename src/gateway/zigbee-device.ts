@@ -35,13 +35,15 @@ export interface ZigbeeDeviceOptions {
   forget(): void;
   /** Where a journal is kept: true when the record of the intent is durable. */
   announce?(intent: Intent): boolean;
-  onEvent(event: SessionEvent): void;
+  /** False where nothing may be done on it or after it: the device is halted then. */
+  onEvent(event: SessionEvent): boolean;
 }
 
 export class ZigbeeDevice {
   private readonly options: ZigbeeDeviceOptions;
   private readonly timers: Timers;
   private timer: { cancel(): void } | undefined;
+  private halted = false;
   private readonly settled: Promise<void>;
   private settle!: () => void;
 
@@ -61,6 +63,7 @@ export class ZigbeeDevice {
   }
 
   handle(input: SessionInput): void {
+    if (this.halted) return;
     this.options.session.handle(input, this.timers.nowMs());
     this.drain();
   }
@@ -88,10 +91,21 @@ export class ZigbeeDevice {
     this.settle();
   }
 
+  /** Its session is dropped where it is; the device keeps what it has and is told to wait. */
+  private halt(): void {
+    const { link, eui64 } = this.options;
+    this.halted = true;
+    this.stop();
+    link.call('withhold', { eui64 }).catch(() => {});
+  }
+
   private drain(): void {
     const { session, onEvent } = this.options;
     for (let event = session.pollEvent(); event; event = session.pollEvent()) {
-      onEvent(event);
+      if (!onEvent(event)) {
+        this.halt();
+        return;
+      }
       if (event.kind === 'intent' && this.options.announce?.(event.intent))
         session.handle({ kind: 'granted' }, this.timers.nowMs());
     }

@@ -1,6 +1,7 @@
 /**
- * The devices of a flash that are behind coordinators: opens those, runs a session a device. On a stop the
- * running downloads are told to wait, so that they keep what they have and the next run goes on.
+ * The devices of a flash that are behind coordinators: opens those, runs a session a device. On a stop, and
+ * where a device's run was halted, the running downloads are told to wait, so that they keep what they have
+ * and the next run goes on.
  */
 import type { OtaImageFacts } from '../admission/facts.ts';
 import type { CoordinatorConfig, PpmidDevice } from '../config/schema.ts';
@@ -96,7 +97,7 @@ async function serve(
   const end = await Promise.race([all, stopped]);
   // Also where all have settled: one that holds its image would wait for its deadline.
   for (const run of present) run.zigbee?.stop();
-  if (end === 'settled') return;
+  if (end === 'settled' && !present.some((run) => run.halted)) return;
   await site
     .link(coordinator.id)
     .call('park', { waitMs: PARK_MS, graceMs: PARK_GRACE_MS })

@@ -42,7 +42,14 @@ function entry(device: string): AuditEntry {
     by: 'flash',
     subject: { device, image: 'image.zigbee' },
     digests: { send: 'ab'.repeat(32) },
-    decision: { verdict: 'admitted', conditional: false, pending: [], said: [] },
+    decision: {
+      decidedAtMs: 1_900_000_000_000,
+      intake: 'bench',
+      verdict: 'admitted',
+      conditional: false,
+      pending: [],
+      said: [],
+    },
   };
 }
 

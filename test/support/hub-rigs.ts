@@ -45,6 +45,8 @@ export interface HubRigOptions {
   smp?: Record<string, unknown>;
   serial?: Record<string, unknown>;
   settings?: Partial<HubSettings>;
+  /** Beside the rig file. */
+  auditLog?: string;
 }
 
 export class HubRig {
@@ -119,6 +121,7 @@ export class HubRig {
       rig: 'hub-rig',
       description: 'hubs for tests',
       state: 'state',
+      ...(this.options.auditLog && { auditLog: this.options.auditLog }),
       devices: this.devices(),
     };
   }

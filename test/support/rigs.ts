@@ -63,6 +63,8 @@ export interface TestRigOptions {
   network?: 'formed' | 'blank';
   firmware?: string;
   flash?: Record<string, unknown>;
+  /** Beside the rig file. */
+  auditLog?: string;
 }
 
 export class TestRig {
@@ -257,6 +259,7 @@ function rigText(port: string, options: TestRigOptions): string {
     rig: 'test-rig',
     description: 'a rig for tests',
     state: 'state',
+    ...(options.auditLog && { auditLog: options.auditLog }),
     coordinators: (options.devices ?? 1) === 0 ? [] : [coordinatorOf(port, options)],
     devices: [
       ...((options.devices ?? 1) === 0 ? [] : [ppmidOf(options)]),

@@ -123,6 +123,19 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
     this.wakeAt(session.activateDueMs);
   }
 
+  /**
+   * Takes the permission back until it is given anew: the device keeps what it has and is told to wait, for
+   * blocks as for its activation.
+   */
+  withhold(device: number): void {
+    const session = this.session(device);
+    if (!session.assignment) return;
+    session.assignment.authorised = false;
+    session.activateDueMs = Number.POSITIVE_INFINITY;
+    session.pending = PENDING.none;
+    session.refreshPlain();
+  }
+
   /** Says that the bytes this device holds already are of the assigned content. */
   setResumable(device: number): void {
     const { assignment } = this.session(device);

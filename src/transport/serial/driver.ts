@@ -167,16 +167,20 @@ export class LinkDriver {
     this.keptBytes = 0;
   }
 
-  /** Until nothing moves: each piece of input is followed by all that the machine makes of it. */
+  /**
+   * Until nothing moves: each piece of input is followed by all that the machine makes of it. What the
+   * machine says is told before what it sends leaves: its owner may have to write it down first.
+   */
   private pump(): void {
     if (this.pumping) return;
     this.pumping = true;
     try {
-      let rounds = 0;
-      do {
-        assert(rounds++ < ROUNDS_MAX, 'a machine comes to rest');
+      for (let rounds = 0; ; rounds++) {
+        assert(rounds < ROUNDS_MAX, 'a machine comes to rest');
+        if (this.tellOne()) continue;
         this.sendAll();
-      } while (this.tellOne() || this.handOnOne());
+        if (!this.tellOne() && !this.handOnOne()) break;
+      }
     } finally {
       this.pumping = false;
     }

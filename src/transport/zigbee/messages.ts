@@ -53,6 +53,7 @@ export interface Methods {
   read: [{ eui64: string; endpoint: number; timeoutMs: number }, DeviceReading];
   assign: [AssignRequest, Record<string, never>];
   authorise: [{ eui64: string; admitted: Admitted }, Record<string, never>];
+  withhold: [{ eui64: string }, Record<string, never>];
   notify: [{ eui64: string; payloadType: 0 | 1 | 2 | 3 }, Record<string, never>];
   activate: [{ eui64: string; activation: Activation }, Record<string, never>];
   abort: [{ eui64: string }, Record<string, never>];

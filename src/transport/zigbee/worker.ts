@@ -73,6 +73,10 @@ const methods: { [M in Method]: (parameters: Methods[M][0]) => Promise<Methods[M
     link.command((server, nowMs) => server.authorise(link.device(eui64), admitted, nowMs));
     return {};
   },
+  async withhold({ eui64 }) {
+    link.command((server) => server.withhold(link.device(eui64)));
+    return {};
+  },
   async notify({ eui64, payloadType }) {
     link.command((server) => server.notify(link.device(eui64), payloadType));
     return {};

@@ -33,6 +33,30 @@ function downloaded(activation: Activation): Fixture {
   return fixture;
 }
 
+// ---- permission --------------------------------------------------------------------------------------
+
+test('permission that is taken back: told to wait for blocks and activation, and nothing is dropped', () => {
+  const fixture = Fixture.assigned();
+  fixture.receive(block(1, TRIPLE, 0, 50)).take();
+  fixture.takeEvents();
+  fixture.server.withhold(0);
+  fixture.receive(block(2, TRIPLE, 50, 50));
+  assert.equal(fixture.takeEvents(), [{ kind: 'asks-unauthorised', device: 0, offset: 50 }]);
+  assert.is(fixture.take().length, 1, 'one answer, and it is the one to wait');
+  fixture.server.authorise(0, 'anything');
+  fixture.receive(block(3, TRIPLE, 50, 50));
+  fixture.sends(blockData(3, TRIPLE, 50, IMAGE.subarray(50, 100)));
+});
+
+test('permission that is taken back from a device that has it all: it is not activated', () => {
+  const fixture = downloaded({ when: 'now' });
+  fixture.server.withhold(0);
+  fixture.receive(end(3, 0, TRIPLE)).sends(upgradeEnd(3, TRIPLE, HOLD));
+  fixture.pass(HOUR_MS).sends();
+  fixture.call((server, nowMs) => server.authorise(0, 'anything', nowMs));
+  assert.is(fixture.take().length, 1, 'it is told when the permission is there again');
+});
+
 // ---- queries -----------------------------------------------------------------------------------------
 
 test('a query is offered the image, with and without a hardware version', () => {

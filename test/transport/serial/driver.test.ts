@@ -382,4 +382,21 @@ function read(machine: Scripted & { length?: number }): string {
   return machine.took.join('').slice(0, machine.length);
 }
 
+test('what a machine says is told before what it sends leaves', async () => {
+  const { link, driver } = await bench();
+  const machine = new Scripted();
+  machine.onBytes = () => {
+    machine.events.push('decided', 'begun');
+    machine.transmit.push('first');
+  };
+  const left: string[] = [];
+  driver.run(machine, {
+    event: (event) => left.push(`${event}, after ${link.writes.length} writes`),
+    closed: () => {},
+  });
+  link.receive(bytesOf('go'));
+  assert.equal(left, ['decided, after 0 writes', 'begun, after 0 writes']);
+  assert.is(link.writes.length, 1);
+});
+
 test.run();
