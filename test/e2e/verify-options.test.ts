@@ -155,7 +155,7 @@ function waiverFile(name: string, changes: object = {}): string {
 
 test('--waiver: leave for this device and image, and leave that has expired or that nobody may give', async () => {
   const below = ['--floors', floorsOf(IMAGE_VERSION + 1)];
-  const people = ['--anchors', anchorsFile('people.json', PEOPLE)];
+  const people = ['--trust', anchorsFile('people.json', PEOPLE)];
   const good = waiverFile('waiver.json');
   await admitted('version.floor', 'warn', ...below, ...people, '--waiver', good);
   const expired = waiverFile('expired.json', { expires: '2026-01-09T00:00:00Z' });
@@ -163,21 +163,21 @@ test('--waiver: leave for this device and image, and leave that has expired or t
   await refused('version.floor', ...below, '--waiver', good);
 });
 
-test('--anchors: the key that signed, pinned for firmware; pinned for something else; another key', async () => {
-  const pinned = (name: string, anchor: Pinned) => ['--anchors', anchorsFile(name, [anchor])];
+test('--trust: the key that signed, pinned for firmware; pinned for something else; another key', async () => {
+  const pinned = (name: string, anchor: Pinned) => ['--trust', anchorsFile(name, [anchor])];
   await admitted(
     'signature.party',
     'pass',
     ...pinned('signer.json', keyAnchor(SIGNER, 'gb-firmware')),
   );
   await refused('signature.party', ...pinned('campaign.json', keyAnchor(SIGNER, 'campaign')));
-  await refused('signature.party', ...pinned('other.json', keyAnchor('other', 'gb-firmware')));
+  await refused('image.signature', ...pinned('other.json', keyAnchor('other', 'gb-firmware')));
 });
 
 const root = certificate(SPECS.root);
 const issuing = certificate(SPECS.issuing);
 const rooted = () => [
-  '--anchors',
+  '--trust',
   anchorsFile('root.json', [
     { name: 'root', purpose: 'gb-firmware', label: 'CERTIFICATE', der: root },
   ]),

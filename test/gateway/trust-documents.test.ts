@@ -7,13 +7,12 @@ import * as assert from 'uvu/assert';
 import { UpliftError } from '../../src/errors.ts';
 import {
   loadCertificates,
-  loadPinnedAnchors,
   loadRevocationLists,
   loadVersionFloors,
   loadWaiver,
 } from '../../src/gateway/trust-documents.ts';
 import { CRL_BYTES_MAX } from '../../src/trust/crl.ts';
-import { certificate, crl, fingerprint, pem } from '../trust/naive-x509.ts';
+import { certificate, crl, pem } from '../trust/naive-x509.ts';
 import { ROOT, SPECS } from '../trust/test-pki.ts';
 
 const test = suite('trust documents');
@@ -23,12 +22,6 @@ test.after(() => rmSync(folder, { recursive: true }));
 const root = certificate(SPECS.root);
 const issuing = certificate(SPECS.issuing);
 const rootCrl = crl({ signedBy: 'root', issuer: ROOT, revoked: [2n] });
-const ANCHOR = {
-  name: 'root',
-  purpose: 'gb-firmware',
-  fingerprint: fingerprint(root),
-  pem: pem('CERTIFICATE', root),
-};
 const FLOOR = {
   manufacturer: '121D',
   model: '0084',
@@ -44,16 +37,9 @@ function file(content: string | object | Uint8Array): string {
   return path;
 }
 
-const anchors = (...list: object[]) => ({ version: 1, anchors: list });
 const floors = (...list: object[]) => ({ version: 1, floors: list });
 
 test('good ones', () => {
-  const people = { ...ANCHOR, name: 'ann', purpose: 'downgrade-waiver', person: 'ann' };
-  const pinned = loadPinnedAnchors(file(anchors(ANCHOR, people)));
-  assert.equal(
-    [pinned.anchors.map(({ name }) => name), pinned.waiverKeys.map(({ person }) => person)],
-    [['root', 'ann'], ['ann']],
-  );
   const two = file(pem('CERTIFICATE', issuing) + pem('CERTIFICATE', root));
   assert.is(loadCertificates([two]).length, 2, 'every certificate of a file');
   assert.equal(loadCertificates([]), []);
@@ -63,7 +49,6 @@ test('good ones', () => {
 });
 
 const cut = (der: Uint8Array) => der.subarray(0, der.length - 1);
-const anchorsOf = (path: string) => loadPinnedAnchors(path);
 const certificatesOf = (path: string) => loadCertificates([path]);
 const revocationOf = (path: string) => loadRevocationLists([path]);
 
@@ -73,29 +58,6 @@ const WRONG: [
   content: string | object,
   code: string,
 ][] = [
-  ['anchors: no JSON', anchorsOf, '{', 'json-malformed'],
-  ['anchors: nothing', anchorsOf, 'null', 'anchors-malformed'],
-  ['anchors: another version', anchorsOf, { ...anchors(ANCHOR), version: 2 }, 'anchors-malformed'],
-  ['anchors: no list', anchorsOf, { version: 1, anchors: {} }, 'anchors-malformed'],
-  [
-    'anchors: a name left out',
-    anchorsOf,
-    anchors({ ...ANCHOR, name: undefined }),
-    'anchors-malformed',
-  ],
-  [
-    'anchors: a role that is no text',
-    anchorsOf,
-    anchors({ ...ANCHOR, roles: [2] }),
-    'anchors-malformed',
-  ],
-  [
-    'anchors: a person that is no text',
-    anchorsOf,
-    anchors({ ...ANCHOR, person: 1 }),
-    'anchors-malformed',
-  ],
-  ['anchors: one twice', anchorsOf, anchors(ANCHOR, ANCHOR), 'anchor-repeated'],
   ['certificates: no PEM', certificatesOf, 'x', 'not-pem'],
   ['floors: no JSON', loadVersionFloors, '', 'json-malformed'],
   ['floors: no list', loadVersionFloors, { version: 1 }, 'floors-malformed'],
@@ -124,9 +86,6 @@ for (const [name, load, content, code] of WRONG) {
 
 test('what the readers of certificates and lists say is passed on, with the file', () => {
   const damaged: [(path: string) => unknown, string | object | Uint8Array][] = [
-    [anchorsOf, anchors({ ...ANCHOR, purpose: 'anything' })],
-    [anchorsOf, anchors({ ...ANCHOR, fingerprint: 'ab'.repeat(32) })],
-    [anchorsOf, anchors({ ...ANCHOR, pem: 'x' })],
     [certificatesOf, pem('CERTIFICATE', cut(root))],
     [revocationOf, cut(rootCrl)],
     [revocationOf, pem('X509 CRL', cut(rootCrl))],
@@ -134,16 +93,15 @@ test('what the readers of certificates and lists say is passed on, with the file
   ];
   const codes = damaged.map(([load, content]) => refusal(load, file(content)).code);
   for (const code of codes) assert.match(code, /^[a-z0-9]+(-[a-z0-9]+)+$/);
-  assert.is(new Set(codes.slice(0, 3)).size, 3, `${codes}`);
 });
 
 test('files that are not there, are folders, or are too large', () => {
-  for (const load of [anchorsOf, certificatesOf, revocationOf, loadVersionFloors, loadWaiver]) {
+  for (const load of [certificatesOf, revocationOf, loadVersionFloors, loadWaiver]) {
     assert.is(refusal(load, join(folder, 'none')).code, 'file-unreadable');
     assert.is(refusal(load, folder).code, 'file-unreadable');
   }
   assert.is(refusal(revocationOf, file(new Uint8Array(CRL_BYTES_MAX + 1))).code, 'file-too-large');
-  assert.is(refusal(anchorsOf, file(' '.repeat(4 * 1024 * 1024 + 1))).code, 'file-too-large');
+  assert.is(refusal(loadWaiver, file(' '.repeat(4 * 1024 * 1024 + 1))).code, 'file-too-large');
 });
 
 test.run();
