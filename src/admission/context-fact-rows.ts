@@ -95,6 +95,8 @@ export const POLICY_FACTS = {
   'policy.unknownVersion': policy('unknownVersion', 'what an unknown version does'),
   'policy.unknownPathway': policy('unknownPathway', 'what an unknown pathway does'),
   'policy.noPathway': policy('noPathway', 'what an entry without a pathway does'),
+  'policy.listRollback': policy('listRollback', 'what an older list does'),
+  'policy.versionStep': policy('versionStep', 'what a version too far ahead does'),
   'policy.notLoaded': policy('notLoaded', 'what an entry that is not loaded does'),
   'policy.deviceSize': policy('deviceSize', 'what an image larger than assumed does'),
   'policy.holdPassed': policy('holdPassed', 'what an image held too long does'),
@@ -149,6 +151,11 @@ export const POLICY_FACTS = {
     'requestDevicesMax',
     'how many devices a request may name',
     ({ devices }) => devices,
+  ),
+  'regulation.versionStep': regulation(
+    'versionStep',
+    'how far a file version may rise at once',
+    ({ most }) => most,
   ),
   'regulation.hold': regulation(
     'hold',

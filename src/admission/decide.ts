@@ -6,7 +6,7 @@
  * admitted as far as is known, to be decided again when the pending facts arrive and before a byte
  * is sent.
  */
-import type { AdmissionFacts } from './facts.ts';
+import { type AdmissionFacts, listedHash } from './facts.ts';
 import type { PendingFact } from './pending-facts.ts';
 import { askRule, RULES, type RuleId, type RuleText } from './rules.ts';
 import { factsOf } from './seen-facts.ts';
@@ -22,6 +22,11 @@ export interface Decision {
   ruleId?: RuleId;
   /** What may be sent, where it is admitted. */
   token?: AdmissionToken;
+  /**
+   * SHA-256 of what would be sent and the one lists know it by, of an image that can be read. In GB
+   * the latter does not cover the header, so whoever approves the one has not seen the other.
+   */
+  hashes?: { sent: string; listed: string };
   /** Admitted only as far as is known: `pending` says what is not. */
   conditional: boolean;
   pending: PendingFact[];
@@ -43,6 +48,7 @@ export function decideAdmission(facts: AdmissionFacts, nowMs: number): Decision 
   return {
     verdict: refused ? 'refused' : 'admitted',
     ...(refused ? { ruleId: refused.ruleId } : { token: tokenFor(image) }),
+    hashes: { sent: image.sendSha256, listed: listedHash(image) },
     conditional: !refused && pending.size > 0,
     pending: [...pending],
     findings,

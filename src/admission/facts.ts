@@ -131,7 +131,10 @@ export interface AdmissionPolicy {
   allowDowngrade?: boolean;
   /** `false` only where somebody said that no Central Products List applies, as on a bench. */
   listRequired?: boolean;
-  /** Some published images fail either comparison and are good, so both warn unless told. */
+  /**
+   * Some published images fail either comparison and are good, so both warn unless told. Against an
+   * entry that states the file version, the first refuses; a version of another entry always does.
+   */
   firmwareVersionMismatch?: 'warn' | 'refuse';
   integrityMismatch?: 'warn' | 'refuse';
   /**
@@ -146,6 +149,10 @@ export interface AdmissionPolicy {
    * told, or the list vouches for it.
    */
   sealedUnderEncryption?: 'warn' | 'refuse';
+  /** A list older than one that was accepted before; refuses unless told. */
+  listRollback?: 'warn' | 'refuse';
+  /** A file version too far above the running one; refuses unless told, and warns without a list. */
+  versionStep?: 'warn' | 'refuse';
   /** Where the versions of hub and image cannot be compared before the upload. */
   unknownVersion?: 'warn' | 'refuse';
   /** A list that does not say from which versions one may upgrade; not asked on a bench unless told. */

@@ -1,6 +1,9 @@
 /** Checks of the image by itself: is it whole, does it fit, who vouches for it, will it run. */
+import { hex } from '../bytes/hex.ts';
+import { IMAGE_PROFILES } from '../image/gb-upgrade.ts';
 import { compareHubVersions, type HubImageVersion, parseHubVersion } from '../image/hub-image.ts';
 import { INTEGRITY_OUTCOMES } from '../image/integrity-code.ts';
+import { FIELD_CONTROL_KNOWN } from '../image/ota-header.ts';
 import { entriesByHash } from '../products/central-products-list.ts';
 import { DIGEST_OUTCOMES, HUB_SIGNATURE_OUTCOMES } from '../trust/hub-image.ts';
 import type { AdmissionFacts, BootTrait, HubImageFacts, OtaImageFacts } from './facts.ts';
@@ -48,6 +51,34 @@ export function checkAroundHubImage({ profile, sendBytes, outsideBytes }: HubIma
     expected: `${sendBytes} bytes, the image`,
     actual: `a file of ${sendBytes + outsideBytes} bytes`,
     next: 'nothing, if the file is a whole slot or padded; the bytes after the image are not sent',
+  };
+}
+
+/**
+ * A range of hardware whose bit is cleared is no range any more, though its bytes stand where they
+ * stood: whoever trusts the bits lets the image onto any hardware.
+ */
+export function checkHeader({ header }: OtaImageFacts): Verdict {
+  const { extra, fieldControl, headerLength } = header;
+  const unknownBits = fieldControl & ~FIELD_CONTROL_KNOWN;
+  if (extra.length === 0 && unknownBits === 0) return PASS;
+  return {
+    outcome: 'refuse',
+    expected: `${headerLength - extra.length} bytes of header, by field control ${hex(fieldControl, 4)}`,
+    actual: `${headerLength} bytes${unknownBits === 0 ? '' : `, and bits ${hex(unknownBits, 4)}`}`,
+    next: 'get the file again from its source: length and fields of its header disagree',
+  };
+}
+
+/** Bytes without an owner are sent with the rest, and no hash that a list knows covers them. */
+export function checkElements({ unreadBytes, profile, header }: OtaImageFacts): Verdict {
+  if (IMAGE_PROFILES[profile].hashRange.kind !== 'element') return NOT_APPLICABLE;
+  if (unreadBytes === 0) return PASS;
+  return {
+    outcome: 'refuse',
+    expected: `sub-elements up to byte ${header.totalImageBytes}, the end of the image`,
+    actual: `${unreadBytes} bytes that belong to none, or to one past the number that is read`,
+    next: 'get the file again from its source; `uplift inspect` shows its sub-elements',
   };
 }
 

@@ -27,6 +27,16 @@ export const IMAGE_FACTS = {
     ({ outsideBytes }) => outsideBytes,
     ({ outsideBytes }) => outsideBytes,
   ),
+  'image.headerFields': ota(
+    'the fields that its header announces',
+    ['image.header.fieldControl', 'image.header.extra', 'image.header.headerLength'],
+    ({ header }) => `${hex(header.fieldControl, 4)}, ${header.extra.length} bytes besides`,
+  ),
+  'image.unreadBytes': ota(
+    'its bytes that belong to no sub-element',
+    ['image.unreadBytes'],
+    ({ unreadBytes }) => unreadBytes,
+  ),
   'image.manufacturerCode': ota(
     'the manufacturer code in the image',
     ['image.header.manufacturerCode'],

@@ -2,6 +2,7 @@
 import { hex } from '../bytes/hex.ts';
 import {
   type CentralProductsList,
+  entriesByDeviceModel,
   entriesByHash,
   isCurrent,
   type ListEntry,
@@ -10,12 +11,13 @@ import {
 } from '../products/central-products-list.ts';
 import { sameHardware, sameText, sameUnderOtherCoding } from '../products/device-model.ts';
 import { type ListStamp, listAge } from '../products/list-age.ts';
+import { editionOf, isOlder } from '../products/list-edition.ts';
 import { BENCH, missing } from './context.ts';
 import { type AdmissionFacts, type ImageFacts, listedHash } from './facts.ts';
 import { waitFor } from './pending-facts.ts';
 import { regulationOf } from './request-checks.ts';
 import { showTime } from './show-time.ts';
-import { NOT_APPLICABLE, PASS, type Verdict } from './verdict.ts';
+import { NOT_APPLICABLE, PASS, type Verdict, type VerdictCode } from './verdict.ts';
 
 export function checkListed(image: ImageFacts, { list, policy }: AdmissionFacts): Verdict {
   if (!list) {
@@ -32,33 +34,39 @@ export function checkListed(image: ImageFacts, { list, policy }: AdmissionFacts)
     outcome: 'refuse',
     expected: `one of the ${list.entries.length} hashes on the list`,
     actual: listedHash(image),
-    next:
-      confusionHint(image, list) ?? 'check the image, its profile, and that the list is the latest',
+    next: 'check the image, its profile, and that the list is the latest',
+    ...confusionHint(image, list),
   };
 }
 
 /** What the list may have been given in place of the hash: another range, or another digest. */
-function confusionHint(image: ImageFacts, list: CentralProductsList): string | undefined {
-  const ranges: [range: string, hash: string | undefined][] =
+function confusionHint(
+  image: ImageFacts,
+  list: CentralProductsList,
+): { code?: VerdictCode; next: string } | undefined {
+  const ranges: [code: VerdictCode, range: string, hash: string | undefined][] =
     image.kind === 'ota'
       ? [
-          ['the whole file', image.hashes.wholeFile],
-          ['the bytes after the header', image.hashes.afterHeader],
-          ['the OTA image with its header', image.sendSha256],
+          ['hash-of-whole-file', 'the whole file', image.hashes.wholeFile],
+          ['hash-after-header', 'the bytes after the header', image.hashes.afterHeader],
+          ['hash-of-ota-image', 'the OTA image with its header', image.sendSha256],
         ]
-      : [['the whole file', image.wholeFileSha256]];
-  for (const [range, hash] of ranges) {
+      : [['hash-of-whole-file', 'the whole file', image.wholeFileSha256]];
+  for (const [code, range, hash] of ranges) {
     const [entry] = hash === undefined ? [] : entriesByHash(list, hash);
     if (!entry) continue;
     const own = image.kind === 'ota' ? 'the Manufacturer Image alone' : 'what is sent';
-    return `have ${entry.entryId} corrected: its hash is over ${range}, and not over ${own}`;
+    const next = `have ${entry.entryId} corrected: its hash is over ${range}, and not over ${own}`;
+    return { code, next };
   }
   const other = list.issues.find(
     ({ code }) => code === 'hash-sha-1-length' || code === 'hash-md5-length',
   );
   if (!other) return undefined;
   const algorithm = other.code === 'hash-md5-length' ? 'MD5' : 'SHA-1';
-  return `have line ${other.line} of the list corrected: its hash is of the length of ${algorithm}`;
+  return {
+    next: `have line ${other.line} of the list corrected: its hash is of the length of ${algorithm}`,
+  };
 }
 
 export function checkDeviceModel(image: ImageFacts, facts: AdmissionFacts): Verdict {
@@ -171,6 +179,21 @@ export function checkStale(_image: ImageFacts, facts: AdmissionFacts, nowMs: num
   return found('unknown') ? missing('listAge', context) : PASS;
 }
 
+/** Against the newest list that was accepted before, where somebody keeps which that was. */
+export function checkRollback(_image: ImageFacts, { list, policy }: AdmissionFacts): Verdict {
+  if (!list?.accepted) return NOT_APPLICABLE;
+  const { edition, keptIn } = list.accepted;
+  if (!isOlder(list, edition)) return PASS;
+  const show = ({ newestMs, rows, ended }: ReturnType<typeof editionOf>) =>
+    `${rows} rows to ${showTime(newestMs)}, ${ended} of them ended`;
+  return {
+    outcome: policy?.listRollback ?? 'refuse',
+    expected: `a list no older than the one accepted at ${showTime(edition.asOfMs)}: ${show(edition)}`,
+    actual: show(editionOf(list, edition.asOfMs)),
+    next: `fetch the list again; if the newer one was the wrong one, remove ${keptIn}`,
+  };
+}
+
 export function checkFirmwareVersion(
   image: ImageFacts,
   facts: AdmissionFacts,
@@ -181,29 +204,68 @@ export function checkFirmwareVersion(
   const text = firmwareVersionText(image);
   // What an image does not tell cannot be wrong.
   if (text === undefined) return NOT_APPLICABLE;
-  const fileVersion = image.kind === 'ota' ? image.header.fileVersion : undefined;
-  const isByFileVersion = ({ otaFileVersion }: ListEntry) =>
-    fileVersion !== undefined && otaFileVersion !== undefined;
-  const fits = (entry: ListEntry) =>
-    isByFileVersion(entry)
-      ? entry.otaFileVersion === fileVersion
-      : sameText(entry.firmwareVersion, text);
-  if (entries.some(fits)) return PASS;
+  if (entries.some((entry) => namesVersion(entry, image, text))) return PASS;
+  const expected = entries
+    .map(({ otaFileVersion, firmwareVersion }) =>
+      image.kind === 'hub' || otaFileVersion === undefined
+        ? firmwareVersion
+        : hex(otaFileVersion, 8),
+    )
+    .join(' or ');
+  const other = entryOfThatVersion(entries[0]!, image, facts, text);
+  if (other) {
+    return {
+      outcome: 'refuse',
+      code: 'version-of-another-entry',
+      expected,
+      actual: `${text}, which is ${other.entryId}, an image with another hash`,
+      next: 'get the image again from its source: header and contents are of two images',
+    };
+  }
+  // Who filled in the file version means the header's; the other text may be of any coding.
+  const isStated =
+    image.kind === 'ota' && entries.every(({ otaFileVersion }) => otaFileVersion !== undefined);
   const isRecoded = entries.some(({ firmwareVersion }) =>
     sameUnderOtherCoding(firmwareVersion, text),
   );
   return {
-    outcome: facts.policy?.firmwareVersionMismatch ?? 'warn',
-    expected: entries
-      .map((entry) =>
-        isByFileVersion(entry) ? hex(entry.otaFileVersion!, 8) : entry.firmwareVersion,
-      )
-      .join(' or '),
+    outcome: facts.policy?.firmwareVersionMismatch ?? (isStated ? 'refuse' : 'warn'),
+    expected,
     actual: text,
     next: isRecoded
       ? 'compare by hand: the same number, coded decimal here and hexadecimal there'
       : `ask the manufacturer whether ${entries.map(({ entryId }) => entryId).join(' and ')} is of this image`,
   };
+}
+
+/** Whether a current entry of the image names the version that its header has. */
+export function listNamesVersion(image: ImageFacts, facts: AdmissionFacts, nowMs: number): boolean {
+  const text = firmwareVersionText(image);
+  return (
+    text !== undefined &&
+    currentEntriesFor(image, facts, nowMs).some((entry) => namesVersion(entry, image, text))
+  );
+}
+
+/** By the file version where the entry states it, else by the text. */
+function namesVersion(entry: ListEntry, image: ImageFacts, text: string): boolean {
+  const { otaFileVersion, firmwareVersion } = entry;
+  return image.kind === 'hub' || otaFileVersion === undefined
+    ? sameText(firmwareVersion, text)
+    : otaFileVersion === image.header.fileVersion;
+}
+
+/** The entry that the header of the image speaks of, where its contents are those of another. */
+function entryOfThatVersion(
+  { manufacturer, model, hardwareVersion }: ListEntry,
+  image: ImageFacts,
+  { list }: AdmissionFacts,
+  text: string,
+): ListEntry | undefined {
+  return entriesByDeviceModel(list!, { manufacturer, model, hardwareVersion }).find(
+    (entry) =>
+      entry.manufacturerImageHash !== listedHash(image) && namesVersion(entry, image, text),
+  );
 }
 
 /** Those of `entriesFor` that stand at that time. */

@@ -22,6 +22,11 @@ export const LIST_FACTS = {
     ['list.stamp', 'context.eligible.stamp', 'context.pending.stamp'],
     showFetched,
   ),
+  'list.accepted': row('the newest list that was accepted', ['list.accepted'], ({ list }) => {
+    if (!list?.accepted) return undefined;
+    const { rows, newestMs } = list.accepted.edition;
+    return `${rows} rows to ${showTime(newestMs)}`;
+  }),
   'list.entry': row(
     'the entries of that hash',
     [

@@ -5,7 +5,7 @@
 import { DIRECTION_2021_MS } from '../products/expedited.ts';
 import { checkCombination } from './combination-checks.ts';
 import { checkDeviceSize } from './image-checks.ts';
-import { checkLoaded, checkStale } from './list-checks.ts';
+import { checkLoaded, checkRollback, checkStale } from './list-checks.ts';
 import {
   checkDeviceCount,
   checkFocPpmid,
@@ -16,7 +16,7 @@ import {
 } from './request-checks.ts';
 import { both, CURRENT_ENTRY, LEAVE, type Rule, WAIVED } from './rule.ts';
 import { checkParty, checkZse } from './signature-checks.ts';
-import { checkPathway, checkVersionFloor } from './version-checks.ts';
+import { checkPathway, checkVersionFloor, checkVersionStep } from './version-checks.ts';
 
 const LETTER = { document: 'BEIS letter and direction on SMETS1', version: 'July 2021' };
 const DUIS = { document: 'DUIS XML schema', version: '5.0a to 5.4' };
@@ -49,6 +49,15 @@ export const REGULATION_RULES: readonly Rule[] = [
     siteMayChange: true,
     sees: ['list.fetched', 'regulation.ages', 'context.intake', 'now'],
     ...both(checkStale),
+  },
+  {
+    id: 'cpl.rollback',
+    text: 'The products list is not older than the newest one that was accepted before.',
+    source: OWN,
+    confidence: 'assumed',
+    siteMayChange: true,
+    sees: ['list.accepted', 'list.entries', 'list.issues', 'policy.listRollback'],
+    ...both(checkRollback),
   },
   {
     id: 'cpl.pathway',
@@ -105,6 +114,22 @@ export const REGULATION_RULES: readonly Rule[] = [
     sees: ['context.floors', 'image.number', 'device.deviceModel', 'context.waiver'],
     waivedSees: WAIVED,
     ...both(checkVersionFloor),
+  },
+  {
+    id: 'version.step',
+    text: 'The file version is not so high that no later one is left, unless the list names it.',
+    source: OWN,
+    confidence: 'assumed',
+    siteMayChange: true,
+    sees: [
+      'image.version',
+      'device.currentFileVersion',
+      'list.version',
+      ...CURRENT_ENTRY,
+      'regulation.versionStep',
+      'policy.versionStep',
+    ],
+    ota: checkVersionStep,
   },
   {
     id: 'signature.party',

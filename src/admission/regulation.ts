@@ -28,6 +28,8 @@ export interface Regulation {
   expedited: ExpeditedPolicy;
   /** Octets of an image; above the first refused, above the second doubted. */
   imageBytes: { requestMax: number; deviceMax: number; source: string };
+  /** How far a file version may rise at once where no list names it; see `version.step`. */
+  versionStep: { most: number; source: string };
   requestDevicesMax: { devices: number; source: string };
   /** How long a hub holds an image that its device has not taken. */
   hold: { days: number; source: string };
@@ -67,6 +69,7 @@ export const REGULATION: Regulation = {
     deviceMax: 750_000,
     source: `${XSD} for the request (read); the device's assumed, seen in no source`,
   },
+  versionStep: { most: 0x1000_0000, source: 'assumed: our choice, a sixteenth of all versions' },
   requestDevicesMax: { devices: 50_000, source: `${XSD} (inferred from a length of text)` },
   hold: { days: 7, source: 'assumed: seen in no source' },
 };

@@ -7,8 +7,19 @@ export type Outcome = Verdict['outcome'];
 /** Whatever is not plain says what would change it: no refusal, no doubt without a way on. */
 export type Verdict = Plain | Objection | Waiting | Undecidable;
 
+/** What exactly a rule found, where it tells several things apart: for programs, which read no text. */
+export const VERDICT_CODES = {
+  'hash-of-whole-file': 'The list has the hash of the whole file.',
+  'hash-after-header': 'The list has the hash of the bytes after the header.',
+  'hash-of-ota-image': 'The list has the hash of the OTA image with its header.',
+  'version-of-another-entry': 'The header has the version of another image on the list.',
+} as const;
+
+export type VerdictCode = keyof typeof VERDICT_CODES;
+
 interface Plain {
   outcome: 'pass' | 'not-applicable';
+  code?: undefined;
   expected?: undefined;
   /** Why, where the rule's text does not say so by itself. */
   actual?: string;
@@ -24,6 +35,7 @@ export interface Objection extends Words {
 /** Not known yet: the decision is conditional until `pending` is. */
 interface Waiting {
   outcome: 'unknown';
+  code?: undefined;
   expected: string;
   actual?: string | undefined;
   next: string;
@@ -37,6 +49,7 @@ interface Undecidable extends Words {
 }
 
 interface Words {
+  code?: VerdictCode;
   expected: string;
   actual: string;
   /** What would change the answer: which file, device, date, party. */

@@ -13,9 +13,10 @@ import {
 import { checkFloor, FLOOR_CODES } from '../trust/rollback.ts';
 import { installedVersion } from './combination-checks.ts';
 import { BENCH } from './context.ts';
-import type { AdmissionFacts, ImageFacts } from './facts.ts';
-import { currentEntriesFor } from './list-checks.ts';
+import type { AdmissionFacts, ImageFacts, OtaImageFacts } from './facts.ts';
+import { currentEntriesFor, listNamesVersion } from './list-checks.ts';
 import { waitFor } from './pending-facts.ts';
+import { regulationOf } from './request-checks.ts';
 import { NOT_APPLICABLE, PASS, type Verdict } from './verdict.ts';
 
 export type Leave = { given: true; id: string } | { given: false; code?: WaiverCode };
@@ -88,6 +89,32 @@ export function checkVersionFloor(
   }
   const next = nextAfterLeave(leave, 'choose a later version, or have a downgrade waiver signed');
   return { outcome: 'refuse', expected, actual, next };
+}
+
+/**
+ * The header is in no hash that a list knows. One who may change only the header could give a good
+ * image a version above all that will ever come, and the device would take no later one (fast-forward).
+ */
+export function checkVersionStep(
+  image: OtaImageFacts,
+  facts: AdmissionFacts,
+  nowMs: number,
+): Verdict {
+  const { fileVersion } = image.header;
+  const { currentFileVersion } = facts.device;
+  const { most } = regulationOf(facts, 'versionStep');
+  if (fileVersion === ANY_FILE_VERSION || currentFileVersion === ANY_FILE_VERSION) {
+    return NOT_APPLICABLE;
+  }
+  if (fileVersion <= most || listNamesVersion(image, facts, nowMs)) return PASS;
+  if (currentFileVersion === undefined) return waitFor('currentFileVersion');
+  if (fileVersion - currentFileVersion <= most) return PASS;
+  return {
+    outcome: facts.policy?.versionStep ?? (facts.list ? 'refuse' : 'warn'),
+    expected: `a file version up to ${hex(Math.min(currentFileVersion + most, ANY_FILE_VERSION - 1), 8)}`,
+    actual: `${hex(fileVersion, 8)}, which no current entry of a list names`,
+    next: 'check the header; a device that runs this version takes no lower one afterwards',
+  };
 }
 
 /** The upgrade pathway (MP231): from which versions one may upgrade to the entry of the image. */

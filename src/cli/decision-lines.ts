@@ -4,6 +4,7 @@ import type { AdmissionFacts } from '../admission/facts.ts';
 import { PENDING_FACTS } from '../admission/pending-facts.ts';
 import { factsSeen, type SeenFact } from '../admission/seen-facts.ts';
 import { escapeText } from '../image/describe.ts';
+import { printable } from '../products/codes.ts';
 import { someOf } from './inputs.ts';
 import { paint, table } from './output.ts';
 
@@ -72,7 +73,20 @@ export function decisionLines(told: Told, isVerbose: boolean): string[] {
   const shown = told.decision.findings.filter(
     ({ outcome }) => isVerbose || outcome !== 'not-applicable',
   );
-  return [headline(told), ...shown.flatMap((finding) => findingLines(finding, told, isVerbose))];
+  return [
+    headline(told),
+    ...shown.flatMap((finding) => findingLines(finding, told, isVerbose)),
+    ...hashLines(told),
+  ];
+}
+
+/** Both, where they differ: what is sent is more than what a list vouches for. */
+function hashLines({ decision: { hashes } }: Told): string[] {
+  if (!hashes) return [];
+  const { sent, listed } = hashes;
+  const rows = [['SHA-256 of what is sent', sent]];
+  if (listed !== sent) rows.push(['the hash that lists know', listed]);
+  return table(rows, '  ');
 }
 
 /** Why a device is refused, and nothing else; no line where it is admitted. */
@@ -89,9 +103,9 @@ function findingLines(finding: Finding, told: Told, isVerbose: boolean): string[
   if ((outcome === 'pass' || outcome === 'not-applicable') && !isVerbose) return [line];
   const from = `${source.document}${source.version ? ` ${source.version}` : ''} (${confidence})`;
   const detail = [
-    ...(expected ? [['expected', expected]] : []),
-    ...(actual ? [['found', actual]] : []),
-    ...(next ? [['next', next]] : []),
+    ...(expected ? [['expected', printable(expected)]] : []),
+    ...(actual ? [['found', printable(actual)]] : []),
+    ...(next ? [['next', printable(next)]] : []),
     ['source', from],
     ...seenRows(finding, told, isVerbose),
   ];

@@ -4,6 +4,7 @@ import type { RigDevice } from '../config/schema.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { type DeviceOutcome, type FlashEvent, flash as flashDevices } from '../gateway/flash.ts';
 import { escapeText } from '../image/describe.ts';
+import { printable } from '../products/codes.ts';
 import { HUB_SESSION_LIMITS } from '../upgrade/hub-session-messages.ts';
 import { SESSION_LIMITS } from '../upgrade/session.ts';
 import {
@@ -247,9 +248,9 @@ function groupedAdvice(troubled: DeviceOutcome[], output: Output): string[] {
 
 function adviceRows({ state, eui64, expected, actual, next }: DeviceOutcome): string[][] {
   return [
-    ...(expected ? [['expected', expected]] : []),
-    ...(actual ? [['found', actual]] : []),
-    ...(next ? [['next', next]] : []),
+    ...(expected ? [['expected', printable(expected)]] : []),
+    ...(actual ? [['found', printable(actual)]] : []),
+    ...(next ? [['next', printable(next)]] : []),
     ...(state === 'awaiting-activation' ? [['next', HELD_ADVICE[eui64 ? 'ppmid' : 'hub']]] : []),
   ];
 }

@@ -7,6 +7,7 @@ import type { PpmidDevice, Rig, RigDevice } from '../config/schema.ts';
 import { EXIT, UpliftError } from '../errors.ts';
 import { ImageFile, type LoadedImage } from '../gateway/image-library.ts';
 import { loadCentralProductsList } from '../gateway/list-library.ts';
+import { StateFolder } from '../gateway/state-folder.ts';
 import { IMAGE_PROFILES, type ImageProfileId, isImageProfileId } from '../image/gb-upgrade.ts';
 import { HUB_IMAGE_PROFILES, isHubImageProfile } from '../image/hub-image.ts';
 import type { CentralProductsList } from '../products/central-products-list.ts';
@@ -134,7 +135,9 @@ export function listOf(
 ): CentralProductsList | undefined {
   if (options.cpl === false) return undefined;
   const path = options.cpl ?? rig?.centralProductsList;
-  return path === undefined ? undefined : loadCentralProductsList(path, { stamp });
+  if (path === undefined) return undefined;
+  const accepted = rig && StateFolder.shared(rig.stateFolder).acceptedList();
+  return loadCentralProductsList(path, { stamp, accepted });
 }
 
 export function indexOf(text: string | undefined): number | undefined {

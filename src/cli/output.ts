@@ -5,6 +5,7 @@
  */
 import { stripVTControlCharacters, styleText } from 'node:util';
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
+import { printable } from '../products/codes.ts';
 
 export interface OutputOptions {
   json?: boolean;
@@ -71,10 +72,10 @@ export class Output {
 /** What went wrong, what was expected, what was found, what to do next. */
 export function errorLines(error: UpliftError): string[] {
   const { code, message, expected, actual, next } = error;
-  const lines = [`${paint('red', 'error')} ${message} (${code})`];
-  if (expected) lines.push(`  expected  ${expected}`);
-  if (actual) lines.push(`  found     ${actual}`);
-  if (next) lines.push(`  next      ${next}`);
+  const lines = [`${paint('red', 'error')} ${printable(message)} (${code})`];
+  if (expected) lines.push(`  expected  ${printable(expected)}`);
+  if (actual) lines.push(`  found     ${printable(actual)}`);
+  if (next) lines.push(`  next      ${printable(next)}`);
   return lines;
 }
 

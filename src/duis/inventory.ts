@@ -21,6 +21,8 @@ const SERVICE_NAMESPACE = 'http://www.dccinterface.co.uk/ServiceUserGateway';
 const DEVICES_MAX = 17;
 /** An answer of 17 devices has some 20 KiB. */
 const RESPONSE_BYTES_MAX = 1_048_576;
+/** Of one text: the longest are the certificates of a signature. */
+const TEXT_CHARACTERS_MAX = 16_384;
 
 export interface InventoryDevice {
   /** 16 lower-case digits. */
@@ -51,7 +53,9 @@ export interface InventoryFault {
 export type InventoryResult = { ok: true; devices: InventoryDevice[] } | InventoryFault;
 
 export function parseInventoryResponse(bytes: Uint8Array): InventoryResult {
-  const parsed = parseXml(bytes, { limits: { bytesMax: RESPONSE_BYTES_MAX } });
+  const parsed = parseXml(bytes, {
+    limits: { bytesMax: RESPONSE_BYTES_MAX, textCharactersMax: TEXT_CHARACTERS_MAX },
+  });
   if (!parsed.ok) return parsed;
   const { root } = parsed;
   if (root.name !== 'Response' || root.namespace !== SERVICE_NAMESPACE) {

@@ -1,26 +1,42 @@
 /** Files read whole, and never more of one than is sensible. */
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { EXIT, UpliftError } from '../errors.ts';
 
+export interface ReadOptions {
+  /** `refuse`: the last part of the path may not be a symbolic link, which could be turned elsewhere. */
+  links?: 'follow' | 'refuse';
+}
+
 /** A pipe is refused too: opening one may wait for ever, and it could not be read a second time. */
-export function readBounded(path: string, bytesMax: number, what: string): Uint8Array {
+export function readBounded(
+  path: string,
+  bytesMax: number,
+  what: string,
+  { links = 'follow' }: ReadOptions = {},
+): Uint8Array {
   try {
-    const kind = statSync(path);
-    if (kind.isDirectory()) throw new Error('it is a folder');
-    if (!kind.isFile()) throw new Error('it is a pipe or a device, not a file');
-    if (kind.size > bytesMax) throw tooLarge(path, what, bytesMax, kind.size);
-    return readAll(path, bytesMax);
+    return readAll(path, bytesMax, what, links === 'refuse' ? constants.O_NOFOLLOW : 0);
   } catch (error) {
     if (error instanceof UpliftError) throw error;
+    if (links === 'refuse' && (error as NodeJS.ErrnoException).code === 'ELOOP') {
+      throw isLink(path, what);
+    }
     throw unreadable(path, what, error);
   }
 }
 
-/** As much as was there when it was opened, and never more than `bytesMax`, whatever is added meanwhile. */
-function readAll(path: string, bytesMax: number): Uint8Array {
-  const descriptor = openSync(path, 'r');
+/**
+ * As much as was there when it was opened, and never more than `bytesMax`, whatever is added meanwhile.
+ * What is judged is what was opened, not what the path led to a moment before.
+ */
+function readAll(path: string, bytesMax: number, what: string, flags: number): Uint8Array {
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | flags);
   try {
-    const bytes = new Uint8Array(Math.min(bytesMax, fstatSync(descriptor).size));
+    const kind = fstatSync(descriptor);
+    if (kind.isDirectory()) throw new Error('it is a folder');
+    if (!kind.isFile()) throw new Error('it is a pipe or a device, not a file');
+    if (kind.size > bytesMax) throw tooLarge(path, what, bytesMax, kind.size);
+    const bytes = new Uint8Array(kind.size);
     for (let at = 0; at < bytes.length; ) {
       const read = readSync(descriptor, bytes, at, bytes.length - at, at);
       if (read === 0) return bytes.subarray(0, at);
@@ -30,6 +46,15 @@ function readAll(path: string, bytesMax: number): Uint8Array {
   } finally {
     closeSync(descriptor);
   }
+}
+
+function isLink(path: string, what: string): UpliftError {
+  return new UpliftError('file-is-link', `${path} is a symbolic link`, {
+    expected: `${what} itself, which nothing can turn elsewhere while it is in use`,
+    actual: 'a symbolic link',
+    next: 'name the file that it leads to',
+    exit: EXIT.refused,
+  });
 }
 
 function tooLarge(path: string, what: string, bytesMax: number, bytes: number): UpliftError {

@@ -8,6 +8,8 @@
  */
 import type { Decision } from '../admission/decide.ts';
 import type { UpliftError } from '../errors.ts';
+import type { CentralProductsList } from '../products/central-products-list.ts';
+import { editionOf, isOlder } from '../products/list-edition.ts';
 import { AuditRecorder } from './audit-recorder.ts';
 import {
   contextIsThere,
@@ -57,6 +59,7 @@ export async function flash(
   if (ppmids.length + hubs.length === 0) return runs.map((run) => run.outcome);
   const state = StateFolder.open(request.rig.stateFolder);
   try {
+    rememberList(request.list, state);
     const errors = await Promise.all([
       flashPpmids(ppmids, request, state, onEvent, signal),
       ...hubs.map(async (run) => [await flashHub(run, request, onEvent, signal)]),
@@ -66,6 +69,15 @@ export async function flash(
     state.close();
   }
   return runs.map((run) => run.outcome);
+}
+
+/** Something is about to be sent on the word of this list: from now on no older one counts. */
+function rememberList(list: CentralProductsList | undefined, state: StateFolder): void {
+  if (!list) return;
+  const known = state.acceptedList()?.edition;
+  // A policy let an older one pass, or a clock was set back: what was accepted stays the newest.
+  if (known && (isOlder(list, known) || Date.now() < known.asOfMs)) return;
+  state.rememberList(editionOf(list, Date.now()));
 }
 
 /** Then the reason is the command's and not each device's. */

@@ -97,5 +97,5 @@ function judgeImage(path: string, file: Uint8Array, options: LoadImageOptions): 
 
 /** The bytes of an image file, of whatever format. */
 export function readImageFile(path: string): Uint8Array {
-  return readBounded(path, FILE_BYTES_MAX, 'an image file');
+  return readBounded(path, FILE_BYTES_MAX, 'an image file', { links: 'refuse' });
 }

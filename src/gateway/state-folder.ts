@@ -1,6 +1,7 @@
 /**
  * What a gateway keeps on disk for a rig, below the folder the rig file names: a lock, so that two never
- * serve one coordinator; the network keys it generated; and which content it is distributing to whom.
+ * serve one coordinator; the network keys it generated; the newest products list that it accepted; and which content it is
+ * distributing to whom.
  *
  * The last is what lets a device go on after the gateway was killed: its partial download is continued
  * only if it is of the very content that is to be sent now. A record of other content is gone before that
@@ -11,6 +12,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, UpliftError } from '../errors.ts';
+import { type AcceptedEdition, type ListEdition, parseEdition } from '../products/list-edition.ts';
 import { syncFolder, writeDurably } from './durable-file.ts';
 import { giveUpLock, takeLock } from './process-lock.ts';
 
@@ -47,11 +49,12 @@ export class StateFolder {
     return new StateFolder(path);
   }
 
-  /** Forgets everything but the lock. */
+  /** Forgets everything but the lock, and the list: what was withdrawn from it stays withdrawn. */
   clear(): void {
     for (const name of readdirSync(this.path)) {
       const path = join(this.path, name);
-      if (path !== this.lockPath) rmSync(path, { recursive: true, force: true });
+      if (path !== this.lockPath && path !== this.listPath)
+        rmSync(path, { recursive: true, force: true });
     }
     mkdirSync(join(this.path, 'distribution'), { recursive: true });
   }
@@ -103,6 +106,24 @@ export class StateFolder {
     }
   }
 
+  /** @throws UpliftError where the record is damaged: then nobody knows which list is too old */
+  acceptedList(): AcceptedEdition | undefined {
+    const { listPath } = this;
+    if (!existsSync(listPath)) return undefined;
+    const edition = parseEdition(parsedObject(readFileSync(listPath, 'utf8')));
+    if (edition) return { edition, keptIn: listPath };
+    throw new UpliftError('state-damaged', `${listPath} is damaged: it names the newest list`, {
+      expected: 'the edition of the newest products list that was accepted',
+      actual: 'something else',
+      next: 'put it back from a backup; or make sure that the list is the latest and remove it',
+      exit: EXIT.refused,
+    });
+  }
+
+  rememberList(edition: ListEdition): void {
+    writeDurably(this.listPath, `${JSON.stringify(edition)}\n`);
+  }
+
   distribution(eui64: string): Distribution | undefined {
     try {
       const record: unknown = JSON.parse(readFileSync(this.distributionPath(eui64), 'utf8'));
@@ -121,6 +142,10 @@ export class StateFolder {
     if (!existsSync(this.distributionPath(eui64))) return;
     rmSync(this.distributionPath(eui64));
     syncFolder(join(this.path, 'distribution'));
+  }
+
+  private get listPath(): string {
+    return join(this.path, 'newest-list.json');
   }
 
   private distributionPath(eui64: string): string {

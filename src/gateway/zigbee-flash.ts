@@ -188,7 +188,11 @@ function route(
     for (const sample of event.samples) {
       const run = byEui64.get(sample.eui64);
       if (!run) continue;
-      run.zigbee?.handle({ kind: 'progress', sentBytes: sample.sentBytes });
+      run.zigbee?.handle({
+        kind: 'progress',
+        sentBytes: sample.sentBytes,
+        servedBytes: sample.servedBytes,
+      });
       reportProgress(run, sample, onEvent);
     }
     return;

@@ -28,7 +28,8 @@ export const FIELD_CONTROL = {
   destination: 2,
   hardwareVersions: 4,
 } as const;
-const FIELD_CONTROL_KNOWN = 7;
+/** The bits that announce a field. */
+export const FIELD_CONTROL_KNOWN = 7;
 
 /** Matches every manufacturer (6.3.2.5) or every image type (6.3.2.6). */
 export const ANY_U16 = 0xffff;

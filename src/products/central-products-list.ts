@@ -18,6 +18,7 @@ import { type ListFault, type ListIssue, listIssue } from './codes.ts';
 import { bindColumns, type ColumnMapping, FieldReader } from './columns.ts';
 import { type DeviceModel, deviceModelKey, sameHardware, sameText } from './device-model.ts';
 import type { ListStamp } from './list-age.ts';
+import type { AcceptedEdition } from './list-edition.ts';
 import { readListEntry } from './list-entry.ts';
 import { lintPredecessors, lintVersions } from './list-lint.ts';
 import { parseCsvTable, type Table } from './table.ts';
@@ -84,6 +85,8 @@ export interface CentralProductsList {
   byDeviceModel: ReadonlyMap<string, ListEntry[]>;
   byId: ReadonlyMap<string, ListEntry>;
   stamp?: ListStamp;
+  /** Absent: nobody keeps which lists were accepted before. */
+  accepted?: AcceptedEdition;
 }
 
 export type ListResult = { ok: true; list: CentralProductsList } | ListFault;
@@ -116,6 +119,8 @@ export type CplField = keyof typeof CPL_FIELDS;
 export interface ListOptions {
   mapping?: ColumnMapping | undefined;
   stamp?: ListStamp | undefined;
+  /** The newest edition that was accepted before. */
+  accepted?: AcceptedEdition | undefined;
 }
 
 /** `text` is the whole CSV file, UTF-8 decoded. */
@@ -148,6 +153,7 @@ export function readCentralProductsList(table: Table, options: ListOptions = {})
       byDeviceModel: Map.groupBy(entries, deviceModelKey),
       byId,
       ...(options.stamp ? { stamp: options.stamp } : {}),
+      ...(options.accepted ? { accepted: options.accepted } : {}),
     },
   };
 }
@@ -180,10 +186,15 @@ export function entriesByDeviceModel(
 
 /** Whether status, dates and the DCC's word all say that the entry stands; they need not agree. */
 export function isCurrent(entry: ListEntry, nowMs: number): boolean {
-  const { status, dccStatus, listedFromMs, removedFromMs } = entry;
-  if (status === 'removed' || (dccStatus !== undefined && dccStatus !== 'active')) return false;
-  if (status === 'unstated' && dccStatus === undefined) return false;
+  const { listedFromMs, removedFromMs } = entry;
+  if (!standsByItsWords(entry)) return false;
   return nowMs >= listedFromMs && (removedFromMs === undefined || nowMs < removedFromMs);
+}
+
+/** Whether its status and the DCC's word let the entry stand, whatever its dates say. */
+export function standsByItsWords({ status, dccStatus }: ListEntry): boolean {
+  if (status === 'removed' || (dccStatus !== undefined && dccStatus !== 'active')) return false;
+  return status !== 'unstated' || dccStatus !== undefined;
 }
 
 /** The entry's standing in the words of the lists: `current`, `expired at the DCC`. */

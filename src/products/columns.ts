@@ -227,11 +227,11 @@ export class FieldReader<F extends string> {
   }
 
   /** What the file itself did to the cell: blanks, odd characters, a spreadsheet's number. */
-  checkCell(field: F): void {
+  checkCell(field: F, blanks: ListIssue['severity'] = 'warning'): void {
     const written = this.written(field);
     if (written === '') return;
     if (written !== written.trim()) {
-      this.say('warning', 'blanks-around', field, { actual: JSON.stringify(written) });
+      this.say(blanks, 'blanks-around', field, { actual: JSON.stringify(written) });
     }
     const text = written.trim();
     if (/[\p{Cc}\p{Cf}]/u.test(text)) {

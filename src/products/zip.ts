@@ -50,6 +50,10 @@ const CENTRAL_BYTES = 46;
 const LOCAL_BYTES = 30;
 const COMMENT_BYTES_MAX = 0xffff;
 const ENCRYPTED = 0x0001;
+const MADE_ON_UNIX = 3;
+const UNIX_TYPE = 0o170000;
+const UNIX_FILE = 0o100000;
+const UNIX_FOLDER = 0o040000;
 const STORED = 0;
 const DEFLATED = 8;
 
@@ -112,7 +116,8 @@ function readDirectory(
     const after = next + view.getUint16(at + 32, true);
     if (after > end) return fault('zip-malformed', `entry ${index} of the directory`);
     const entry = entryAt(view, file, at, nameBytes);
-    const problem = checkEntry(entry, view.getUint16(at + 8, true), entries);
+    const kind = kindOf(view.getUint16(at + 4, true), view.getUint32(at + 38, true));
+    const problem = checkEntry(entry, view.getUint16(at + 8, true), kind, entries);
     if (problem) return problem;
     entries.set(entry.name, entry);
     at = after;
@@ -136,6 +141,7 @@ function entryAt(view: DataView, file: Uint8Array, at: number, nameBytes: number
 function checkEntry(
   entry: ZipEntry,
   flags: number,
+  kind: 'file' | 'folder' | 'other',
   entries: ReadonlyMap<string, ZipEntry>,
 ): ZipFault | undefined {
   const { name, method, packedBytes, bytes, offset } = entry;
@@ -143,9 +149,23 @@ function checkEntry(
   if (method !== STORED && method !== DEFLATED) {
     return fault('zip-unsupported', `${name} has compression method ${method}`);
   }
+  // Nothing is ever unpacked to a path; an archive that tries is no workbook of a spreadsheet program.
+  if (leadsOut(name)) return fault('zip-entry-name', name);
+  if (kind === 'other') return fault('zip-unsupported', `${name} is no file`);
   if ([packedBytes, bytes, offset].includes(0xffffffff)) return fault('zip-unsupported', 'ZIP64');
   if (entries.has(name)) return fault('zip-entry-twice', name);
   return undefined;
+}
+
+/** What a Unix system says of the entry, in the upper half of its attributes: links, devices, pipes. */
+function kindOf(madeBy: number, attributes: number): 'file' | 'folder' | 'other' {
+  const type = (attributes >>> 16) & UNIX_TYPE;
+  if (madeBy >> 8 !== MADE_ON_UNIX || type === 0 || type === UNIX_FILE) return 'file';
+  return type === UNIX_FOLDER ? 'folder' : 'other';
+}
+
+function leadsOut(name: string): boolean {
+  return /^[/\\]|^[A-Za-z]:|\0/.test(name) || name.split(/[/\\]/).includes('..');
 }
 
 /** Overlapping entries are how a small file unpacks to petabytes. */

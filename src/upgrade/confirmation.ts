@@ -12,6 +12,9 @@ const FRESH_MS = 20_000;
 
 export type Judgement = 'runs-target' | 'reverted' | 'open';
 
+/** Of a build text that is repeated; the Basic cluster has 16, and devices that have more are told apart. */
+const BUILD_CHARACTERS_MAX = 64;
+
 export class Confirmation {
   private readonly targetVersion: number;
   private announcedMs = Number.POSITIVE_INFINITY;
@@ -35,7 +38,7 @@ export class Confirmation {
   }
 
   judge(fileVersion: number | undefined, build: string | undefined, nowMs: number): Judgement {
-    this.build = build ?? this.build;
+    this.build = build?.slice(0, BUILD_CHARACTERS_MAX) ?? this.build;
     if (fileVersion === undefined) return 'open';
     this.version = hex(fileVersion, 8);
     this.readMs = nowMs;

@@ -80,7 +80,8 @@ export type SessionInput =
   | { kind: 'asks-unauthorised'; offset: number }
   | { kind: 'started'; offset: number }
   | { kind: 'partial-dropped'; offset: number }
-  | { kind: 'progress'; sentBytes: number; lastRequestMs?: number }
+  /** `servedBytes`: of the image, repeated ones included, since the assignment. */
+  | { kind: 'progress'; sentBytes: number; servedBytes?: number; lastRequestMs?: number }
   | { kind: 'downloaded'; answer: 'now' | 'held' | 'at' | 'aborted' }
   | { kind: 'ended'; status: number }
   | { kind: 'stalled'; silentMs: number }

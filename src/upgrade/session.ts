@@ -9,7 +9,7 @@
  * Distribution and activation are two stages: a held image waits in `awaiting-activation`.
  */
 import type { AdmissionFacts, DeviceFacts } from '../admission/facts.ts';
-import { assert } from '../errors.ts';
+import { assert, UpliftError } from '../errors.ts';
 import type { Machine } from '../protocol/machine.ts';
 import { WAIT_S_MAX } from '../protocol/zcl-ota/activation.ts';
 import { ANY_U16, STATUS, statusName } from '../protocol/zcl-ota/codec.ts';
@@ -49,6 +49,11 @@ const COUNT_DOWN_MS_MAX = WAIT_S_MAX * 1000;
 const HELD = { when: 'held' } as const;
 /** A download that moves may take its time; one that never ends is ended. */
 const TRANSFER_MS_MAX = 7 * 24 * 3_600_000;
+/**
+ * How often over a device may be served its image: a download that begins anew again and again, or that
+ * creeps forward by repeats, costs everybody's air time and never ends.
+ */
+const SERVED_IMAGES_MAX = 16;
 
 export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   private readonly course: Course;
@@ -130,7 +135,10 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
         if (this.state === 'staged') this.invite(nowMs);
         return;
       case 'assign-failed':
-        this.fail('image-not-served', input.error.message);
+        this.fail(
+          isChanged(input.error) ? 'image-changed' : 'image-not-served',
+          input.error.message,
+        );
         return;
       case 'query':
         this.handleQuery(input, nowMs);
@@ -308,7 +316,7 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   }
 
   private handleProgress(
-    { sentBytes, lastRequestMs = 0 }: Extract<SessionInput, { kind: 'progress' }>,
+    { sentBytes, servedBytes = 0, lastRequestMs = 0 }: Extract<SessionInput, { kind: 'progress' }>,
     nowMs: number,
   ): void {
     const moved = sentBytes > this.sentBytes;
@@ -319,6 +327,10 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
     const asked = lastRequestMs > this.lastRequestMs;
     this.lastRequestMs = Math.max(this.lastRequestMs, lastRequestMs);
     if (this.state !== 'distributing') return;
+    if (servedBytes > SERVED_IMAGES_MAX * this.request.image.header.totalImageBytes) {
+      this.fail('transfer-given-up', `${servedBytes} bytes were sent for one image`);
+      return;
+    }
     if (moved || asked) this.hear(nowMs);
     if (moved) {
       this.course.prolong(Math.min(this.transferEndMs, nowMs + this.request.limits.progressMs));
@@ -635,4 +647,9 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   private note(text: string): void {
     this.course.note(text);
   }
+}
+
+/** Whoever was to send found other bytes than the admitted ones: said by that name, and not as a mishap. */
+function isChanged(error: Error): boolean {
+  return error instanceof UpliftError && error.code === 'image-changed';
 }

@@ -10,7 +10,7 @@ import {
 import type { RuleId } from '../../src/admission/rules.ts';
 import { parseCentralProductsList } from '../../src/products/central-products-list.ts';
 import { sha256Hex } from '../../src/trust/digest.ts';
-import { concat, counting, type NaiveImage, naiveImage } from '../image/naive-ota.ts';
+import { concat, counting, type NaiveImage, naiveElement, naiveImage } from '../image/naive-ota.ts';
 
 export const NOW = Date.UTC(2021, 6, 20);
 export const BODY = counting(400, 9);
@@ -100,6 +100,8 @@ export function decide(change: Case = {}): Decision {
 export const GOOD_FILE = naiveImage(GOOD_IMAGE);
 const OTHER_HASH = 'ee'.repeat(32);
 
+const ELEMENTS = Array.from({ length: 4096 }, () => naiveElement(0xf000, [])).flat();
+
 export const REFUSED: [string, RuleId, Case][] = [
   ['wrong magic', 'image.readable', { file: GOOD_FILE.slice().fill(0, 0, 1) }],
   ['truncated by one byte', 'image.readable', { file: GOOD_FILE.slice(0, -1) }],
@@ -113,6 +115,25 @@ export const REFUSED: [string, RuleId, Case][] = [
   ['several images', 'image.readable', { file: concat(GOOD_FILE, GOOD_FILE) }],
   ['not of its profile', 'image.readable', { options: { profile: 'zigbee-ota' } }],
   ['no such image in the file', 'image.readable', { options: { imageIndex: 1 } }],
+  ['a longer header than its fields', 'image.header', { image: { extra: [1, 2, 3, 4] } }],
+  ['a field that nobody knows', 'image.header', { image: { fieldControl: 0x000c } }],
+  [
+    'a byte of no sub-element',
+    'image.elements',
+    {
+      image: { body: [...naiveElement(0, BODY), 1] },
+      options: { profile: 'zigbee-ota' },
+    },
+  ],
+  [
+    'more sub-elements than are read',
+    'image.elements',
+    {
+      image: { body: [...naiveElement(0, BODY), ...ELEMENTS] },
+      device: { slotBytes: 100_000 },
+      options: { profile: 'zigbee-ota' },
+    },
+  ],
   ['slot one byte too small', 'image.fits-slot', { device: { slotBytes: 459 } }],
   ['wrong manufacturer', 'device.manufacturer-code', { device: { manufacturerCode: 0x121e } }],
   ['device any', 'device.manufacturer-code', { device: { manufacturerCode: 0xffff } }],
@@ -154,6 +175,25 @@ export const REFUSED: [string, RuleId, Case][] = [
     { lines: [{ status: 'Expired' }, { model: '0085' }] },
   ],
   [
+    'other file version than the entry states',
+    'cpl.firmware-version',
+    { lines: [{ fileVersion: '0x03000000' }] },
+  ],
+  [
+    'the version of another image on the list',
+    'cpl.firmware-version',
+    {
+      lines: [{ version: '03000000' }, { hash: OTHER_HASH }],
+      policy: { firmwareVersionMismatch: 'warn' },
+    },
+  ],
+  [
+    'the same, by its file version',
+    'cpl.firmware-version',
+    { lines: [{ version: '9001' }, { version: '9002', hash: OTHER_HASH, fileVersion: '2000000' }] },
+  ],
+  ['a version above all others', 'version.step', { image: { fileVersion: 0xfffffffe } }],
+  [
     'other version, told to refuse',
     'cpl.firmware-version',
     { lines: [{ version: '03000000' }], policy: { firmwareVersionMismatch: 'refuse' } },
@@ -167,10 +207,15 @@ export const ADMITTED: [string, Case, RuleId | undefined][] = [
   ['highest hardware of the range', { device: { hardwareVersion: 0x01ff } }, undefined],
   ['for this device', { image: { destination: '00112233445566aa' } }, undefined],
   ['slot exactly as large', { device: { slotBytes: 460 } }, undefined],
+  [
+    'a version that the list names, however far',
+    { image: { fileVersion: 0xf0000000 }, lines: [{ version: 'F0000000' }] },
+    undefined,
+  ],
   ['version 0 on the device', { device: { currentFileVersion: 0 } }, undefined],
   [
     'versions above 2^31',
-    { image: { fileVersion: 0xf0000000 }, device: { currentFileVersion: 0x7fffffff } },
+    { image: { fileVersion: 0x8f000000 }, device: { currentFileVersion: 0x7fffffff } },
     'cpl.firmware-version',
   ],
   [

@@ -13,6 +13,7 @@ import type { Outcome, RuleId } from '../../src/admission/rules.ts';
 import { parseCentralProductsList } from '../../src/products/central-products-list.ts';
 import { parseEligibleCombinations } from '../../src/products/eligible-combinations.ts';
 import type { Installation } from '../../src/products/installations.ts';
+import { editionOf, type ListEdition } from '../../src/products/list-edition.ts';
 import { parsePendingCombinations } from '../../src/products/pending-combinations.ts';
 import { sha256Hex } from '../../src/trust/digest.ts';
 import { parseWaiver, type WaiverKey, waiverText } from '../../src/trust/downgrade-waiver.ts';
@@ -131,6 +132,8 @@ export interface Case {
   device?: DeviceFacts;
   lines?: Line[];
   fetchedAtMs?: number;
+  /** An edition that was accepted before. */
+  accepted?: Partial<ListEdition>;
   context?: Partial<AdmissionContext>;
   request?: RequestFacts;
   policy?: AdmissionPolicy;
@@ -164,7 +167,7 @@ export function gather(change: Case = {}): { facts: AdmissionFacts; nowMs: numbe
     facts: {
       image: facts,
       device: { ...DEVICE, imageProfile, ...change.device },
-      list: listOf(change.lines ?? [{ id: 'NEW', from: 'OLD' }, OLD], change.fetchedAtMs ?? nowMs),
+      list: presentedList(change, nowMs),
       policy: change.policy,
       context,
     },
@@ -232,6 +235,46 @@ export const CASES: [string, RuleId, Outcome, Case][] = [
       fetchedAtMs: NOW - 2 * DAY_MS,
       policy: { regulation: { ages: { warnAfterDays: 1, refuseAfterDays: 1, source: 'test' } } },
     },
+  ],
+  // cpl.rollback
+  ['nobody keeps which was accepted', 'cpl.rollback', 'not-applicable', {}],
+  ['the accepted list itself', 'cpl.rollback', 'pass', { accepted: {} }],
+  ['of a later day', 'cpl.rollback', 'pass', { accepted: { newestMs: 0, rows: 9, ended: 9 } }],
+  ['of an earlier day', 'cpl.rollback', 'refuse', { accepted: { newestMs: Date.UTC(2021, 0, 2) } }],
+  ['a row less', 'cpl.rollback', 'refuse', { accepted: { rows: 3 } }],
+  ['a row that had ended stands', 'cpl.rollback', 'refuse', { accepted: { ended: 1 } }],
+  [
+    'older, told',
+    'cpl.rollback',
+    'warn',
+    { accepted: { rows: 3 }, policy: { listRollback: 'warn' } },
+  ],
+  // version.step: 2^28, unless the list names the version.
+  ['one step', 'version.step', 'pass', step(0x11000000)],
+  ['one more', 'version.step', 'refuse', step(0x11000001)],
+  [
+    'one more, told',
+    'version.step',
+    'warn',
+    { ...step(0x11000001), policy: { versionStep: 'warn' } },
+  ],
+  [
+    'any, running unknown',
+    'version.step',
+    'unknown',
+    step(0x11000001, { currentFileVersion: undefined }),
+  ],
+  [
+    'small, running unknown',
+    'version.step',
+    'pass',
+    step(0x10000000, { currentFileVersion: undefined }),
+  ],
+  [
+    'the list names it',
+    'version.step',
+    'pass',
+    { ...step(0xfffffffe), lines: [{ version: 'FFFFFFFE' }] },
   ],
   // cpl.pathway
   ['from its predecessor', 'cpl.pathway', 'pass', {}],
@@ -374,6 +417,17 @@ export function foc(
     request: { duisVersion, requestType: '11.1' },
     context: { installation: home({ cohort: 'FOC', ...change }) },
   };
+}
+
+function presentedList({ lines, fetchedAtMs, accepted }: Case, nowMs: number) {
+  const list = listOf(lines ?? [{ id: 'NEW', from: 'OLD' }, OLD], fetchedAtMs ?? nowMs);
+  if (!accepted) return list;
+  const edition = { ...editionOf(list, NOW), ...accepted };
+  return { ...list, accepted: { edition, keptIn: 'the test' } };
+}
+
+function step(fileVersion: number, device: DeviceFacts = {}): Case {
+  return { image: { fileVersion }, device };
 }
 
 function requestTypes(): [string, RuleId, Outcome, Case][] {

@@ -74,6 +74,14 @@ function hub(
   };
 }
 
+/** A hub whose list is older than one that was accepted. */
+function olderList(): Asked {
+  const { facts, nowMs } = hub({}, {});
+  const edition = { asOfMs: nowMs, newestMs: nowMs, rows: 9, ended: 9 };
+  const accepted = { edition, keptIn: 'the test' };
+  return { facts: { ...facts, list: { ...facts.list!, accepted } }, nowMs };
+}
+
 const { context: asked } = gather().facts;
 const { context: tested } = gather(expeditedCase()).facts;
 const hubFloor = {
@@ -134,6 +142,7 @@ export const FURTHER_CASES: [string, Asked][] = [
       EXPEDITED,
     ),
   ],
+  ['hub, older list', olderList()],
   ['hub, not loaded', hub({}, {}, { dccLoaded: { isLoaded: false } })],
   ['hub, pathway', hub({}, {}, { upgradeFrom: { kind: 'listed', entryIds: ['E0'] } })],
   ['hub, no pathway', hub({}, {}, { upgradeFrom: { kind: 'none' } })],

@@ -246,6 +246,13 @@ const ERRORS: Fault[] = [
     'manufacturer_image_hash',
   ],
   [
+    'a blank around a hash',
+    row('cpl', { manufacturer_image_hash: `${HASH} ` }),
+    'blanks-around',
+    2,
+    'manufacturer_image_hash',
+  ],
+  [
     'a hash with a blank',
     row('cpl', { manufacturer_image_hash: HASH.replace('b', ' ') }),
     'hash-not-hexadecimal',
@@ -438,13 +445,6 @@ const WARNINGS: Fault[] = [
     'firmware_version',
   ],
   ['a blank after', row('cpl', { manufacturer: 'A001 ' }), 'blanks-around', 2, 'manufacturer'],
-  [
-    'a blank around a hash',
-    row('cpl', { manufacturer_image_hash: `${HASH} ` }),
-    'blanks-around',
-    2,
-    'manufacturer_image_hash',
-  ],
   [
     'a letter that only looks so',
     row('cpl', { manufacturer: '\u0410001' }),

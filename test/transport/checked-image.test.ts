@@ -74,7 +74,7 @@ test('a second image of the same name', () => {
   refused(read);
 });
 
-test('a link in its place: by what it leads to', () => {
+test('a link in its place, whatever it leads to', () => {
   writeFileSync(join(folder, 'other'), OTHER);
   writeFileSync(join(folder, 'same'), ADMITTED);
   rmSync(path);
@@ -82,7 +82,7 @@ test('a link in its place: by what it leads to', () => {
   refused(read);
   rmSync(path);
   symlinkSync(join(folder, 'same'), path);
-  assert.equal(read(), ADMITTED);
+  refused(read);
 });
 
 test('cut short, and grown: not a byte more than was admitted', () => {

@@ -1,6 +1,7 @@
 /** One device's upgrade under a simulated clock: what it does, when it ends, and by which code. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { UpliftError } from '../../src/errors.ts';
 import { STATUS } from '../../src/protocol/zcl-ota/codec.ts';
 import { UPGRADE_STATUS } from '../../src/protocol/zcl-ota/device-reading.ts';
 import type { SessionInput } from '../../src/upgrade/session.ts';
@@ -782,6 +783,9 @@ test('an image that cannot be served ends it', () => {
   const desk = new Desk().start().say({ kind: 'assign-failed', error: new Error('image changed') });
   assert.is(desk.session.code, 'image-not-served');
   assert.match(desk.detail()!, /image changed/);
+  const error = new UpliftError('image-changed', 'other bytes');
+  const changed = new Desk().start().say({ kind: 'assign-failed', error });
+  assert.is(changed.session.code, 'image-changed');
 });
 
 test('the image is refused where it cannot be decided on', () => {

@@ -199,6 +199,7 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
   progress(device: number, out: OtaProgress): boolean {
     const session = this.session(device);
     out.sentBytes = session.sentBytes;
+    out.servedBytes = session.servedBytes;
     out.totalBytes = session.imageBytes;
     out.blocks = session.blocks;
     out.repeats = session.repeats;
@@ -304,6 +305,7 @@ export class ZclOtaServer implements Machine<OtaTransmit, OtaServerEvent> {
     this.blockReady = true;
     if (offset + length > session.sentBytes) session.sentBytes = offset + length;
     session.lastBytes = length;
+    session.servedBytes += length;
     session.blocks++;
     session.lastBlockMs = nowMs;
   }

@@ -66,6 +66,8 @@ export interface OtaTransmit {
 export interface OtaProgress {
   /** One past the last byte the device has asked for and been sent. */
   sentBytes: number;
+  /** Of the image, repeated ones included: what the device has cost so far. */
+  servedBytes: number;
   totalBytes: number;
   blocks: number;
   repeats: number;
@@ -105,6 +107,7 @@ export class Session {
   aborting = false;
   blockBytesMax = BLOCK_BYTES_MAX;
   sentBytes = 0;
+  servedBytes = 0;
   lastOffset = -1;
   lastBytes = 0;
   /** The largest block the device is known to have taken. */

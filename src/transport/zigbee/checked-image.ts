@@ -17,7 +17,7 @@ export function readAdmitted(path: string, offset: number, token: AdmissionToken
 
 function readAt(path: string, offset: number, token: AdmissionToken): Uint8Array {
   // A pipe that took the place of the file would otherwise be waited for without end.
-  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const descriptor = openFile(path, token);
   try {
     if (!fstatSync(descriptor).isFile()) {
       throw imageChanged(path, `SHA-256 ${token.sha256}`, 'something else than a file');
@@ -31,6 +31,16 @@ function readAt(path: string, offset: number, token: AdmissionToken): Uint8Array
     return bytes;
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** Not through a link: what was checked was a file of this name itself. */
+function openFile(path: string, token: AdmissionToken): number {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ELOOP') throw error;
+    throw imageChanged(path, `SHA-256 ${token.sha256}`, 'a symbolic link');
   }
 }
 

@@ -82,6 +82,7 @@ export interface KnownDevice {
 export interface ProgressSample {
   eui64: string;
   sentBytes: number;
+  servedBytes: number;
   totalBytes: number;
   blocks: number;
   repeats: number;

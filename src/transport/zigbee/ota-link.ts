@@ -50,6 +50,7 @@ export class OtaLink {
   private timerAtMs = Number.POSITIVE_INFINITY;
   private readonly sample: OtaProgress = {
     sentBytes: 0,
+    servedBytes: 0,
     totalBytes: 0,
     blocks: 0,
     repeats: 0,
