@@ -73,7 +73,8 @@ async function verify(image: readonly string[], ...options: string[]): Promise<S
   };
 }
 
-const imageOf = (rule: string) => (rule === 'signature.party' ? SIGNED : PPMID);
+const OF_SIGNED = ['signature.party', 'image.signature'];
+const imageOf = (rule: string) => (OF_SIGNED.includes(rule) ? SIGNED : PPMID);
 
 async function admitted(rule: string, outcome: string, ...options: string[]): Promise<void> {
   const said = await verify(imageOf(rule), ...options);
