@@ -64,13 +64,18 @@ interface AnyList {
   entries: readonly unknown[];
   issues: readonly unknown[];
   stamp?: object;
+  accepted?: object;
 }
 
-/** What is on the list, what was wrong with it, and when it was fetched. */
-function listDigests(name: string, { entries, issues, stamp }: AnyList): Record<string, string> {
+/** What is on the list, what was wrong with it, when it was fetched, and which one was used before. */
+function listDigests(
+  name: string,
+  { entries, issues, stamp, accepted }: AnyList,
+): Record<string, string> {
   return {
     [name]: sharedDigestOf(entries),
     ...(issues.length > 0 ? { [`${name}Issues`]: sharedDigestOf(issues) } : {}),
     ...(stamp ? { [`${name}Stamp`]: sharedDigestOf(stamp) } : {}),
+    ...(accepted ? { [`${name}Accepted`]: sharedDigestOf(accepted) } : {}),
   };
 }

@@ -99,6 +99,7 @@ const REFUSED: [name: string, file: () => Uint8Array, code: string][] = [
   ['a signature and nothing else', () => bytesOf('PK\x03\x04'), 'zip-malformed'],
   ['bytes behind the end', () => new Uint8Array([...zipOfParts(PART), 0]), 'zip-malformed'],
   ['no workbook in it', () => zipOfParts({ 'a.txt': 'a' }), 'zip-entry-missing'],
+  ['a part outside', () => zipOfParts({ ...PART, '../x': '' }), 'zip-entry-name'],
   ['a part twice', () => naiveZip([BOOK, BOOK]), 'zip-entry-twice'],
   ['an encrypted part', () => lying({ ...BOOK, lie: { flags: 1 } }), 'zip-unsupported'],
   ['another compression', () => lying({ ...BOOK, lie: { method: 12 } }), 'zip-unsupported'],
