@@ -1,6 +1,6 @@
 /**
- * Prepayment blackout: the local hours in which nothing is activated, so that no customer who prepays
- * loses the sight of the balance, or supply, when no shop and nobody is there to help.
+ * Prepayment blackout: the local hours in which nothing is activated, so that no customer who
+ * prepays loses the sight of the balance, or supply, when no shop and nobody is there to help.
  *
  * The text of the regulation could not be read, so this is data with its source, and a site states
  * its own. Distribution goes on: a device works as before while it takes an image.

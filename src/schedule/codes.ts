@@ -1,4 +1,7 @@
-/** What is wrong with hours as they are written, and how a wait ends without a start: codes never reused. */
+/**
+ * What is wrong with hours as they are written, and how a wait ends without a start: codes never
+ * reused.
+ */
 
 export const HOURS_PROBLEMS = {
   'zone-unknown': 'This is no time zone of the IANA database.',

@@ -10,8 +10,8 @@ export interface ScheduleItem {
   job: string;
   stage: 'distribute' | 'activate';
   /**
-   * All that it occupies while it runs: `network:zigbee-1`, `port:hub-1`. The first is its home, in whose
-   * queue it waits.
+   * All that it occupies while it runs: `network:zigbee-1`, `port:hub-1`. The first is its home, in
+   * whose queue it waits.
    */
   resources: readonly string[];
   /** Higher first; a whole number from -8 to 8. */
@@ -25,9 +25,9 @@ export interface ScheduleItem {
   /** For activations alone. */
   blackout?: LocalHours;
   /**
-   * What a distribution does that runs longer than expected when its window closes. `pause`: it is asked
-   * to pause, and goes on in the next window; it may also begin in a window that is too short for all of
-   * it. An activation always finishes. Default `finish`.
+   * What a distribution does that runs longer than expected when its window closes. `pause`: it is
+   * asked to pause, and goes on in the next window; it may also begin in a window that is too short
+   * for all of it. An activation always finishes. Default `finish`.
    */
   atClosing?: 'finish' | 'pause';
   /** False: it waits for `approve`. Default true. */
@@ -51,7 +51,9 @@ export interface Poll {
 export type ItemResult =
   | { kind: 'done' }
   | { kind: 'paused' }
-  /** A code of the session or of a link that did not open; `failureClass` where it is known better. */
+  /**
+   * A code of the session or of a link that did not open; `failureClass` where it is known better.
+   */
   | { kind: 'failed'; code: RetryableCode; failureClass?: FailureClass }
   /** A session's final state, whatever its code. */
   | { kind: 'unknown-outcome' }

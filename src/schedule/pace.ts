@@ -1,22 +1,22 @@
 /**
- * The airtime of one ZigBee network: how many devices download at once, and how far apart each of them
- * asks for blocks.
+ * The airtime of one ZigBee network: how many devices download at once, and how far apart each of
+ * them asks for blocks.
  *
- * A device alone leaves the air idle while it writes a block, so more devices are faster together, until
- * the air is full; from there on they only wait for each other, collide, and slow down everybody else.
- * Neither point is known beforehand. So it is measured, an epoch at a time:
+ * A device alone leaves the air idle while it writes a block, so more devices are faster together,
+ * until the air is full; from there on they only wait for each other, collide, and slow down
+ * everybody else. Neither point is known beforehand. So it is measured, an epoch at a time:
  *
- * - `growing`: more devices, as long as that brings at least half of what it would bring in idle air. The
- *   rate at which it does not is what the air can carry.
- * - `holding`: the number before that, with a block period that leaves `meteringShare` of that rate to
- *   other traffic.
- * - `probing`: after `HOLD_EPOCHS`, one epoch with one device more and no period, to measure it anew; where
- *   that brings something, it grows on.
+ * - `growing`: more devices, as long as that brings at least half of what it would bring in idle
+ *   air. The rate at which it does not is what the air can carry.
+ * - `holding`: the number before that, with a block period that leaves `meteringShare` of that rate
+ *   to other traffic.
+ * - `probing`: after `HOLD_EPOCHS`, one epoch with one device more and no period, to measure it
+ *   anew; where that brings something, it grows on.
  *
- * It grows by half until it was full once, and by one from then on. Whenever other traffic waits longer for
- * its answers than it should, devices and rate are cut by a third, whatever the rate says. A download that
- * has begun is not stopped for that: while more go on than may begin, the period holds them to the rate.
- * There is always one device, however seldom it may ask.
+ * It grows by half until it was full once, and by one from then on. Whenever other traffic waits
+ * longer for its answers than it should, devices and rate are cut by a third, whatever the rate
+ * says. A download that has begun is not stopped for that: while more go on than may begin, the
+ * period holds them to the rate. There is always one device, however seldom it may ask.
  */
 import { assert } from '../errors.ts';
 
@@ -55,7 +55,9 @@ const GROWTH = 1.5;
 /** Part of the gain that idle air would bring; with less the air is full. */
 const GAIN_MIN = 0.5;
 const SHRINK = 2 / 3;
-/** Of the best rate ever: where answers are slow even with so little, downloads are not the reason. */
+/**
+ * Of the best rate ever: where answers are slow even with so little, downloads are not the reason.
+ */
 const RATE_PART_MIN = 1 / 8;
 /** The OTA server teaches no wider one: the field has 16 bits, and 0xFFFF is no value. */
 const BLOCK_PERIOD_MS_MAX = 0xfffe;

@@ -1,15 +1,16 @@
 /**
- * When what failed is tried again: a class for each failure, a delay with full jitter, and a budget.
+ * When what failed is tried again: a class for each failure, a delay with full jitter, and a
+ * budget.
  *
- * - `refused` is never tried again by itself: the same bytes would be refused again, or a person has to
- *   change something first.
+ * - `refused` is never tried again by itself: the same bytes would be refused again, or a person
+ *   has to change something first.
  * - After an unknown outcome the device is read, not sent to: its task is `read`.
  * - What is unreachable has no limit of attempts but its deadline: a link heals when it heals.
  *
- * Retries draw on two buckets, the job's and the gateway's. A first try puts a share of a retry in, time
- * puts in some more, and a retry takes one out. A retry that finds a bucket empty is put off to when there
- * will be one for it, so that many devices that failed together do not come back together; where that is
- * past its deadline it is given up. So after `h` hours there were at most
+ * Retries draw on two buckets, the job's and the gateway's. A first try puts a share of a retry in,
+ * time puts in some more, and a retry takes one out. A retry that finds a bucket empty is put off
+ * to when there will be one for it, so that many devices that failed together do not come back
+ * together; where that is past its deadline it is given up. So after `h` hours there were at most
  * `reserve + share * first tries + perHour * h` retries.
  */
 import type { Random } from '../ports.ts';

@@ -1,20 +1,21 @@
 /**
- * What runs now: a machine without I/O. It is told what there is, what has begun and ended, and which
- * links are up; it is polled for what to start, to pause and to give up.
+ * What runs now: a machine without I/O. It is told what there is, what has begun and ended, and
+ * which links are up; it is polled for what to start, to pause and to give up.
  *
  * Invariants:
- * - A resource (a serial port, a ZigBee network) runs at most its capacity: one, or what `setPace` says.
- *   Only `started`, for what was found running after a restart, may go beyond; then nothing is started.
+ * - A resource (a serial port, a ZigBee network) runs at most its capacity: one, or what `setPace`
+ *   says. Only `started`, for what was found running after a restart, may go beyond; then nothing
+ *   is started.
  * - Every waiting item has a deadline, and can be asked what it waits for (`explain`).
  * - Jobs at one resource take turns: each of a job's items is a round later than the one before. A
  *   priority is worth `ROUNDS_A_PRIORITY` rounds, so age wins in the end: an item is overtaken by a
  *   bounded number of rounds, whatever comes after it. Within a round the older is first.
- * - An item that needs two resources and was passed over `PATIENCE` times has both kept free for it. A
- *   resource is kept for one item, and an item claims all of its resources or none.
+ * - An item that needs two resources and was passed over `PATIENCE` times has both kept free for
+ *   it. A resource is kept for one item, and an item claims all of its resources or none.
  * - The same calls give the same answers; the only randomness is the retry desk's.
  *
- * Cost: O(log n) a call, and for each item that `poll` moves. The heaps' comparisons are counted by a test;
- * `test/bench/schedule.bench.ts` measures the whole.
+ * Cost: O(log n) a call, and for each item that `poll` moves. The heaps' comparisons are counted by
+ * a test; `test/bench/schedule.bench.ts` measures the whole.
  */
 import { assert } from '../errors.ts';
 import type { ExpiryCode } from './codes.ts';
@@ -139,7 +140,9 @@ export class Scheduler {
     return true;
   }
 
-  /** It runs: as `poll` said, or as it was found after a restart, whatever window or capacity say. */
+  /**
+   * It runs: as `poll` said, or as it was found after a restart, whatever window or capacity say.
+   */
   started(id: string, nowMs: number): void {
     const entry = this.known(id);
     if (entry.phase !== 'running') this.run(entry, nowMs);
@@ -160,7 +163,8 @@ export class Scheduler {
   }
 
   /**
-   * A waiting item is gone. What runs has to be stopped by its owner; however it ends, that is its end.
+   * A waiting item is gone. What runs has to be stopped by its owner; however it ends, that is its
+   * end.
    */
   cancel(id: string): 'removed' | 'running' | 'unknown' {
     const entry = this.entries.get(id);

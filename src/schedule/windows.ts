@@ -5,15 +5,15 @@
  * clocks of the zone show a time within them. So on the two days on which the clocks change, in
  * Europe/London:
  *
- * - 01:00 to 02:00 does not exist on the last Sunday of March: hours within it do not open that day,
- *   and hours that begin within it open when the clocks show 02:00.
- * - It comes twice on the last Sunday of October: 01:00 to 02:00 is open for two hours on end, 01:00
- *   to 05:00 for five, and 01:15 to 01:45 twice for half an hour.
+ * - 01:00 to 02:00 does not exist on the last Sunday of March: hours within it do not open that
+ *   day, and hours that begin within it open when the clocks show 02:00.
+ * - It comes twice on the last Sunday of October: 01:00 to 02:00 is open for two hours on end,
+ *   01:00 to 05:00 for five, and 01:15 to 01:45 twice for half an hour.
  *
  * Hours that end at or before they begin run into the next day and belong to the day they begin on:
  * a date of `closedOn` closes what begins on it, not what still runs from the evening before. Where
- * hours meet or overlap they are one. An opening is the first millisecond within, a closing the first
- * after; both may be asked about any time.
+ * hours meet or overlap they are one. An opening is the first millisecond within, a closing the
+ * first after; both may be asked about any time.
  */
 import type { HoursProblem } from './codes.ts';
 import { DAY_MS, instantsOf, isZone, localTimeMs, MINUTE_MS, type Span } from './zone.ts';
@@ -105,7 +105,9 @@ export function parseHours(source: HoursSource): HoursResult {
   return { ok: true, hours: new LocalHours(zone, weekly, dated, closedOn) };
 }
 
-/** Parsed hours. It remembers the spans it has worked out, and answers the same as if it did not. */
+/**
+ * Parsed hours. It remembers the spans it has worked out, and answers the same as if it did not.
+ */
 export class LocalHours {
   readonly zone: string;
   private readonly weekly: readonly Weekly[];
@@ -141,8 +143,8 @@ export class LocalHours {
   }
 
   /**
-   * When what is open now, or opens next, closes; Infinity where nothing opens, or what is open stays
-   * so for 400 days.
+   * When what is open now, or opens next, closes; Infinity where nothing opens, or what is open
+   * stays so for 400 days.
    */
   closesAt(nowMs: number): number {
     return this.spanFrom(nowMs)?.endMs ?? Number.POSITIVE_INFINITY;

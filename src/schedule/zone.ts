@@ -1,9 +1,10 @@
 /**
- * Local time of an IANA zone: what its clocks show at an instant, and at which instants they show it.
+ * Local time of an IANA zone: what its clocks show at an instant, and at which instants they show
+ * it.
  *
  * Local time is a number here: milliseconds since 1970-01-01T00:00 as the clock on the wall counts
- * them. The rules of the zones are the runtime's, read through @date-fns/tz, which enters here alone.
- * A Date is made of an instant that is handed in; none is ever asked for the time.
+ * them. The rules of the zones are the runtime's, read through @date-fns/tz, which enters here
+ * alone. A Date is made of an instant that is handed in; none is ever asked for the time.
  *
  * Limit: of several changes of the clock within three days only one would be seen; no zone has had
  * two since clocks have been set by law in whole hours or halves.
@@ -34,9 +35,9 @@ export function localTimeMs(zone: string, atMs: number): number {
 }
 
 /**
- * When the clocks of the zone show a time from `startMs` up to `endMs`, local times at most two days
- * apart. None where the clocks skip all of it; two spans where they are set back within it and what
- * they show leaves it in between.
+ * When the clocks of the zone show a time from `startMs` up to `endMs`, local times at most two
+ * days apart. None where the clocks skip all of it; two spans where they are set back within it and
+ * what they show leaves it in between.
  */
 export function instantsOf(zone: string, { startMs, endMs }: Span): Span[] {
   const earlyMs = startMs - DAY_MS;

@@ -1,4 +1,6 @@
-/** The pace in a network of numbers: sooner together, meter reads answered, settled, nobody starved. */
+/**
+ * The pace in a network of numbers: sooner together, meter reads answered, settled, nobody starved.
+ */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { PACE_DEFAULTS, Pace, type PaceSample } from '../../src/schedule/pace.ts';
@@ -86,7 +88,7 @@ test('it grows while that brings something, and leaves the share of meter reads 
   assert.is(pace.blockPeriodMs, 250);
 });
 
-test('answers that take longer than the bound cut by a third, down to one and not to nothing', () => {
+test('late answers cut by a third, down to one and not to nothing', () => {
   const pace = new Pace();
   const rate = (devices: number) => 0.3 * devices;
   epochs(pace, 6, rate);
@@ -102,7 +104,7 @@ test('answers that take longer than the bound cut by a third, down to one and no
   assert.ok(pace.blockPeriodMs > 0 && pace.blockPeriodMs < 1_000, `${pace.blockPeriodMs} ms`);
 });
 
-test('downloads that go on while fewer may begin are held to the rate, and do not cut it to nothing', () => {
+test('downloads that go on while fewer may begin are held to the rate', () => {
   const pace = new Pace();
   epochs(pace, 6, (devices) => 0.3 * devices);
   const devices = pace.concurrency;

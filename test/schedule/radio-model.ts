@@ -1,7 +1,7 @@
 /**
- * A ZigBee network in numbers: one air that carries one frame at a time, attempts that fail the more often
- * the more frames wait, devices that write each block before they ask for the next, and meter reads that
- * want the same air. Time is simulated.
+ * A ZigBee network in numbers: one air that carries one frame at a time, attempts that fail the
+ * more often the more frames wait, devices that write each block before they ask for the next, and
+ * meter reads that want the same air. Time is simulated.
  */
 import type { Pace } from '../../src/schedule/pace.ts';
 import { SeededRandom } from '../../src/virtual/random.ts';

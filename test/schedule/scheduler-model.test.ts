@@ -1,6 +1,6 @@
 /**
- * What holds for the scheduler whatever is called in whatever order. A plain list of what was submitted,
- * started and ended is the model; after every call the machine is held against it.
+ * What holds for the scheduler whatever is called in whatever order. A plain list of what was
+ * submitted, started and ended is the model; after every call the machine is held against it.
  */
 import fc from 'fast-check';
 import { suite } from 'uvu';
@@ -190,7 +190,10 @@ class World {
     assert.equal(this.machine.poll(this.nowMs), { start: [], pause: [], expire: [] });
   }
 
-  /** What only waits for its turn has others at one of its resources, or one that is kept for another. */
+  /**
+   * What only waits for its turn has others at one of its resources, or one that is kept for
+   * another.
+   */
   private checkNotIdle(id: string): void {
     const { resources } = this.items.get(id)!;
     const usable = RESOURCES.filter((name) => !this.down.has(name));

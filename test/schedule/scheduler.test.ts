@@ -1,4 +1,6 @@
-/** The scheduler rule by rule; what holds for all sequences of calls is in scheduler-model.test.ts. */
+/**
+ * The scheduler rule by rule; what holds for all sequences of calls is in scheduler-model.test.ts.
+ */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { EXPIRIES } from '../../src/schedule/codes.ts';
@@ -100,7 +102,7 @@ test('jobs take turns: a late small one does not wait for all of a large one', (
   ]);
 });
 
-test('nothing starves: an old item goes before all that comes a bounded number of rounds later', () => {
+test('nothing starves: an old item is overtaken by a bounded number of rounds', () => {
   const machine = scheduler();
   machine.submit(item('old', { job: 'patient' }));
   machine.submit(item('first', { job: 'urgent', priority: 2 }));
@@ -116,8 +118,8 @@ test('nothing starves: an old item goes before all that comes a bounded number o
 });
 
 /**
- * Port and network become free in turn, never together; stops when one of them is kept free for the item
- * that needs both.
+ * Port and network become free in turn, never together; stops when one of them is kept free for the
+ * item that needs both.
  */
 function untilKept(machine: Scheduler): string {
   machine.submit(item('both', { job: 'both', resources: ['port:hub-1', NETWORK] }));
@@ -144,7 +146,7 @@ test('an item that needs two resources gets them although others always want one
   assert.is(ids(machine).length, 2);
 });
 
-test('what was kept free is free for others when the item is cancelled, or a link of it goes', () => {
+test('what was kept free is free again when its item is cancelled or loses a link', () => {
   const cancelled = scheduler();
   untilKept(cancelled);
   cancelled.cancel('both');
@@ -175,7 +177,7 @@ test('what waits for a link begins when it is back, and expires at its deadline'
   assert.equal(ids(machine, NOON + HOUR_MS), ['b']);
 });
 
-test('a window: not before it, not when it would close too early, and paused where that is asked', () => {
+test('a window: not before it, not too near its end, and paused where that is asked', () => {
   const machine = scheduler();
   const windows = [daily('01:00', '05:00')];
   machine.submit(item('whole', { windows, expectedMs: 3 * HOUR_MS }));

@@ -1,6 +1,7 @@
 /**
- * Hours in local time, at both sides of every boundary. The oracle reads the clock on the wall from Intl
- * and walks by quarters of an hour; it shares nothing with the code but the runtime's rules of the zones.
+ * Hours in local time, at both sides of every boundary. The oracle reads the clock on the wall from
+ * Intl and walks by quarters of an hour; it shares nothing with the code but the runtime's rules of
+ * the zones.
  */
 import fc from 'fast-check';
 import { suite } from 'uvu';
