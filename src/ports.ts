@@ -12,8 +12,21 @@ export interface Timers extends Clock {
 
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error';
 
+/** What a line is about, beside its words: for whoever searches a thousand of them. */
+export interface LogFields {
+  /** A device, by its id. */
+  dev?: string;
+  job?: string;
+  campaign?: string;
+  /** Of the journal's record that the line goes with. */
+  seq?: number;
+  /** Of a table of codes. */
+  code?: string;
+  [name: string]: unknown;
+}
+
 export interface Log {
-  write(level: LogLevel, message: string): void;
+  write(level: LogLevel, message: string, fields?: LogFields): void;
 }
 
 /** A source of numbers in [0, 1); seeded in the virtual devices and in tests. */

@@ -22,6 +22,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   jobs: ['upgrade'],
   schedule: ['upgrade'],
   config: ['bytes', 'products'],
+  observe: ['bytes'],
+  service: ['bytes'],
   transport: ['bytes', 'protocol', 'admission'],
   virtual: ['bytes', 'image', 'trust', 'protocol', 'config'],
   gateway: [
@@ -38,6 +40,8 @@ const MAY_IMPORT: Record<string, string[]> = {
     'schedule',
     'config',
     'transport',
+    'observe',
+    'service',
   ],
   cli: [
     'bytes',
@@ -52,6 +56,8 @@ const MAY_IMPORT: Record<string, string[]> = {
     'schedule',
     'config',
     'transport',
+    'observe',
+    'service',
     'gateway',
     'virtual',
   ],

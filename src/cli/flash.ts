@@ -1,9 +1,9 @@
 /** `uplift flash`: upgrade now, with progress. Ctrl-C stops cleanly; the next flash goes on. */
 import type { AdmissionFacts, DeviceFacts } from '../admission/facts.ts';
+import { escapeText } from '../bytes/escape-text.ts';
 import type { RigDevice } from '../config/schema.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { type DeviceOutcome, type FlashEvent, flash as flashDevices } from '../gateway/flash.ts';
-import { escapeText } from '../image/describe.ts';
 import { printable } from '../products/codes.ts';
 import { HUB_SESSION_LIMITS } from '../upgrade/hub-session-messages.ts';
 import { SESSION_LIMITS } from '../upgrade/session.ts';

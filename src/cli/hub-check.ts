@@ -1,8 +1,9 @@
 /** The part of `uplift rig check` that looks at hubs: whether the port opens, how quick it is, what answers. */
+
+import { escapeText } from '../bytes/escape-text.ts';
 import { encodeHex } from '../bytes/hex.ts';
 import type { HubDevice, Rig } from '../config/schema.ts';
 import { UpliftError } from '../errors.ts';
-import { escapeText } from '../image/describe.ts';
 import type { Link } from '../ports.ts';
 import type { ImageEntry } from '../protocol/smp/messages.ts';
 import { LinkDriver } from '../transport/serial/driver.ts';

@@ -1,13 +1,13 @@
 /** `uplift rig check|list|join|up`: what is wired to what, and whether it answers. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { escapeText } from '../bytes/escape-text.ts';
 import { hex } from '../bytes/hex.ts';
 import { loadRig } from '../config/load.ts';
 import type { CoordinatorConfig, HubDevice, PpmidDevice, Rig } from '../config/schema.ts';
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
 import { StateFolder } from '../gateway/state-folder.ts';
 import { notJoined, ZigbeeSite } from '../gateway/zigbee-site.ts';
-import { escapeText } from '../image/describe.ts';
 import type { DeviceReading } from '../protocol/zcl-ota/device-reading.ts';
 import { startVirtualRig } from '../virtual/rig.ts';
 import { checkHubs, hubDocument, hubLines, selectHubs } from './hub-check.ts';

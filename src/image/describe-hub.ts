@@ -2,8 +2,9 @@
  * A hub's image in plain words, for a person to read: MCUboot, GBL, EBL. Pure text, in file order;
  * what comes from the file is escaped. Hashes, and what signatures are worth, are not here (trust/).
  */
+import { escapeText } from '../bytes/escape-text.ts';
 import { encodeHex, hex } from '../bytes/hex.ts';
-import { type DescribedLine, escapeText } from './describe.ts';
+import type { DescribedLine } from './describe.ts';
 import type { EblImage } from './ebl.ts';
 import { FILE_FORMATS } from './file-format.ts';
 import { GBL_TYPE, type GblImage } from './gbl.ts';

@@ -6,6 +6,7 @@
  * control sequences included. The hashes are not here (trust/), nor what a device would say to the
  * image.
  */
+import { escapeText } from '../bytes/escape-text.ts';
 import { hex } from '../bytes/hex.ts';
 import type { ImageRemarkCode } from './codes.ts';
 import { IMAGE_PROFILES, type ImageProfileId, locateUpgradeImage } from './gb-upgrade.ts';
@@ -79,14 +80,6 @@ export function describeImage(parsed: OtaFile, profileId?: ImageProfileId): Desc
     lines.push({ section: 'remarks', label: code, value: message });
   }
   return lines;
-}
-
-/** Printable ASCII as it is, everything else as \xNN. */
-export function escapeText(text: string): string {
-  return text.replace(
-    /[^\x20-\x7e]|\\/g,
-    (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  );
 }
 
 type Pair = readonly [label: string, value: string];

@@ -1,0 +1,194 @@
+/** The metrics page, read by a naive parser and held against the conventions of Prometheus. */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import {
+  LABEL_VALUES_MAX,
+  type MetricsPage,
+  NO_METRICS,
+  openMetrics,
+} from '../../src/observe/metrics.ts';
+
+interface Sample {
+  name: string;
+  labels: Record<string, string>;
+  value: number;
+}
+
+interface Family {
+  type: string;
+  help: string;
+  samples: Sample[];
+}
+
+const BUILD = { version: '1.2.3', node: '24.21.0', sqlite: '3.53.4' };
+
+/** Every name, type and label of the page; nothing else is on it. */
+const TABLE: Record<string, [type: string, labels: string[]]> = {
+  uplift_devices: ['gauge', ['state']],
+  uplift_transfer_bytes_total: ['counter', ['link']],
+  uplift_transfer_duration_seconds: ['histogram', ['link']],
+  uplift_update_results_total: ['counter', ['code', 'result']],
+  uplift_verify_failures_total: ['counter', ['reason']],
+  uplift_journal_unacked_events: ['gauge', []],
+  uplift_last_central_contact_timestamp_seconds: ['gauge', []],
+  uplift_serial_errors_total: ['counter', ['kind']],
+  uplift_event_loop_delay_seconds: ['histogram', []],
+  uplift_build_info: ['gauge', ['node', 'sqlite', 'version']],
+};
+
+/** Line by line, as the text format 0.0.4 is described: # HELP, # TYPE, then the samples of that name. */
+function parsePage(text: string): Map<string, Family> {
+  const families = new Map<string, Family>();
+  let current = '';
+  for (const line of text.split('\n').filter((one) => one !== '')) {
+    const [, keyword, name, rest] = /^# (HELP|TYPE) (\S+) (.*)$/.exec(line) ?? [];
+    if (keyword === 'HELP') {
+      assert.not.ok(families.has(name!), `${name} stands once`);
+      families.set(name!, { type: '', help: rest!, samples: [] });
+      current = name!;
+    } else if (keyword === 'TYPE') {
+      assert.is(name, current, 'TYPE after its HELP');
+      families.get(name!)!.type = rest!;
+    } else {
+      const found = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$/.exec(line);
+      assert.ok(found, `a sample: ${line}`);
+      const labels = [...(found[2] ?? '').matchAll(/([a-z_]+)="((?:[^"\\]|\\.)*)",?/g)];
+      assert.ok(found[1]!.startsWith(current), `${found[1]} below ${current}`);
+      families.get(current)!.samples.push({
+        name: found[1]!,
+        labels: Object.fromEntries(labels.map(([, label, value]) => [label!, value!])),
+        value: found[3] === '+Inf' ? Number.POSITIVE_INFINITY : Number(found[3]),
+      });
+    }
+  }
+  return families;
+}
+
+async function pageOf(work: (metrics: MetricsPage) => void): Promise<Map<string, Family>> {
+  const metrics = openMetrics(BUILD);
+  work(metrics);
+  return parsePage(await metrics.text());
+}
+
+function everything(metrics: MetricsPage): void {
+  metrics.deviceState(undefined, 'planned');
+  metrics.transferBytes('zigbee', 48);
+  metrics.transferDuration('serial', 31);
+  metrics.result('failed', 'link-lost');
+  metrics.verifyFailure('cpl.listed');
+  metrics.journalUnacked(3);
+  metrics.lastCentralContact(1_800_000_000_500);
+  metrics.serialError('crc');
+  metrics.eventLoopDelay(0.001);
+}
+
+function sampleOf(page: Map<string, Family>, name: string, labels: Record<string, string> = {}) {
+  const samples = page.get(name)?.samples.filter((sample) => sample.name === name) ?? [];
+  return samples.find((sample) =>
+    Object.entries(labels).every(([label, value]) => sample.labels[label] === value),
+  )?.value;
+}
+
+test('names, types and labels are those of the table', async () => {
+  const page = await pageOf(everything);
+  assert.equal([...page.keys()].sort(), Object.keys(TABLE).sort());
+  for (const [name, { type, help, samples }] of page) {
+    assert.is(type, TABLE[name]![0], name);
+    assert.match(help, /^[A-Z].*\.$/);
+    assert.ok(samples.length > 0, `${name} has a sample`);
+    for (const { labels } of samples) {
+      const { le: _, ...own } = labels;
+      assert.equal(Object.keys(own).sort(), TABLE[name]![1], name);
+    }
+  }
+});
+
+test('names keep the conventions: one prefix, base units, _total on counters alone', async () => {
+  const page = await pageOf(everything);
+  for (const [name, { type, samples }] of page) {
+    assert.match(name, /^uplift_[a-z]+(_[a-z]+)*$/);
+    assert.is(name.endsWith('_total'), type === 'counter', name);
+    assert.not.match(name, /_(ms|milliseconds|minutes|hours|kb|kib|percent|count|sum|bucket)(_|$)/);
+    assert.not.match(name, /gauge|counter|histogram/, 'the type is no part of a name');
+    if (type === 'histogram') assert.match(name, /_(seconds|bytes)$/);
+    for (const { labels } of samples) {
+      for (const label of Object.keys(labels)) {
+        assert.match(label, /^[a-z]+$/);
+        assert.not.ok(['device', 'dev', 'eui64', 'id', 'job', 'port', 'address'].includes(label));
+      }
+    }
+  }
+});
+
+test('what was told is what is shown', async () => {
+  const page = await pageOf((metrics) => {
+    everything(metrics);
+    metrics.deviceState('planned', 'distributing');
+    metrics.deviceState(undefined, 'planned');
+    metrics.deviceState('distributing', undefined);
+    metrics.transferBytes('zigbee', 2);
+    metrics.serialError('crc');
+    metrics.journalUnacked(2);
+  });
+  assert.is(sampleOf(page, 'uplift_devices', { state: 'planned' }), 1);
+  assert.is(sampleOf(page, 'uplift_devices', { state: 'distributing' }), 0);
+  assert.is(sampleOf(page, 'uplift_transfer_bytes_total', { link: 'zigbee' }), 50);
+  assert.is(
+    sampleOf(page, 'uplift_transfer_bytes_total', { link: 'wan' }),
+    0,
+    'there from the start',
+  );
+  const failed = { result: 'failed', code: 'link-lost' };
+  assert.is(sampleOf(page, 'uplift_update_results_total', failed), 1);
+  assert.is(sampleOf(page, 'uplift_verify_failures_total', { reason: 'cpl.listed' }), 1);
+  assert.is(sampleOf(page, 'uplift_journal_unacked_events'), 2);
+  assert.is(sampleOf(page, 'uplift_last_central_contact_timestamp_seconds'), 1_800_000_000.5);
+  assert.is(sampleOf(page, 'uplift_serial_errors_total', { kind: 'crc' }), 2);
+  assert.is(sampleOf(page, 'uplift_build_info', BUILD), 1);
+});
+
+test('a histogram counts up to +Inf, which is its count', async () => {
+  const page = await pageOf((metrics) => {
+    for (const seconds of [1, 31, 90, 1e9]) metrics.transferDuration('serial', seconds);
+  });
+  const { samples } = page.get('uplift_transfer_duration_seconds')!;
+  const buckets = samples.filter(({ name }) => name.endsWith('_bucket'));
+  const values = buckets.map(({ value }) => value);
+  assert.equal(
+    values,
+    [...values].sort((a, b) => a - b),
+  );
+  assert.is(buckets.at(-1)!.labels['le'], '+Inf');
+  const of = (end: string) => samples.find(({ name }) => name.endsWith(end))!.value;
+  assert.equal([buckets.at(-1)!.value, of('_count'), of('_sum')], [4, 4, 1_000_000_122]);
+});
+
+test('a gateway that never heard of its centre shows no time of it', async () => {
+  const page = await pageOf(() => {});
+  assert.not.ok(page.has('uplift_last_central_contact_timestamp_seconds'));
+});
+
+test('labels stay few and plain whatever comes', async () => {
+  const page = await pageOf((metrics) => {
+    for (let n = 0; n < 5_000; n++) metrics.verifyFailure(`rule-${n}`);
+    metrics.verifyFailure('00:0d:6f:00:0a:90:69:e7');
+    metrics.verifyFailure('x"} 1\nuplift_devices 7');
+    metrics.result('done', 'a'.repeat(10_000));
+  });
+  const { samples } = page.get('uplift_verify_failures_total')!;
+  assert.is(samples.length, LABEL_VALUES_MAX + 1);
+  const others = sampleOf(page, 'uplift_verify_failures_total', { reason: 'other' });
+  assert.is(others, 5_000 - LABEL_VALUES_MAX + 2);
+  assert.is(sampleOf(page, 'uplift_update_results_total', { result: 'done', code: 'other' }), 1);
+});
+
+test('two pages know nothing of each other, and no metrics are harmless', async () => {
+  await pageOf((metrics) => metrics.serialError('overrun'));
+  const page = await pageOf(() => {});
+  assert.is(sampleOf(page, 'uplift_serial_errors_total', { kind: 'overrun' }), 0);
+  NO_METRICS.deviceState('a', 'b');
+  NO_METRICS.result('done', 'none');
+  assert.match(openMetrics(BUILD).contentType, /^text\/plain; version=0\.0\.4/);
+});
+
+test.run();
