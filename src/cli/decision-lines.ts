@@ -3,7 +3,7 @@ import { type Decision, type Finding, rules } from '../admission/decide.ts';
 import type { AdmissionFacts } from '../admission/facts.ts';
 import { PENDING_FACTS } from '../admission/pending-facts.ts';
 import { factsSeen, type SeenFact } from '../admission/seen-facts.ts';
-import { escapeText } from '../image/describe.ts';
+import { escapeText } from '../bytes/escape-text.ts';
 import { printable } from '../products/codes.ts';
 import { someOf } from './inputs.ts';
 import { paint, table } from './output.ts';

@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { checkAudit, showAudit } from './audit.ts';
 import { commandLineError } from './command-line-error.ts';
+import { checkConfig } from './config.ts';
 import { flash } from './flash.ts';
 import { shippedPath } from './inputs.ts';
 import { inspect } from './inspect.ts';
@@ -128,6 +129,15 @@ addLog(command('show', 'what was decided', auditCommands))
 addLog(command('check', 'whether any record was edited, removed, moved or cut off', auditCommands))
   .option('--head <sequence:hash>', 'a head that was kept elsewhere')
   .action(run((options, output) => checkAudit(options as never, output)));
+
+const configCommands = program
+  .command('config')
+  .description('the configuration of the gateway service: check')
+  .addHelpText('after', example('uplift config check --config hw-config/gateway.example.yaml'));
+command('check', 'what is wrong with it, and what it comes to; changes nothing', configCommands)
+  .option('--config <file>', 'the configuration, else /etc/uplift/gateway.yaml')
+  .addHelpText('after', example('uplift config check --config hw-config/gateway.example.yaml'))
+  .action(run((options, output) => checkConfig(options as never, output)));
 
 const rig = program
   .command('rig')

@@ -6,7 +6,7 @@
  */
 import { EXIT, UpliftError } from '../errors.ts';
 
-export const CONFIG_CODES = {
+const FILE_CODES = {
   'file-missing': 'There is no such file.',
   'file-is-folder': 'The path names a folder.',
   'file-unreadable': 'The file cannot be read, or is no regular file.',
@@ -47,6 +47,28 @@ export const CONFIG_CODES = {
   'trust-anchors-missing': 'The trust anchors are not there.',
   'admission-file-missing': 'A file that decisions rest on is not there.',
 } as const;
+
+/** Of the configuration of the gateway service. */
+export const GATEWAY_CODES = {
+  'rig-missing': 'The rig file is not there.',
+  'rig-wrong': 'The rig file has problems of its own.',
+  'input-missing': 'A file or folder that is named is not there.',
+  'input-unreadable': 'A file or folder that is named cannot be read.',
+  'input-wrong': 'A file that is named has problems of its own.',
+  'input-writable': 'Anybody may change a file that decisions are made on.',
+  'secret-missing': 'The file of a secret is not there, or cannot be read.',
+  'secret-exposed': 'Others than the service may read or change the file of a secret.',
+  'credentials-unset': 'A credential is named and the service manager has given none.',
+  'tokens-wrong': 'A line of the file of tokens is none.',
+  'listen-unprotected': 'An address that others reach would be served without protection.',
+  'listen-unauthenticated': 'An address would be served to whoever reaches it.',
+  'clients-unverified': 'Clients are named and nothing says who signs their certificates.',
+  'socket-path-long': 'The path of a socket is longer than the system takes.',
+  'port-absent': 'A port of a rig is not there now.',
+  'folder-unwritable': 'A folder for state cannot be written by whoever asks.',
+} as const;
+
+export const CONFIG_CODES = { ...FILE_CODES, ...GATEWAY_CODES };
 
 export type ConfigCode = keyof typeof CONFIG_CODES;
 

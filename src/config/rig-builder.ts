@@ -368,7 +368,7 @@ function resolvedPort(folder: string, written: string): string {
 }
 
 /** One text for one port, however it is written. */
-function samePort(port: string): string {
+export function samePort(port: string): string {
   if (port.includes('://')) return port.toLowerCase().replace('//localhost:', '//127.0.0.1:');
   return existsSync(port) ? realpathSync(port) : port;
 }

@@ -7,6 +7,7 @@
  * not be a silent default. Descriptions go into the JSON Schemas, where editors show them.
  */
 import { z } from './fields.ts';
+import { gatewaySchema } from './gateway-schema.ts';
 import {
   type HubFaults,
   type HubModel,
@@ -142,6 +143,11 @@ export function readinessPolicyJsonSchema(): JsonSchema {
 /** hw-config/installations.schema.json, for editors. */
 export function installationsJsonSchema(): JsonSchema {
   return jsonSchema(installationsSchema, 'Installations for Uplift');
+}
+
+/** hw-config/gateway.schema.json, for editors. */
+export function gatewayJsonSchema(): JsonSchema {
+  return jsonSchema(gatewaySchema, 'The gateway service of Uplift');
 }
 
 /** Written once: every file with a mistake in it is explained by one. */

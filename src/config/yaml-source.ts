@@ -27,8 +27,11 @@ export const FILE_BYTES_MAX = 1_048_576;
 const ALIASES_MAX = 100;
 const SHOWN_CHARACTERS_MAX = 60;
 
-/** Values that no message repeats. */
-const SECRET_KEYS = /networkKey|installCode/i;
+/** Values that no message repeats; of a secret's file too, where the secret itself may stand by mistake. */
+const SECRET_KEYS = /networkKey|installCode|keyFile|token|password|passphrase|secret|^key$/i;
+/** A line that a key or a token may be in, or a part of one. */
+const SECRET_LINE =
+  /(?:networkKey|installCode|key|token|password|passphrase|secret)\w*\s*:|[A-Za-z0-9+/=_-]{32}/i;
 
 export type KeyPath = readonly (string | number)[];
 
@@ -250,7 +253,7 @@ export class YamlSource {
   private shownLine(line: number): string {
     const written = this.text.split('\n')[line - 1]?.trim() ?? '';
     if (written === '') return line >= this.lines.lineStarts.length ? 'the end' : 'an empty line';
-    return SECRET_KEYS.test(written) ? 'a line with a secret' : shown(written);
+    return SECRET_LINE.test(written) ? 'a line that may hold a secret' : shown(written);
   }
 }
 

@@ -6,6 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import {
+  gatewayJsonSchema,
   hubJsonSchema,
   installationsJsonSchema,
   listColumnsJsonSchema,
@@ -20,6 +21,7 @@ export function jsonSchemaFiles(): { path: string; text: string }[] {
   return [
     { path: resolve(HW_CONFIG, 'rig.schema.json'), text: written(rigJsonSchema()) },
     { path: resolve(HW_CONFIG, 'ppmid.schema.json'), text: written(ppmidJsonSchema()) },
+    { path: resolve(HW_CONFIG, 'gateway.schema.json'), text: written(gatewayJsonSchema()) },
     { path: resolve(HW_CONFIG, 'hub.schema.json'), text: written(hubJsonSchema()) },
     {
       path: resolve(HW_CONFIG, 'list-columns.schema.json'),

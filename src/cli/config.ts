@@ -1,0 +1,151 @@
+/**
+ * `uplift config check`: what is wrong with the configuration of the gateway service, with line and key,
+ * before it is started; and what it comes to with every default in it. No secret is shown: the
+ * configuration holds none, and the files of secrets are named and not read out.
+ */
+import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+import { describeProblem } from '../config/codes.ts';
+import { type GatewayConfig, loadGateway } from '../config/gateway.ts';
+import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
+import {
+  loadCentralProductsList,
+  loadEligibleCombinations,
+  loadInstallations,
+  loadPendingCombinations,
+} from '../gateway/list-library.ts';
+import {
+  loadCertificates,
+  loadPinnedAnchors,
+  loadRevocationLists,
+  loadVersionFloors,
+} from '../gateway/trust-documents.ts';
+import { loadTrustAnchors } from '../gateway/trust-folder.ts';
+import { errorLines, type Output, paint, table } from './output.ts';
+
+/** Where the package puts it. */
+const DEFAULT_CONFIG = '/etc/uplift/gateway.yaml';
+
+export interface ConfigOptions {
+  config?: string;
+}
+
+export function checkConfig(options: ConfigOptions, output: Output): ExitCode {
+  const path = options.config ?? DEFAULT_CONFIG;
+  const { config, warnings } = loadGateway(path);
+  const faults = faultsOfContents(config);
+  const shown = effective(config);
+  const troubles = [
+    ...warnings.map((warning) => `${paint('yellow', 'warning')} ${describeProblem(warning)}`),
+    ...faults.flatMap(({ key, error }) => {
+      const [first, ...rest] = errorLines(error);
+      return [`${key}: ${first}`, ...rest];
+    }),
+  ];
+  const verdict =
+    faults.length > 0
+      ? `${faults.length} of the files it names ${faults.length === 1 ? 'is' : 'are'} wrong`
+      : `${path} is right${warnings.length > 0 ? `, with ${warnings.length} warnings` : ''}`;
+  const document = {
+    config: shown,
+    warnings,
+    faults: faults.map(({ key, error }) => ({ key, code: error.code, message: error.message })),
+  };
+  output.result(document, [...table(rowsOf(shown)), '', ...troubles, verdict], troubles);
+  return faults.length > 0 ? EXIT.usage : EXIT.done;
+}
+
+interface Fault {
+  key: string;
+  error: UpliftError;
+}
+
+/** Reads whatever the service would read at its start, as it would. */
+function faultsOfContents({ admission, api }: GatewayConfig): Fault[] {
+  const { listColumns: columns = {} } = admission;
+  const faults: Fault[] = [];
+  const reads = <T>(key: string, value: T | undefined, read: (value: T) => unknown): void => {
+    if (value === undefined) return;
+    try {
+      read(value);
+    } catch (error) {
+      if (!(error instanceof UpliftError)) throw error;
+      faults.push({ key, error });
+    }
+  };
+  reads('admission.centralProductsList', admission.centralProductsList, (path) =>
+    loadCentralProductsList(path, { mapping: columns.centralProductsList }),
+  );
+  reads('admission.eligibleCombinations', admission.eligibleCombinations, (path) =>
+    loadEligibleCombinations(path, { mapping: columns.eligibleCombinations }),
+  );
+  reads('admission.pendingCombinations', admission.pendingCombinations, (path) =>
+    loadPendingCombinations(path, { mapping: columns.pendingCombinations }),
+  );
+  reads('admission.installations', admission.installations, (path) =>
+    loadInstallations(path, { mapping: columns.installations }),
+  );
+  reads('admission.trustAnchors', admission.trustAnchors, loadTrustAnchors);
+  reads('admission.pinnedAnchors', admission.pinnedAnchors, loadPinnedAnchors);
+  reads('admission.certificates', admission.certificates, loadCertificates);
+  reads('admission.revocationLists', admission.revocationLists, loadRevocationLists);
+  reads('admission.floors', admission.floors, loadVersionFloors);
+  reads('api.tcp.tls', api.tcp?.tls, checkTls);
+  return faults;
+}
+
+/** Whether the key is that of the certificate. */
+function checkTls(tls: NonNullable<NonNullable<GatewayConfig['api']['tcp']>['tls']>): void {
+  try {
+    createSecureContext({
+      cert: readFileSync(tls.certificateFile),
+      key: readFileSync(tls.keyFile),
+      ...(tls.clientCaFile === undefined ? {} : { ca: readFileSync(tls.clientCaFile) }),
+    });
+  } catch (cause) {
+    throw new UpliftError('tls-unusable', 'the certificate and key cannot be used for TLS', {
+      expected: 'a PEM certificate, and the PEM key that belongs to it, without passphrase',
+      // The code alone: what OpenSSL says may quote the file.
+      actual: (cause as { code?: string }).code ?? 'files that are none',
+      next: 'make the two from one key pair',
+    });
+  }
+}
+
+/** In the order and by the names of the file, every default in; of a rig its name and what it is. */
+function effective(config: GatewayConfig): Record<string, unknown> {
+  const { id, path, stateFolder, runtimeFolder, stopWithinMs, rigs, api, ...rest } = config;
+  const { mode, ...socket } = api.socket;
+  return {
+    gateway: {
+      id,
+      path,
+      stateDirectory: stateFolder,
+      runtimeDirectory: runtimeFolder,
+      stopWithinMs,
+    },
+    rigs: rigs.map((rig) => ({
+      id: rig.id,
+      path: rig.path,
+      state: rig.stateFolder,
+      devices: rig.devices.length,
+    })),
+    ...rest,
+    api: { ...api, socket: { ...socket, mode: `0${mode.toString(8)}` } },
+  };
+}
+
+/** One row a setting: `schedule.windows.night.weekly[0].from`. */
+function rowsOf(value: unknown, key = ''): string[][] {
+  if (typeof value !== 'object' || value === null) {
+    return value === undefined ? [] : [[key, String(value)]];
+  }
+  if (Array.isArray(value)) {
+    const isPlain = value.every((entry) => typeof entry !== 'object');
+    if (isPlain) return [[key, value.length === 0 ? 'none' : value.join(', ')]];
+    return value.flatMap((entry, index) => rowsOf(entry, `${key}[${index}]`));
+  }
+  return Object.entries(value).flatMap(([name, entry]) =>
+    rowsOf(entry, key === '' ? name : `${key}.${name}`),
+  );
+}

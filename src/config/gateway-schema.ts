@@ -1,0 +1,331 @@
+/**
+ * What the configuration of the gateway service (`uplift serve --config F`) may say.
+ *
+ * No secret stands in it: a key or a token is named by its file (`...File`), which nobody but the service
+ * may read. What is written here may be shown, mailed and kept in a repository.
+ */
+import { isIPv4 } from 'node:net';
+import type { ConfigCode } from './codes.ts';
+import { id, matching, milliseconds, path, text, whole, z } from './fields.ts';
+import { nearest } from './nearest.ts';
+
+export const ROLES = ['viewer', 'operator', 'approver', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
+
+export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+
+/** Why an upgrade failed, as far as trying again goes. What was refused is never tried again. */
+export const RETRY_CLASSES = [
+  'unreachable',
+  'transfer',
+  'device',
+  'unknown-outcome',
+  'gateway',
+] as const;
+export type RetryClass = (typeof RETRY_CLASSES)[number];
+
+/** An API that is reached over a network takes no more than these. */
+const CLIENTS_MAX = 1_000;
+const RIGS_MAX = 64;
+const MIB = 1_048_576;
+const TIB = 1_099_511_627_776;
+
+const role = z.enum(ROLES);
+
+/** Of a secret; what stands there instead may be the secret itself, so no message repeats it. */
+const secretFile = path.describe(
+  'A file that only the service may read, relative to this one; $CREDENTIALS_DIRECTORY/NAME is a ' +
+    'credential of the service manager.',
+);
+
+const LISTEN = 'an address and a port, such as 127.0.0.1:8460 or [::1]:8460';
+const listen = z.string(LISTEN).transform((written, context): ListenAddress => {
+  const [, bracketed, plain, digits] =
+    /^(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9.-]{1,253})):([0-9]{1,5})$/.exec(written) ?? [];
+  const port = Number(digits);
+  if (digits === undefined || port > 65_535) {
+    context.addIssue(LISTEN);
+    return z.NEVER;
+  }
+  return { host: bracketed ?? plain!, port };
+});
+
+export interface ListenAddress {
+  host: string;
+  /** 0: any that is free. */
+  port: number;
+}
+
+/** Whether nobody but this machine reaches it. A name counts only if it is the one that always means it. */
+export function isLoopback(host: string): boolean {
+  if (isIPv4(host)) return host.startsWith('127.');
+  return host === '::1' || host === 'localhost';
+}
+
+const clockTime = matching(/^([01][0-9]|2[0-3]):[0-5][0-9]$/, 'a time such as "01:30", in quotes');
+const endTime = matching(
+  /^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$/,
+  'a time such as "05:00" or "24:00", in quotes',
+);
+
+const hours = z
+  .strictObject({
+    days: z.array(z.enum(WEEKDAYS)).min(1, 'at least one day').max(7, 'at most seven days'),
+    from: clockTime,
+    until: endTime.describe('At or before `from`: on the next day.'),
+  })
+  .refine(({ from, until }) => from !== until, {
+    path: ['until'],
+    error: 'another time than from; a whole day is "00:00" to "24:00"',
+  })
+  .describe('Hours in local time. They belong to the day on which they begin.');
+
+const DATE = 'a date such as "2027-12-25", in quotes';
+const date = matching(/^\d{4}-\d{2}-\d{2}$/, DATE).refine(
+  (day) => {
+    const atMs = Date.parse(`${day}T00:00:00Z`);
+    // Date.parse takes 30 February for 2 March.
+    return !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(day);
+  },
+  { error: DATE },
+);
+
+const maintenance = z.strictObject({
+  weekly: z.array(hours).min(1, 'at least one entry').max(64, 'at most 64 entries'),
+  closedOn: z.array(date).max(366, 'at most 366 dates').default([]).describe('Not on these dates.'),
+});
+
+const ZONES = Intl.supportedValuesOf('timeZone');
+
+const timeZone = text(1, 64)
+  .default('Europe/London')
+  .superRefine((zone, context) => {
+    if (zone === 'UTC' || ZONES.includes(zone)) return;
+    const meant = nearest(zone, ZONES);
+    context.addIssue({
+      code: 'custom',
+      message: 'a time zone of the IANA database, such as Europe/London',
+      ...(meant === undefined ? {} : { params: { next: `did you mean "${meant}"?` } }),
+    });
+  });
+
+const RETRIES = 'a number from 0 to 1000, or until-deadline';
+const backoff = z
+  .strictObject({
+    retriesMax: z
+      .union([whole(0, 1000), z.literal('until-deadline')], RETRIES)
+      .optional()
+      .describe('Attempts after the first.'),
+    baseMs: milliseconds.optional().describe('The longest delay before the first of them.'),
+    capMs: milliseconds.optional().describe('The longest delay of all.'),
+  })
+  .refine(({ baseMs, capMs }) => baseMs === undefined || capMs === undefined || baseMs <= capMs, {
+    path: ['capMs'],
+    error: 'no less than baseMs',
+  });
+
+const STOP_MS = 'milliseconds from 1000 to 600000';
+
+const gateway = z.strictObject({
+  id: id.describe('The name of this gateway, in its log, its journal and its API.'),
+  stateDirectory: path
+    .optional()
+    .describe('What must outlive it. Default: $STATE_DIRECTORY, which the service manager sets.'),
+  runtimeDirectory: path
+    .optional()
+    .describe('Sockets. Default: $RUNTIME_DIRECTORY, else `run` below the state directory.'),
+  stopWithinMs: z
+    .number(STOP_MS)
+    .min(1_000, STOP_MS)
+    .max(600_000, STOP_MS)
+    .default(20_000)
+    .describe('How long it may take to stop in good order; less than TimeoutStopSec of its unit.'),
+});
+
+const ages = z
+  .strictObject({
+    warnAfterDays: whole(0, 3650),
+    refuseAfterDays: whole(0, 3650),
+    source: text(1, 500).describe('Who decided it, or which document says it.'),
+  })
+  .refine(({ warnAfterDays, refuseAfterDays }) => warnAfterDays <= refuseAfterDays, {
+    path: ['refuseAfterDays'],
+    error: 'no fewer days than warnAfterDays',
+  });
+
+const admission = z.strictObject({
+  intake: z
+    .enum(['bench', 'field', 'service-request'])
+    .default('field')
+    .describe('Which facts have to be there for a job that does not say otherwise.'),
+  centralProductsList: path.optional(),
+  eligibleCombinations: path.optional(),
+  pendingCombinations: path.optional(),
+  installations: path.optional(),
+  listColumns: path.optional().describe('How the columns of these lists are called (YAML).'),
+  readinessPolicy: path.optional().describe('What the site chose about readiness (YAML).'),
+  trustAnchors: path.optional().describe('The folder of keys that images are signed with.'),
+  pinnedAnchors: path.optional().describe('Signing parties and signers of waivers (JSON).'),
+  certificates: z.array(path).max(64, 'at most 64 files').default([]),
+  revocationLists: z.array(path).max(64, 'at most 64 files').default([]),
+  floors: path.optional().describe('The oldest versions that may be given (JSON).'),
+  listAges: ages.optional().describe('How old a list may be; else the defaults of admission.'),
+});
+
+const schedule = z.strictObject({
+  timeZone,
+  windows: z
+    .record(id, maintenance)
+    .default({})
+    .describe('Maintenance windows by name; a job names those in which it may run.'),
+  prepaymentBlackout: z
+    .array(hours)
+    .max(64, 'at most 64 entries')
+    .optional()
+    .describe('Hours in which nothing is activated; else the default, [] for none.'),
+  retry: z
+    .strictObject(
+      Object.fromEntries(RETRY_CLASSES.map((name) => [name, backoff.optional()])) as Record<
+        RetryClass,
+        z.ZodOptional<typeof backoff>
+      >,
+    )
+    .default({})
+    .describe('What is not said here is the default of the scheduler.'),
+  devicesAtOnce: z
+    .strictObject({
+      perNetwork: whole(1, 1000).default(16).describe('Behind one coordinator.'),
+      perGateway: whole(1, 10_000).default(64),
+    })
+    .refine(({ perNetwork, perGateway }) => perNetwork <= perGateway, {
+      path: ['perNetwork'],
+      error: 'no more than perGateway',
+    })
+    .prefault({}),
+});
+
+const journal = z.strictObject({
+  retentionDays: whole(1, 3650).default(90).describe('Older records are moved to the archive.'),
+  bytesMax: whole(MIB, TIB)
+    .default(512 * MIB)
+    .describe('The journal grows no further.'),
+  headFile: path
+    .optional()
+    .describe('The newest hash, best on another disk. Default: beside the journal.'),
+  backup: z
+    .strictObject({
+      directory: path,
+      everyHours: whole(1, 720).default(24),
+      keep: whole(1, 366).default(7),
+    })
+    .optional(),
+});
+
+const images = z
+  .strictObject({
+    fileBytesMax: whole(1024, 64 * MIB)
+      .default(16 * MIB)
+      .describe('Of one image.'),
+    allBytesMax: whole(1024, TIB)
+      .default(1024 * MIB)
+      .describe('Of all that are kept; the oldest that no job wants go first.'),
+  })
+  .refine(({ fileBytesMax, allBytesMax }) => fileBytesMax <= allBytesMax, {
+    path: ['fileBytesMax'],
+    error: 'no more than allBytesMax',
+  });
+
+const MODE = 'a mode such as "0660", in quotes, with nothing for others';
+
+const socket = z.strictObject({
+  path: path.optional().describe('Default: uplift.sock in the runtime directory.'),
+  mode: matching(/^0?[0-7]{2}0$/, MODE).default('0660'),
+  role: role.default('admin').describe('Of whoever may open it.'),
+});
+
+const tls = z.strictObject({
+  certificateFile: path.describe('The certificate and those above it (PEM).'),
+  keyFile: secretFile,
+  clientCaFile: path.optional().describe('Who signs the certificates of clients (PEM).'),
+});
+
+const client = z.strictObject({
+  name: text(1, 253).describe('The common name, or a DNS name, of the certificate.'),
+  role,
+});
+
+const tcp = z
+  .strictObject({
+    listen: listen.prefault('127.0.0.1:8460').describe('Default 127.0.0.1:8460; port 0: any free.'),
+    tls: tls.optional(),
+    tokensFile: secretFile.optional(),
+    clients: z
+      .array(client)
+      .max(CLIENTS_MAX, `at most ${CLIENTS_MAX} clients`)
+      .default([])
+      .describe('What the holders of client certificates may do; others may do nothing.'),
+  })
+  .superRefine(({ listen: { host }, tls: secured, tokensFile, clients }, context) => {
+    const refuse = (code: ConfigCode, at: string, message: string, found: string) =>
+      context.addIssue({ code: 'custom', message, path: [at], params: { code, found } });
+    if (secured === undefined && !isLoopback(host)) {
+      const found = `${host} without api.tcp.tls`;
+      refuse('listen-unprotected', 'listen', 'a loopback address, or tls beside it', found);
+    }
+    if (clients.length > 0 && secured?.clientCaFile === undefined) {
+      const found = 'clients without it';
+      refuse('clients-unverified', 'clients', 'tls.clientCaFile, which they are held to', found);
+    }
+    const names = clients.map(({ name }) => name);
+    const twice = names.findIndex((name, index) => names.indexOf(name) !== index);
+    if (twice >= 0) refuse('id-duplicate', 'clients', 'each name once', names[twice]!);
+    if (tokensFile === undefined && clients.length === 0) {
+      const message = 'tokensFile or clients: whoever reaches a port has to say who they are';
+      refuse('listen-unauthenticated', 'listen', message, 'neither');
+    }
+  });
+
+const api = z.strictObject({
+  socket: socket.prefault({}),
+  tcp: tcp.optional().describe('Absent: no port is opened.'),
+});
+
+const metrics = z
+  .strictObject({
+    serve: z
+      .enum(['off', 'api', 'listener'])
+      .default('off')
+      .describe('`api`: to viewers of the API; `listener`: to all on this machine.'),
+    listen: listen.optional().describe('Of the listener, on loopback. Default 127.0.0.1:9464.'),
+  })
+  .superRefine(({ serve, listen: address }, context) => {
+    if (address === undefined) return;
+    const refuse = (code: ConfigCode, message: string, found: string) =>
+      context.addIssue({ code: 'custom', message, path: ['listen'], params: { code, found } });
+    if (serve !== 'listener') {
+      refuse('value-wrong', 'no such setting without "serve: listener"', address.host);
+    } else if (!isLoopback(address.host)) {
+      const message = 'a loopback address: metrics ask nobody who they are';
+      refuse('listen-unprotected', message, address.host);
+    }
+  });
+
+export const gatewaySchema = z.strictObject({
+  gateway,
+  rigs: z
+    .array(path)
+    .min(1, 'at least one rig file')
+    .max(RIGS_MAX, `at most ${RIGS_MAX} rig files`)
+    .describe('The rigs it owns; nothing else may open their ports.'),
+  admission: admission.prefault({}),
+  schedule: schedule.prefault({}),
+  journal: journal.prefault({}),
+  images: images.prefault({}),
+  api: api.prefault({}),
+  metrics: metrics.prefault({}),
+  log: z
+    .strictObject({ level: z.enum(['debug', 'info', 'warning', 'error']).default('info') })
+    .prefault({}),
+});
+
+export type GatewayDocument = z.output<typeof gatewaySchema>;
