@@ -26,6 +26,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   service: ['bytes'],
   transport: ['bytes', 'protocol', 'admission'],
   virtual: ['bytes', 'image', 'trust', 'protocol', 'config'],
+  store: ['bytes', 'trust', 'audit'],
   gateway: [
     'bytes',
     'image',
@@ -42,6 +43,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'transport',
     'observe',
     'service',
+    'store',
   ],
   cli: [
     'bytes',
@@ -58,6 +60,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'transport',
     'observe',
     'service',
+    'store',
     'gateway',
     'virtual',
   ],
@@ -178,6 +181,11 @@ test('each third-party library enters through one file', () => {
     .filter(([, files]) => files.size > 1)
     .map(([name, files]) => `${name}: ${[...files].join(', ')}`);
   assert.equal(wrong, []);
+});
+
+test('node:sqlite enters through one file', () => {
+  const doors = imports.filter(({ target }) => target === 'node:sqlite').map(({ file }) => file);
+  assert.equal(doors, ['store/sqlite.ts']);
 });
 
 test('nothing of ours imports zigbee-on-host', () => {

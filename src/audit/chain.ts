@@ -1,6 +1,7 @@
 /**
- * The audit log: a chain of records, each of which names the hash of the one before, so that no
- * record can be edited, taken out, put in or moved without a trace. One line of JSON a record.
+ * A chain of records, each of which names the hash of the one before, so that no record can be edited,
+ * taken out, put in or moved without a trace. One line of JSON a record. The audit log and the journal
+ * are both such chains; a decision is one kind of record, and a kind may say anything that is JSON.
  *
  * A chain alone does not show that its newest records were cut off, or that all of it was written
  * anew. For that its head is kept beside it, and whoever wants more keeps a head elsewhere: sequence and
@@ -10,10 +11,16 @@
  * the middle of its writing leaves behind the record of the head is no evidence of anything: whole records
  * there are counted, half of one is not.
  *
- * A record holds digests of what a decision was made on and not the facts themselves: it proves
- * later which ones they were and gives nothing away.
+ * Two kinds speak of the chain itself. A `checkpoint` names the last record that was retired into an
+ * archive: a chain that begins after it is whole. A `recovered` names the records that were lost with a
+ * damaged file: the chain goes on after them, their numbers are not given out again, and every check
+ * says that they are missing.
+ *
+ * A decision holds digests of what it was made on and not the facts themselves: it proves later which
+ * ones they were and gives nothing away.
  */
 import type { Intake } from '../admission/context.ts';
+import { assert } from '../errors.ts';
 import { sha256Hex } from '../trust/digest.ts';
 
 const LINE_END = 0x0a;
@@ -23,6 +30,7 @@ export const AUDIT_CODES = {
   torn: 'The log ends in half a record, whose writer was stopped. Where the head misses none, nothing was done on it, and the next record moves it aside.',
   edited: 'The record was edited: its hash is not the one of its content.',
   removed: 'Records before this one are missing.',
+  lost: 'Records were lost with a damaged file; the log itself says so.',
   reordered: 'The record stands in another place than the one it was written in.',
   unlinked: 'The record does not name the hash of the one before: one of the two was exchanged.',
   truncated: 'The newest records are missing: the head names a later one.',
@@ -43,7 +51,24 @@ export interface AuditFinding {
   line?: number;
 }
 
-export interface AuditEntry {
+/** What is recorded, before it is sealed: a kind and whatever else that is JSON. */
+export interface ChainEntry {
+  kind: string;
+}
+
+export interface ChainSeal {
+  /** From 1, without a gap. */
+  sequence: number;
+  atMs: number;
+  /** Hash of the record before; 64 zeros in the first. */
+  previous: string;
+  /** SHA-256 of all of the record but this field, as its line spells it. */
+  hash: string;
+}
+
+export type ChainRecord<Entry extends ChainEntry = ChainEntry> = Entry & ChainSeal;
+
+export interface AuditEntry extends ChainEntry {
   kind: 'decision';
   /** The command or process that decided. */
   by: string;
@@ -64,14 +89,28 @@ export interface AuditEntry {
   };
 }
 
-export interface AuditRecord extends AuditEntry {
-  /** From 1, without a gap. */
-  sequence: number;
-  atMs: number;
-  /** Hash of the record before; 64 zeros in the first. */
-  previous: string;
-  /** SHA-256 of all of the above. */
-  hash: string;
+export type AuditRecord = ChainRecord<AuditEntry>;
+
+/** Everything up to `retired` is in an archive. */
+export interface CheckpointEntry extends ChainEntry {
+  kind: 'checkpoint';
+  retired: AuditHead;
+  archive: { name: string; sha256: string; records: number };
+}
+
+/** Sequence numbers, both ends included; without `to` nobody knows how many. */
+export interface SequenceRange {
+  from: number;
+  to?: number;
+}
+
+export interface RecoveredEntry extends ChainEntry {
+  kind: 'recovered';
+  /** What was found to be wrong. */
+  reason: string;
+  /** Where the damaged file is now; absent where it stayed. */
+  damaged?: string;
+  lost: readonly SequenceRange[];
 }
 
 export interface AuditHead {
@@ -81,20 +120,27 @@ export interface AuditHead {
 
 export const EMPTY_HEAD: AuditHead = { sequence: 0, hash: '0'.repeat(64) };
 
+const SEAL_FIELDS = ['sequence', 'atMs', 'previous', 'hash'] as const;
+
 /** The record that goes after `head`. */
-export function nextRecord(head: AuditHead, entry: AuditEntry, atMs: number): AuditRecord {
-  const { kind, by, subject, digests, decision } = entry;
-  const sequence = head.sequence + 1;
-  const unsealed = { sequence, atMs, kind, by, subject, digests, decision, previous: head.hash };
-  return { ...unsealed, hash: sha256Hex(Buffer.from(JSON.stringify(unsealed))) };
+export function nextRecord<Entry extends ChainEntry>(
+  head: AuditHead,
+  entry: Entry,
+  atMs: number,
+): ChainRecord<Entry> {
+  for (const field of SEAL_FIELDS) assert(!(field in entry), `an entry has no ${field} of its own`);
+  const { kind, ...body } = entry;
+  const unsealed = { sequence: head.sequence + 1, atMs, kind, ...body, previous: head.hash };
+  const hash = sha256Hex(Buffer.from(JSON.stringify(unsealed)));
+  return { ...unsealed, hash } as unknown as ChainRecord<Entry>;
 }
 
-export function recordLine(record: AuditRecord): string {
+export function recordLine(record: ChainRecord): string {
   return `${JSON.stringify(record)}\n`;
 }
 
 /** A record by its line, whether its hash is right or not; `undefined` where the line is none. */
-export function parseRecord(line: string): AuditRecord | undefined {
+export function parseRecord(line: string): ChainRecord | undefined {
   let value: unknown;
   try {
     value = JSON.parse(line);
@@ -102,16 +148,25 @@ export function parseRecord(line: string): AuditRecord | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  const record = value as Partial<AuditRecord>;
-  const isChained =
-    Number.isSafeInteger(record.sequence) && isHash(record.previous) && isHash(record.hash);
+  const record = value as Partial<ChainRecord>;
   const isWhole =
+    Number.isSafeInteger(record.sequence) &&
+    isHash(record.previous) &&
+    isHash(record.hash) &&
     Number.isFinite(record.atMs) &&
     typeof record.kind === 'string' &&
-    typeof record.subject?.image === 'string' &&
-    typeof record.decision?.verdict === 'string' &&
-    Array.isArray(record.decision.said);
-  return isChained && isWhole ? (value as AuditRecord) : undefined;
+    (record.kind !== 'decision' || isDecision(record as ChainRecord));
+  return isWhole ? (value as ChainRecord) : undefined;
+}
+
+export function isDecision(record: ChainRecord): record is AuditRecord {
+  const { kind, subject, decision } = record as Partial<AuditRecord>;
+  return (
+    kind === 'decision' &&
+    typeof subject?.image === 'string' &&
+    typeof decision?.verdict === 'string' &&
+    Array.isArray(decision.said)
+  );
 }
 
 /** `N HASH`, as it is kept. */
@@ -131,48 +186,146 @@ export interface AuditCheck {
   head: AuditHead;
 }
 
-/**
- * Everything that is wrong with a log, in its order. `headLine` is what is kept beside it, `undefined`
- * where nothing is; `trusted` is a head that was kept elsewhere, at any earlier time.
- */
+export interface ChainExpectations {
+  /** What is kept beside the log; `undefined` where nothing is. */
+  headLine: string | undefined;
+  /** A head that was kept elsewhere, at any earlier time. */
+  trusted?: AuditHead | undefined;
+  /** The record that the log begins after: of an archive that is not the first. */
+  after?: AuditHead | undefined;
+}
+
+/** Everything that is wrong with a log, in its order. */
 export function checkChain(
   text: string,
   headLine: string | undefined,
   trusted?: AuditHead,
+  after?: AuditHead,
 ): AuditCheck {
-  const findings: AuditFinding[] = [];
-  const say = (code: AuditCode, sequence: number, line?: number) =>
-    findings.push({
-      code,
-      message: AUDIT_CODES[code],
-      sequence,
-      ...(line === undefined ? {} : { line }),
-    });
+  const check = new ChainCheck({ headLine, trusted, after });
   const lines = text.split('\n');
   // A whole log ends with a line's end; what follows it is half a record.
   const half = lines.pop()!;
-  let head = EMPTY_HEAD;
-  const hashes = new Map<number, string>();
-  for (const [index, line] of lines.entries()) {
+  for (const line of lines) check.take(line);
+  return check.finish(half !== '');
+}
+
+/** The same line by line, for a log that is not held in memory. */
+export class ChainCheck {
+  readonly findings: AuditFinding[] = [];
+  private readonly kept: AuditHead | undefined;
+  private readonly expected: ChainExpectations;
+  /** The heads that are asked for, and what the log has in their place. */
+  private readonly named = new Map<number, string>();
+  private newest: AuditHead;
+  private lines = 0;
+  /** A log that begins late, until a record of it says why. */
+  private lateStart: { retired: AuditHead; line: number } | undefined;
+
+  constructor(expected: ChainExpectations) {
+    this.expected = expected;
+    this.kept = expected.headLine === undefined ? undefined : parseHead(expected.headLine);
+    for (const head of [this.kept, expected.trusted]) if (head) this.named.set(head.sequence, '');
+    this.newest = expected.after ?? EMPTY_HEAD;
+  }
+
+  /** Of the newest record so far. */
+  get head(): AuditHead {
+    return this.newest;
+  }
+
+  /** The first sequence number of a log that begins late and has not said why. */
+  get unprovenStart(): number | undefined {
+    return this.lateStart && this.lateStart.retired.sequence + 1;
+  }
+
+  /** The record of the line, where it is one. */
+  take(line: string): ChainRecord | undefined {
+    this.lines++;
     const record = parseRecord(line);
     if (!record) {
-      say('malformed', head.sequence + 1, index + 1);
+      this.say('malformed', this.newest.sequence + 1, this.lines);
       // Whatever stands there took the place of one record.
-      head = { sequence: head.sequence + 1, hash: '' };
-      continue;
+      this.newest = { sequence: this.newest.sequence + 1, hash: '' };
+      return undefined;
     }
-    const { sequence, hash, previous } = record;
-    if (!isSealed(line, record)) say('edited', sequence, index + 1);
-    if (sequence <= head.sequence) say('reordered', sequence, index + 1);
-    else if (sequence > head.sequence + 1) say('removed', head.sequence + 1, index + 1);
-    else if (head.hash !== '' && previous !== head.hash) say('unlinked', sequence, index + 1);
-    hashes.set(sequence, hash);
-    if (sequence > head.sequence) head = { sequence, hash };
+    const { sequence, hash } = record;
+    if (!isSealed(line, record)) this.say('edited', sequence, this.lines);
+    this.place(record);
+    if (this.named.has(sequence)) this.named.set(sequence, hash);
+    if (sequence > this.newest.sequence) this.newest = { sequence, hash };
+    return record;
   }
-  if (half !== '') say('torn', head.sequence + 1, lines.length + 1);
-  checkHead(headLine, head, hashes, say);
-  if (trusted && trusted.sequence > 0) checkNamed(trusted, head, hashes, say);
-  return { findings, records: lines.length, head };
+
+  /** To be called once, when all lines were taken; `isTorn` where half a line follows them. */
+  finish(isTorn = false): AuditCheck {
+    const { findings, lines, newest } = this;
+    if (this.lateStart) {
+      this.say('removed', (this.expected.after?.sequence ?? 0) + 1, this.lateStart.line);
+      // It is about the first line.
+      findings.unshift(findings.pop()!);
+      this.lateStart = undefined;
+    }
+    if (isTorn) this.say('torn', newest.sequence + 1, lines + 1);
+    this.checkKept();
+    const { trusted } = this.expected;
+    if (trusted && trusted.sequence > 0) this.checkNamed(trusted);
+    return { findings, records: lines, head: newest };
+  }
+
+  private place(record: ChainRecord): void {
+    const { sequence, previous } = record;
+    const head = this.newest;
+    const isFirst = this.lines === 1;
+    if (sequence <= head.sequence) this.say('reordered', sequence, this.lines);
+    else if (sequence === head.sequence + 1) {
+      if (head.hash !== '' && previous !== head.hash) this.say('unlinked', sequence, this.lines);
+    } else if (isFirst) {
+      const retired = { sequence: sequence - 1, hash: previous };
+      this.lateStart = { retired, line: this.lines };
+    } else if (previous === head.hash && declaresLost(record, head.sequence + 1, sequence - 1)) {
+      this.say('lost', head.sequence + 1, this.lines);
+    } else this.say('removed', head.sequence + 1, this.lines);
+    this.explainStart(record);
+    for (const { from, to } of lostRanges(record)) {
+      if (to === undefined) this.say('lost', from, this.lines);
+    }
+  }
+
+  private explainStart(record: ChainRecord): void {
+    if (!this.lateStart) return;
+    const { sequence, hash } = this.lateStart.retired;
+    const { retired } = record as Partial<ChainRecord<CheckpointEntry>>;
+    const isCheckpoint =
+      record.kind === 'checkpoint' && retired?.sequence === sequence && retired.hash === hash;
+    const from = (this.expected.after?.sequence ?? 0) + 1;
+    const isLost = declaresLost(record, from, sequence);
+    if (isLost) this.say('lost', from, this.lines);
+    if (isCheckpoint && this.named.has(sequence)) this.named.set(sequence, hash);
+    if (isCheckpoint || isLost) this.lateStart = undefined;
+  }
+
+  private checkKept(): void {
+    const { kept, newest } = this;
+    if (this.expected.headLine === undefined) {
+      if (newest.sequence > 0) this.say('head-missing', newest.sequence);
+    } else if (!kept) this.say('head-malformed', newest.sequence);
+    else {
+      if (kept.sequence < newest.sequence) this.say('head-behind', newest.sequence);
+      if (kept.sequence > 0) this.checkNamed(kept);
+    }
+  }
+
+  private checkNamed(named: AuditHead): void {
+    const found = this.named.get(named.sequence);
+    if (named.sequence > this.newest.sequence) this.say('truncated', this.newest.sequence + 1);
+    else if (found !== '' && found !== named.hash) this.say('exchanged', named.sequence);
+  }
+
+  private say(code: AuditCode, sequence: number, line?: number): void {
+    const at = line === undefined ? {} : { line };
+    this.findings.push({ code, message: AUDIT_CODES[code], sequence, ...at });
+  }
 }
 
 /** What follows the record of a head in the log. */
@@ -213,41 +366,18 @@ export function sealOf(hash: string): string {
   return `,"hash":"${hash}"}`;
 }
 
-type Say = (code: AuditCode, sequence: number) => void;
-
-function checkHead(
-  headLine: string | undefined,
-  head: AuditHead,
-  hashes: ReadonlyMap<number, string>,
-  say: Say,
-): void {
-  if (headLine === undefined) {
-    if (head.sequence > 0) say('head-missing', head.sequence);
-    return;
-  }
-  const kept = parseHead(headLine);
-  if (!kept) {
-    say('head-malformed', head.sequence);
-    return;
-  }
-  if (kept.sequence < head.sequence) say('head-behind', head.sequence);
-  if (kept.sequence > 0) checkNamed(kept, head, hashes, say);
+function lostRanges(record: ChainRecord): readonly SequenceRange[] {
+  const { kind, lost } = record as Partial<ChainRecord<RecoveredEntry>>;
+  if (kind !== 'recovered' || !Array.isArray(lost)) return [];
+  return lost.filter((range) => Number.isSafeInteger(range?.from));
 }
 
-function checkNamed(
-  named: AuditHead,
-  head: AuditHead,
-  hashes: ReadonlyMap<number, string>,
-  say: Say,
-): void {
-  if (named.sequence > head.sequence) say('truncated', head.sequence + 1);
-  else if (hashes.has(named.sequence) && hashes.get(named.sequence) !== named.hash) {
-    say('exchanged', named.sequence);
-  }
+function declaresLost(record: ChainRecord, from: number, to: number): boolean {
+  return lostRanges(record).some((range) => range.from === from && range.to === to);
 }
 
 /** By the very text of the line: no second spelling of a record is taken for it. */
-function isSealed(line: string, { hash }: AuditRecord): boolean {
+function isSealed(line: string, { hash }: ChainSeal): boolean {
   const seal = sealOf(hash);
   if (!line.endsWith(seal)) return false;
   return sha256Hex(Buffer.from(`${line.slice(0, -seal.length)}}`)) === hash;

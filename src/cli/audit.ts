@@ -1,5 +1,5 @@
 /** `uplift audit show` and `check`: what was decided, and whether the log of it is whole. */
-import { type AuditHead, parseHead } from '../audit/chain.ts';
+import { type AuditHead, type ChainRecord, isDecision, parseHead } from '../audit/chain.ts';
 import { loadRig } from '../config/load.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { AuditLog } from '../gateway/audit-log.ts';
@@ -21,12 +21,11 @@ export function showAudit(options: AuditOptions, output: Output): ExitCode {
   const all = log.records();
   const last = options.last === undefined ? all.length : wholeNumber(options.last, '--last');
   const records = last === 0 ? [] : all.slice(-last);
-  const rows = records.map(({ sequence, atMs, by, subject, decision }) => {
-    const { verdict, ruleId, said } = decision;
-    const why = ruleId === undefined ? said.join(', ') : `by ${ruleId}`;
-    const words = [by, verdict, subject.device ?? '-', subject.image, why].map(printable);
-    return [`${sequence}`, new Date(atMs).toISOString(), ...words];
-  });
+  const rows = records.map((record) => [
+    `${record.sequence}`,
+    new Date(record.atMs).toISOString(),
+    ...wordsOf(record).map(printable),
+  ]);
   output.result({ log: log.path, records }, table(rows));
   return EXIT.done;
 }
@@ -50,6 +49,17 @@ export function checkAudit(options: AuditOptions, output: Output): ExitCode {
     findings.length === 0 ? [] : [...table(rows), total],
   );
   return findings.length === 0 ? EXIT.done : EXIT.refused;
+}
+
+function wordsOf(record: ChainRecord): string[] {
+  if (isDecision(record)) {
+    const { by, subject, decision } = record;
+    const { verdict, ruleId, said } = decision;
+    const why = ruleId === undefined ? said.join(', ') : `by ${ruleId}`;
+    return [by, verdict, subject.device ?? '-', subject.image, why];
+  }
+  const { sequence, atMs, kind, previous, hash, ...body } = record;
+  return [kind, JSON.stringify(body)];
 }
 
 function headOf(text: string): AuditHead {

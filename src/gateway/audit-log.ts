@@ -32,6 +32,7 @@ import {
   type AuditEntry,
   type AuditHead,
   type AuditRecord,
+  type ChainRecord,
   checkChain,
   EMPTY_HEAD,
   followHead,
@@ -44,8 +45,8 @@ import {
   sealOf,
 } from '../audit/chain.ts';
 import { EXIT, UpliftError } from '../errors.ts';
+import { giveUpLock, takeLock } from '../store/process-lock.ts';
 import { syncFolder, writeAll, writeDurably, writeSynced } from './durable-file.ts';
-import { giveUpLock, takeLock } from './process-lock.ts';
 
 const LOCK_WAIT_MS = 50;
 const LOCK_TRIES_MAX = 200;
@@ -75,12 +76,12 @@ export class AuditLog {
     }
   }
 
-  check(trusted?: AuditHead): AuditCheck {
+  check(trusted?: AuditHead, after?: AuditHead): AuditCheck {
     const headLine = existsSync(this.headPath) ? readFileSync(this.headPath, 'utf8') : undefined;
-    return checkChain(this.text(), headLine, trusted);
+    return checkChain(this.text(), headLine, trusted, after);
   }
 
-  records(): AuditRecord[] {
+  records(): ChainRecord[] {
     return this.text()
       .split('\n')
       .flatMap((line) => parseRecord(line) ?? []);

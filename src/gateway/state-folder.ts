@@ -13,8 +13,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:f
 import { join } from 'node:path';
 import { EXIT, UpliftError } from '../errors.ts';
 import { type AcceptedEdition, type ListEdition, parseEdition } from '../products/list-edition.ts';
+import { giveUpLock, takeLock } from '../store/process-lock.ts';
 import { syncFolder, writeDurably } from './durable-file.ts';
-import { giveUpLock, takeLock } from './process-lock.ts';
 
 export interface Distribution {
   /** SHA-256 of the OTA image, hex. */

@@ -21,6 +21,7 @@ import {
   type AuditEntry,
   EMPTY_HEAD,
   headText,
+  isDecision,
   nextRecord,
   recordLine,
 } from '../../src/audit/chain.ts';
@@ -72,7 +73,8 @@ test('appended by one process after another, and whole; nothing else stays behin
   for (let n = 0; n < 3; n++) new AuditLog(path).append([entry(`${n}`), entry(`${n}b`)], NOW);
   const check = new AuditLog(path).check();
   assert.equal([check.findings, check.records, check.head.sequence], [[], 6, 6]);
-  assert.is(new AuditLog(path).records()[4]!.subject.device, '2');
+  const fifth = new AuditLog(path).records()[4]!;
+  assert.ok(isDecision(fifth) && fifth.subject.device === '2');
   assert.equal(readdirSync(folder).sort(), ['audit.jsonl', 'audit.jsonl.head']);
   assert.is(statSync(path).mode & 0o777, 0o600);
 });
@@ -209,7 +211,7 @@ test('a disk that is full takes no record and no head', () => {
 /** Holds the lock of the log, as an append does, until it is ended. */
 async function lockElsewhere(): Promise<{ end(): Promise<void> }> {
   const script = `
-    import { takeLock } from ${JSON.stringify(resolve(MODULE, '../process-lock.ts'))};
+    import { takeLock } from ${JSON.stringify(resolve(MODULE, '../../store/process-lock.ts'))};
     console.log(takeLock(process.argv[1]).taken);
     setInterval(() => {}, 1000);`;
   const parameters = ['--input-type=module', '-e', script, `${path}.lock`];
