@@ -1,11 +1,29 @@
-/** `uplift audit show` and `check`: what was decided, and whether the log of it is whole. */
+/** `uplift audit show`, `check` and `export`: what was recorded, and whether the log of it is whole. */
+import { resolve } from 'node:path';
 import { type AuditHead, type ChainRecord, isDecision, parseHead } from '../audit/chain.ts';
 import { loadRig } from '../config/load.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { AuditLog } from '../gateway/audit-log.ts';
+import { readBounded } from '../gateway/bounded-file.ts';
 import { printable } from '../products/codes.ts';
+import { realFiles } from '../store/files.ts';
+import { signExport } from '../store/journal-export.ts';
+import { JournalReader } from '../store/journal-reader.ts';
+import { type DetachedSignature, verifyDetached } from '../trust/detached-signature.ts';
 import { usage, wholeNumber } from './inputs.ts';
 import { type Output, paint, table } from './output.ts';
+
+/** A log that is signed is held in memory. */
+const SIGNED_BYTES_MAX = 1024 * 1024 * 1024;
+const SIGNATURE_BYTES_MAX = 1024;
+const KEY_BYTES_MAX = 65_536;
+
+export interface AuditExportOptions {
+  journal: string;
+  out: string;
+  /** A private key, PEM. */
+  sign?: string;
+}
 
 export interface AuditOptions {
   rig?: string;
@@ -14,6 +32,11 @@ export interface AuditOptions {
   last?: string;
   /** Of `check`: `SEQUENCE:HASH`. */
   head?: string;
+  /** Of `check`: `SEQUENCE:HASH` of the record that the log begins after. */
+  after?: string;
+  /** Of `check`: a signature over the log, and the public key of who is to have signed. */
+  signature?: string;
+  key?: string;
 }
 
 export function showAudit(options: AuditOptions, output: Output): ExitCode {
@@ -32,8 +55,9 @@ export function showAudit(options: AuditOptions, output: Output): ExitCode {
 
 export function checkAudit(options: AuditOptions, output: Output): ExitCode {
   const log = logOf(options);
-  const trusted = options.head === undefined ? undefined : headOf(options.head);
-  const { findings, records, head } = log.check(trusted);
+  const signature = signatureOf(log.path, options);
+  const trusted = headOf('--head', options.head);
+  const { findings, records, head } = log.check(trusted, headOf('--after', options.after));
   const rows = findings.map(({ code, message, sequence, line }) => [
     paint('red', code),
     `record ${sequence}`,
@@ -41,14 +65,62 @@ export function checkAudit(options: AuditOptions, output: Output): ExitCode {
     message,
   ]);
   const name = `${head.sequence}:${head.hash}`;
-  const whole = findings.length === 0 ? 'whole' : 'not whole';
-  const total = `${log.path}: ${records} records, ${whole}, head ${name}`;
+  const isWhole = findings.length === 0 && signature?.ok !== false;
+  if (signature?.ok === false)
+    rows.push([paint('red', signature.code), '-', '-', signature.message]);
+  const signed = signature?.ok ? ', signed by this key' : '';
+  const total = `${log.path}: ${records} records, ${isWhole ? 'whole' : 'not whole'}${signed}, head ${name}`;
   output.result(
-    { log: log.path, records, head, findings },
+    { log: log.path, records, head, findings, ...(signature ? { signature } : {}) },
     [...table(rows), total],
-    findings.length === 0 ? [] : [...table(rows), total],
+    isWhole ? [] : [...table(rows), total],
   );
-  return findings.length === 0 ? EXIT.done : EXIT.refused;
+  return isWhole ? EXIT.done : EXIT.refused;
+}
+
+/** A journal as a log that others can check, while its gateway runs or not. */
+export function exportAudit({ journal, out, sign }: AuditExportOptions, output: Output): ExitCode {
+  const key = sign === undefined ? undefined : readText(sign, 'a private key');
+  const reader = JournalReader.open(journal);
+  try {
+    const { findings } = reader.check();
+    const exported = reader.exportTo(resolve(out));
+    const signature = key === undefined ? undefined : signExport(realFiles, exported.path, key);
+    const { sequence, hash } = exported.head;
+    const rows = findings.map(({ code, sequence: at, message }) => [
+      paint('red', code),
+      `record ${at}`,
+      message,
+    ]);
+    const signed = signature === undefined ? '' : `, signature ${signature}`;
+    const total = `${exported.path}: ${exported.records} records, head ${sequence}:${hash}${signed}`;
+    output.result(
+      { ...exported, findings, ...(signature === undefined ? {} : { signature }) },
+      [...table(rows), total],
+      table(rows),
+    );
+    return findings.length === 0 ? EXIT.done : EXIT.refused;
+  } finally {
+    reader.close();
+  }
+}
+
+function signatureOf(
+  path: string,
+  { signature, key }: AuditOptions,
+): DetachedSignature | undefined {
+  if (signature === undefined && key === undefined) return undefined;
+  if (signature === undefined) throw usage('--signature', 'the signature of the log', 'only a key');
+  if (key === undefined) throw usage('--key', "the signer's public key", 'only a signature');
+  return verifyDetached(
+    readBounded(path, SIGNED_BYTES_MAX, 'a log'),
+    readBounded(signature, SIGNATURE_BYTES_MAX, 'a signature'),
+    readText(key, 'a public key'),
+  );
+}
+
+function readText(path: string, what: string): string {
+  return Buffer.from(readBounded(path, KEY_BYTES_MAX, what)).toString('utf8');
 }
 
 function wordsOf(record: ChainRecord): string[] {
@@ -62,10 +134,11 @@ function wordsOf(record: ChainRecord): string[] {
   return [kind, JSON.stringify(body)];
 }
 
-function headOf(text: string): AuditHead {
+function headOf(option: string, text: string | undefined): AuditHead | undefined {
+  if (text === undefined) return undefined;
   const head = parseHead(text.replace(':', ' '));
   if (head) return head;
-  throw usage('--head', 'SEQUENCE:HASH, as `uplift audit check` prints it', text);
+  throw usage(option, 'SEQUENCE:HASH, as `uplift audit check` prints it', text);
 }
 
 function logOf({ log, rig }: AuditOptions): AuditLog {

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EXIT, type ExitCode } from '../errors.ts';
-import { checkAudit, showAudit } from './audit.ts';
+import { checkAudit, exportAudit, showAudit } from './audit.ts';
 import { commandLineError } from './command-line-error.ts';
 import { checkConfig } from './config.ts';
 import { flash } from './flash.ts';
@@ -121,14 +121,23 @@ command('show <id>', 'one rule, its source and its dates', ruleCommands).action(
 
 const auditCommands = program
   .command('audit')
-  .description('the log of decisions: show, check')
+  .description('the log of what was decided and done: show, check, export')
   .addHelpText('after', example('uplift audit check --rig hw-config/rigs/virtual-ppmid.yaml'));
 addLog(command('show', 'what was decided', auditCommands))
   .option('--last <number>', 'only the newest so many')
   .action(run((options, output) => showAudit(options as never, output)));
 addLog(command('check', 'whether any record was edited, removed, moved or cut off', auditCommands))
   .option('--head <sequence:hash>', 'a head that was kept elsewhere')
+  .option('--after <sequence:hash>', 'the record that the log begins after: of an archive')
+  .option('--signature <file>', 'a signature over the log')
+  .option('--key <file>', 'the public key (.pem) of who is to have signed it')
   .action(run((options, output) => checkAudit(options as never, output)));
+command('export', "a gateway's journal as a log that others can check", auditCommands)
+  .requiredOption('--journal <folder>', 'the folder with journal.db')
+  .requiredOption('--out <file>', 'the log to write, with its head beside it')
+  .option('--sign <file>', 'a private key (.pem) to sign it with')
+  .addHelpText('after', example('uplift audit export --journal /var/lib/uplift --out audit.jsonl'))
+  .action(run((options, output) => exportAudit(options as never, output)));
 
 const configCommands = program
   .command('config')
