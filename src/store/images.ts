@@ -268,8 +268,8 @@ export class ImageStore {
   close(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
-    this.uploads.close();
     giveUpLock(this.lockPath);
+    this.uploads.close();
   }
 
   private get lockPath(): string {

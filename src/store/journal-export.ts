@@ -9,7 +9,9 @@
 import { createHash } from 'node:crypto';
 import { dirname } from 'node:path';
 import { type AuditHead, EMPTY_HEAD, headText, parseRecord } from '../audit/chain.ts';
+import { UpliftError } from '../errors.ts';
 import { signDetached } from '../trust/detached-signature.ts';
+import { codeOfError, STORE_CODES } from './codes.ts';
 import {
   type FileSystem,
   readFully,
@@ -30,6 +32,27 @@ export interface JournalExport {
   head: AuditHead;
   bytes: number;
   sha256: string;
+}
+
+/** The same to where the user says, who is told what was wrong with it. @throws UpliftError */
+export function exportTo(
+  files: FileSystem,
+  table: JournalTable,
+  path: string,
+  range: { from: number; to: number },
+): JournalExport {
+  try {
+    return exportRows(files, table, path, range);
+  } catch (error) {
+    const code = codeOfError(error);
+    if (code === undefined) throw error;
+    throw new UpliftError('export-unwritten', `${path} was not written`, {
+      expected: 'a file that this user may write, and a journal that can be read',
+      actual: `${STORE_CODES[code]} (${(error as Error).message})`,
+      next: 'name another file, or make room',
+      cause: error,
+    });
+  }
 }
 
 export function exportRows(

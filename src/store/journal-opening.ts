@@ -39,7 +39,7 @@ export interface JournalOptions {
 export interface JournalReport {
   records: number;
   head: AuditHead;
-  /** Records on disk whose writer was never told so. */
+  /** Records on disk after the kept head: whoever wrote them was never told so. */
   unacknowledged: number;
   /** What was found damaged, and what was lost with it. */
   damage?: JournalDamage;

@@ -8,7 +8,7 @@ import type { AuditCheck, AuditHead } from '../audit/chain.ts';
 import { EXIT, UpliftError } from '../errors.ts';
 import { codeOfError, STORE_CODES } from './codes.ts';
 import { realFiles } from './files.ts';
-import { exportRows, type JournalExport } from './journal-export.ts';
+import { exportTo, type JournalExport } from './journal-export.ts';
 import { isDamage } from './journal-recovery.ts';
 import { headLineOf, JournalTable } from './journal-table.ts';
 import { KeptHead } from './kept-head.ts';
@@ -58,11 +58,7 @@ export class JournalReader {
 
   exportTo(path: string): JournalExport {
     const all = { from: Number.MIN_SAFE_INTEGER, to: Number.MAX_SAFE_INTEGER };
-    try {
-      return exportRows(realFiles, this.table, path, all);
-    } catch (error) {
-      throw unwritable(path, error);
-    }
+    return exportTo(realFiles, this.table, path, all);
   }
 
   close(): void {
@@ -86,17 +82,6 @@ function unreadable(path: string, error: unknown): unknown {
     actual: `${STORE_CODES[code ?? 'damaged']} (${(error as Error).message})`,
     next: 'a gateway that starts sets a damaged journal aside and says what is lost',
     exit: EXIT.refused,
-    cause: error,
-  });
-}
-
-function unwritable(path: string, error: unknown): unknown {
-  const code = codeOfError(error);
-  if (code === undefined) return error;
-  return new UpliftError('export-unwritten', `${path} was not written`, {
-    expected: 'a file that this user may write, and a journal that can be read',
-    actual: `${STORE_CODES[code]} (${(error as Error).message})`,
-    next: 'name another file, or make room',
     cause: error,
   });
 }

@@ -27,7 +27,7 @@ import {
 import { assert, EXIT, UpliftError } from '../errors.ts';
 import { codeOfError, faulted, READY, STORE_CODES, type StoreState } from './codes.ts';
 import { type FileSystem, realFiles, syncFolder, withFile } from './files.ts';
-import { exportRows, type JournalExport } from './journal-export.ts';
+import { exportRows, exportTo, type JournalExport } from './journal-export.ts';
 import {
   backupPathOf,
   type JournalOptions,
@@ -174,20 +174,28 @@ export class Journal {
   *records(fromSequence = 1, limit = Number.POSITIVE_INFINITY): Generator<JournalRecord> {
     let left = limit;
     if (left <= 0) return;
-    for (const record of this.table.records(fromSequence, this.newest.sequence)) {
-      yield record as JournalRecord;
-      if (--left <= 0) return;
+    try {
+      for (const record of this.table.records(fromSequence, this.newest.sequence)) {
+        yield record as JournalRecord;
+        if (--left <= 0) return;
+      }
+    } catch (error) {
+      throw this.failed('reading records', error, true);
     }
   }
 
   /** Everything that is wrong, against the kept head and one that was kept elsewhere. */
   check(trusted?: AuditHead): AuditCheck {
-    return this.table.check({ headLine: headLineOf(this.kept.read()), trusted });
+    try {
+      return this.table.check({ headLine: headLineOf(this.kept.read()), trusted });
+    } catch (error) {
+      throw this.failed('checking the records', error, false);
+    }
   }
 
   /** Writes all acknowledged records to a file in the audit log's format, with its head beside it. */
   exportTo(path: string): JournalExport {
-    return exportRows(this.files, this.table, path, { from: 1, to: this.newest.sequence });
+    return exportTo(this.files, this.table, path, { from: 1, to: this.newest.sequence });
   }
 
   /**
@@ -245,9 +253,9 @@ export class Journal {
       if (this.condition.state === 'ready') this.append([], 0);
     } finally {
       this.isOpen = false;
-      this.kept.close();
       this.database.close();
       giveUpLock(join(this.folder, 'journal.lock'));
+      this.kept.close();
     }
   }
 
@@ -340,15 +348,15 @@ export class Journal {
   }
 
   /** What is to be thrown; a fault of the disk ends the taking of records. */
-  private failed(doing: string, error: unknown, isCommitted: boolean): unknown {
+  private failed(doing: string, error: unknown, isBegun: boolean): unknown {
     const code = codeOfError(error);
     if (code === undefined) return error;
     const detail = `${doing}: ${(error as Error).message}`;
     // Nothing was begun, so nothing is in doubt.
-    const isClean = !isCommitted && (code === 'busy' || code === 'open-files');
+    const isClean = !isBegun && (code === 'busy' || code === 'open-files');
     if (!isClean) this.condition = faulted(code, detail);
-    return new UpliftError('journal-unwritten', `${this.folder}: ${STORE_CODES[code]}`, {
-      expected: 'a record on disk before what it announces is done',
+    return new UpliftError('store-fault', `${this.folder}: ${STORE_CODES[code]}`, {
+      expected: 'a disk that keeps what is written',
       actual: detail,
       next: isClean
         ? 'try again'
