@@ -16,11 +16,10 @@ import {
 } from '../gateway/list-library.ts';
 import {
   loadCertificates,
-  loadPinnedAnchors,
   loadRevocationLists,
   loadVersionFloors,
 } from '../gateway/trust-documents.ts';
-import { loadTrustAnchors } from '../gateway/trust-folder.ts';
+import { loadTrust } from '../gateway/trust-folder.ts';
 import { errorLines, type Output, paint, table } from './output.ts';
 
 /** Where the package puts it. */
@@ -85,8 +84,7 @@ function faultsOfContents({ admission, api }: GatewayConfig): Fault[] {
   reads('admission.installations', admission.installations, (path) =>
     loadInstallations(path, { mapping: columns.installations }),
   );
-  reads('admission.trustAnchors', admission.trustAnchors, loadTrustAnchors);
-  reads('admission.pinnedAnchors', admission.pinnedAnchors, loadPinnedAnchors);
+  reads('admission.trustAnchors', admission.trustAnchors, loadTrust);
   reads('admission.certificates', admission.certificates, loadCertificates);
   reads('admission.revocationLists', admission.revocationLists, loadRevocationLists);
   reads('admission.floors', admission.floors, loadVersionFloors);

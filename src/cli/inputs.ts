@@ -3,17 +3,19 @@ import { join } from 'node:path';
 import type { AdmissionContext } from '../admission/context.ts';
 import type { AdmissionPolicy, AnyImageProfile } from '../admission/facts.ts';
 import { loadRig } from '../config/load.ts';
+import { isDay, MOMENT, momentMs } from '../config/moment.ts';
 import type { PpmidDevice, Rig, RigDevice } from '../config/schema.ts';
 import { EXIT, UpliftError } from '../errors.ts';
 import { ImageFile, type LoadedImage } from '../gateway/image-library.ts';
 import { loadCentralProductsList } from '../gateway/list-library.ts';
 import { StateFolder } from '../gateway/state-folder.ts';
+import { surroundingsOf } from '../gateway/surroundings.ts';
 import { IMAGE_PROFILES, type ImageProfileId, isImageProfileId } from '../image/gb-upgrade.ts';
 import { HUB_IMAGE_PROFILES, isHubImageProfile } from '../image/hub-image.ts';
 import type { CentralProductsList } from '../products/central-products-list.ts';
 import type { ListStamp } from '../products/list-age.ts';
 import type { Activation } from '../protocol/zcl-ota/session.ts';
-import { type ContextOptions, surroundingsOf } from './context.ts';
+import { type ContextOptions, toldOf } from './context.ts';
 
 export interface AdmissionOptions extends ContextOptions {
   /** A file, or false for --no-cpl. */
@@ -45,7 +47,7 @@ export interface Targets {
 
 export function loadTargets(options: RigOptions): Targets {
   const rig = loadRig(options.rig);
-  const { trust, stamp, contextFor } = surroundingsOf(options, rig);
+  const { trust, stamp, contextFor } = surroundingsOf(toldOf(options), rig);
   const file = new ImageFile(options.image, { imageIndex: indexOf(options.imageIndex), trust });
   const { devices, leftOut } = devicesFor(file, rig, options.device);
   return {
@@ -187,17 +189,9 @@ export function activationOf(text: string, nowMs: number): Activation {
 
 /** A day, its start in UTC, or a time with its zone. */
 export function momentOf(option: string, text: string): number {
-  const [, day] = TIME.exec(`${text}${text.length === 10 ? 'T00:00Z' : ''}`) ?? [];
-  const isZoned = text.length === 10 || /(Z|[+-]\d{2}:\d{2})$/.test(text);
-  const ms = day !== undefined && isZoned && isDay(day) ? Date.parse(text) : Number.NaN;
-  if (!Number.isNaN(ms)) return ms;
-  throw usage(option, 'a day such as 2021-07-20, or a time such as 2021-07-20T08:00:00Z', text);
-}
-
-/** Date.parse takes 30 February for 2 March. */
-function isDay(text: string): boolean {
-  const atMs = Date.parse(`${text}T00:00:00Z`);
-  return !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(text);
+  const ms = momentMs(text);
+  if (ms !== undefined) return ms;
+  throw usage(option, MOMENT, text);
 }
 
 /** A long list of names, cut short. */

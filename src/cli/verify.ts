@@ -7,8 +7,9 @@ import { EXIT, type ExitCode } from '../errors.ts';
 import { AuditRecorder } from '../gateway/audit-recorder.ts';
 import { factsOfDevice, factsOfModel } from '../gateway/device-facts.ts';
 import { ImageFile } from '../gateway/image-library.ts';
+import { surroundingsOf } from '../gateway/surroundings.ts';
 import { isHubImageProfile, parseHubVersion } from '../image/hub-image.ts';
-import { surroundingsOf } from './context.ts';
+import { toldOf } from './context.ts';
 import { decisionLines, explained, grouped, leftOutLines, refusalLines } from './decision-lines.ts';
 import {
   type AdmissionOptions,
@@ -45,7 +46,7 @@ interface Subject {
 export function verify(path: string, options: VerifyOptions, output: Output): ExitCode {
   const rig = options.rig === undefined ? undefined : loadRig(options.rig);
   const nowMs = options.at === undefined ? Date.now() : momentOf('--at', options.at);
-  const { trust, stamp, contextFor } = surroundingsOf(options, rig);
+  const { trust, stamp, contextFor } = surroundingsOf(toldOf(options), rig);
   const list = listOf(options, rig, stamp);
   const policy = policyOf(options);
   const image = new ImageFile(path, { imageIndex: indexOf(options.imageIndex), trust });

@@ -164,8 +164,9 @@ const admission = z.strictObject({
   installations: path.optional(),
   listColumns: path.optional().describe('How the columns of these lists are called (YAML).'),
   readinessPolicy: path.optional().describe('What the site chose about readiness (YAML).'),
-  trustAnchors: path.optional().describe('The folder of keys that images are signed with.'),
-  pinnedAnchors: path.optional().describe('Signing parties and signers of waivers (JSON).'),
+  trustAnchors: path
+    .optional()
+    .describe('The folder with anchors.json: whom to trust, and for what.'),
   certificates: z.array(path).max(64, 'at most 64 files').default([]),
   revocationLists: z.array(path).max(64, 'at most 64 files').default([]),
   floors: path.optional().describe('The oldest versions that may be given (JSON).'),

@@ -45,7 +45,6 @@ type AdmissionFile =
   | 'installations'
   | 'listColumns'
   | 'readinessPolicy'
-  | 'pinnedAnchors'
   | 'floors';
 
 export interface GatewayAdmission {
@@ -57,7 +56,6 @@ export interface GatewayAdmission {
   listColumns: ListColumns | undefined;
   readinessPolicy: ReadinessChoices | undefined;
   trustAnchors: string | undefined;
-  pinnedAnchors: string | undefined;
   certificates: string[];
   revocationLists: string[];
   floors: string | undefined;
@@ -240,7 +238,6 @@ class GatewayBuilder {
       listColumns: this.admissionDocument('listColumns', loadListColumns),
       readinessPolicy: this.admissionDocument('readinessPolicy', loadReadinessPolicy),
       trustAnchors: this.files.optionalFolder(admission.trustAnchors, at),
-      pinnedAnchors: this.admissionFile('pinnedAnchors'),
       certificates: this.admissionFiles('certificates'),
       revocationLists: this.admissionFiles('revocationLists'),
       floors: this.admissionFile('floors'),

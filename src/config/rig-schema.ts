@@ -20,6 +20,7 @@ import {
   z,
 } from './fields.ts';
 import { baudRate, hubFaults, virtualSmp } from './hub-schema.ts';
+import { MOMENT, momentMs } from './moment.ts';
 import { nearest } from './nearest.ts';
 import { otaClientOverrides, ppmidFaults } from './ppmid-schema.ts';
 
@@ -220,6 +221,7 @@ const admission = z
       .optional()
       .describe('The one of devices that name none of their own.'),
     listsFetched: text(1, 32)
+      .refine((written) => momentMs(written) !== undefined, MOMENT)
       .optional()
       .describe('When the lists were fetched: a day such as "2021-07-20", or a time.'),
     floors: path.optional().describe('The oldest versions that may be given.'),

@@ -2,10 +2,10 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { decideAdmission } from '../../src/admission/decide.ts';
+import { escapeText } from '../../src/bytes/escape-text.ts';
 import { decisionLines } from '../../src/cli/decision-lines.ts';
 import { errorLines } from '../../src/cli/output.ts';
 import { UpliftError } from '../../src/errors.ts';
-import { escapeText } from '../../src/image/describe.ts';
 import { decodeCborMap } from '../../src/protocol/smp/cbor.ts';
 import { SmpClient } from '../../src/protocol/smp/client.ts';
 import type { SmpEvent } from '../../src/protocol/smp/messages.ts';

@@ -66,7 +66,8 @@ function refused(code: string, work: () => unknown): UpliftError {
 }
 
 const codesOf = (log: AuditLog) => log.check().findings.map(({ code }) => code);
-const devicesOf = (log: AuditLog) => log.records().map(({ subject }) => subject.device);
+const devicesOf = (log: AuditLog) =>
+  log.records().map((record) => (record as unknown as AuditEntry).subject.device);
 const tornFiles = () => readdirSync(folder).filter((name) => name.includes('.torn-'));
 
 test('appended by one process after another, and whole; nothing else stays behind', () => {
