@@ -1,16 +1,13 @@
 /** `uplift plan`: the steps and the time they will take, touching nothing. */
 import { decideAdmission } from '../admission/decide.ts';
-import type { HubDevice, LineStepConfig, PpmidDevice } from '../config/schema.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { AuditRecorder } from '../gateway/audit-recorder.ts';
 import { factsOfDevice } from '../gateway/device-facts.ts';
-import type { HubImage } from '../image/hub-image.ts';
-import type { OtaImage } from '../image/zigbee-ota.ts';
-import { BLOCK_BYTES_MAX } from '../protocol/zcl-ota/block-response.ts';
+import { planOf } from '../gateway/device-plan.ts';
 import type { Activation } from '../protocol/zcl-ota/session.ts';
-import { type PlanRequest, planUpgrade, type UpgradePlan } from '../upgrade/plan.ts';
+import type { UpgradePlan } from '../upgrade/plan.ts';
 import { decisionLines, explained, grouped, leftOutLines, refusalLines } from './decision-lines.ts';
-import { activationOf, loadTargets, type RigOptions, type Targets, usage } from './inputs.ts';
+import { activationOf, loadTargets, type RigOptions, type Targets } from './inputs.ts';
 import { durationText, type Output, paint, table } from './output.ts';
 
 export interface PlanOptions extends RigOptions {
@@ -63,60 +60,8 @@ function planDevice(
   const on = { image: loaded.facts, device: factsOfDevice(device), list, policy, context };
   const decision = decideAdmission(on, nowMs);
   recorder.add({ by: 'plan', device: device.id, image: loaded.path }, on, decision);
-  const request =
-    decision.verdict === 'refused'
-      ? undefined
-      : device.kind === 'ppmid'
-        ? loaded.image && zigbeeRequest(device, loaded.image, activation)
-        : loaded.hubImage && hubRequest(device, loaded.hubImage, activation);
-  return { device: device.id, decision, on, plan: request && planUpgrade(request) };
-}
-
-function zigbeeRequest(
-  { model }: PpmidDevice,
-  image: OtaImage,
-  activation: Activation,
-): PlanRequest {
-  const { manufacturerCode, imageType, fileVersion } = image.header;
-  const { flash, otaClient } = model;
-  return {
-    kind: 'zigbee',
-    manufacturerCode,
-    imageType,
-    fileVersion,
-    imageBytes: image.bytes.length,
-    blockBytes: Math.min(BLOCK_BYTES_MAX, otaClient.maximumDataBytes),
-    activation,
-    flash,
-    rebootMs: otaClient.rebootMs,
-  };
-}
-
-function hubRequest(
-  { model, baudRate }: HubDevice,
-  image: HubImage,
-  activation: Activation,
-): PlanRequest {
-  const { flash, smp, serial } = model;
-  const { bootMs, answerTimeoutMs, enterBootloader } = serial;
-  const timing = { baudRate, bootMs, answerTimeoutMs, enterMs: stepsMs(enterBootloader) };
-  const common = { imageBytes: image.sendBytes.length, serial: timing, flash };
-  if (smp) {
-    return { kind: 'smp', ...common, version: image.version?.text, activation, smp };
-  }
-  if (activation.when !== 'held') {
-    const versionWithinMs = serial.applicationVersion?.withinMs;
-    return { kind: 'bootloader', ...common, activation, versionWithinMs };
-  }
-  throw usage(
-    '--activate',
-    'now or a time: this hub has no room for an image beside the one it runs, the upload replaces it',
-    'held',
-  );
-}
-
-function stepsMs(steps: readonly LineStepConfig[]): number {
-  return steps.reduce((sum, { breakMs = 0, waitMs }) => sum + breakMs + waitMs, 0);
+  const upgrade = decision.verdict === 'refused' ? undefined : planOf(device, loaded, activation);
+  return { device: device.id, decision, on, plan: upgrade };
 }
 
 const LINKS: Readonly<Record<UpgradePlan['link'], string>> = {

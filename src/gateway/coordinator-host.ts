@@ -29,6 +29,7 @@ const REOPEN_MAX_MS = 60_000;
 /** A stopped gateway tells devices to ask again after this; they have their own patience besides. */
 const PARK_MS = 60_000;
 const PARK_GRACE_MS = 4_000;
+const KEEPS = 'stopped; the device keeps what it has';
 
 interface Run {
   device: PpmidDevice;
@@ -67,15 +68,14 @@ export class CoordinatorHost {
     void this.carryOut(run, begin);
     return {
       cancel: () => this.cancel(run),
-      stop: () => this.stop(run, 'stopped; the device keeps what it has'),
+      stop: () => this.stop(run, KEEPS),
     };
   }
 
   async close(): Promise<void> {
     this.isClosed = true;
     this.timer?.cancel();
-    for (const run of [...this.runs.values()])
-      this.stop(run, 'stopped; the device keeps what it has');
+    for (const run of [...this.runs.values()]) this.stop(run, KEEPS);
     await this.parked;
     await this.site?.close();
   }
@@ -147,7 +147,8 @@ export class CoordinatorHost {
       const zigbee = begin(link);
       run.zigbee = zigbee;
       await zigbee.run();
-      this.end(run, zigbee.holds() ? { kind: 'held' } : { kind: 'final' });
+      if (zigbee.isHalted) this.end(run, { kind: 'stopped', detail: KEEPS });
+      else this.end(run, zigbee.holds() ? { kind: 'held' } : { kind: 'final' });
     } catch (error) {
       if (!(error instanceof UpliftError)) throw error;
       this.end(run, { kind: 'not-begun', error });

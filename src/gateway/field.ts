@@ -48,10 +48,9 @@ export type FieldEnd =
 
 /** None of its calls throws. */
 export interface FieldOwner {
-  event(event: SessionEvent): void;
+  /** False where it is not on record: nothing may be done on it or after it, and an intent least of all. */
+  event(event: SessionEvent): boolean;
   progress(sample: { sentBytes: number; totalBytes: number }): void;
-  /** True when the record of it is durable; where it is not, the upgrade does not go on. */
-  announce(intent: Intent): boolean;
   /** Once, and nothing after it. */
   ended(end: FieldEnd): void;
 }

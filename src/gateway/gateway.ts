@@ -280,6 +280,10 @@ export class Gateway implements RunDesk {
     return this.runs.get(device);
   }
 
+  get fieldDevices(): readonly FieldDevice[] {
+    return this.options.field.devices;
+  }
+
   /** `undefined` where the field has no such device. */
   device(id: string): FieldDevice | undefined {
     return this.devices.get(id);

@@ -1,14 +1,10 @@
 /** One hub of a flash: its port opened, its session run, its outcome told. */
 
-import type { HubImageFacts } from '../admission/facts.ts';
-import { assert, UpliftError } from '../errors.ts';
+import { UpliftError } from '../errors.ts';
+import { SYSTEM_TIMERS } from '../transport/serial/driver.ts';
 import { newLink } from '../transport/serial/link.ts';
 import { describePort } from '../transport/serial/ports.ts';
 import { SerialLink } from '../transport/serial/serial-link.ts';
-import { BootloaderSession } from '../upgrade/bootloader-session.ts';
-import type { HubSession, HubSessionRequest } from '../upgrade/hub-session-messages.ts';
-import { SmpSession } from '../upgrade/smp-session.ts';
-import { factsOfDevice } from './device-facts.ts';
 import {
   aborted,
   type FlashRequest,
@@ -19,7 +15,7 @@ import {
   report,
   reportProgress,
 } from './flash-run.ts';
-import { HubRunner } from './hub-runner.ts';
+import { newHubRun } from './hub-run.ts';
 
 /** Why its port did not open, or undefined where it did. */
 export async function flashHub(
@@ -28,16 +24,18 @@ export async function flashHub(
   onEvent: OnFlashEvent,
   signal: AbortSignal,
 ): Promise<UpliftError | undefined> {
-  const { device } = run;
+  const { device, image, context } = run;
   const { port, baudRate, model } = device;
-  const session = newSession(run, request);
-  run.holds = () => session.holds();
+  const { list, policy, activation, limits } = request;
   const link = newLink({ port, baudRate, rtscts: model.serial.rtscts });
   let leftAs = 'stopped before the hub was turned to';
-  const runner = new HubRunner({
-    session,
+  const { session, runner } = newHubRun({
+    device,
+    brief: { image, list, policy, context },
+    activation,
+    limits: limits.hub,
     link,
-    lineSteps: { enterBootloader: model.serial.enterBootloader, reset: model.serial.reset },
+    timers: SYSTEM_TIMERS,
     onEvent: (event) => {
       if (event.kind !== 'progress' && event.kind !== 'stopped') return report(run, event, onEvent);
       if (event.kind === 'progress') reportProgress(run, event.sample, onEvent);
@@ -45,6 +43,7 @@ export async function flashHub(
       return !run.halted;
     },
   });
+  run.holds = () => session.holds();
   try {
     await runner.open();
   } catch (error) {
@@ -61,33 +60,4 @@ export async function flashHub(
   await runner.close();
   if (ended === 'aborted') interrupt(run, leftAs);
   return undefined;
-}
-
-function newSession({ device, image, context }: HubRun, request: FlashRequest): HubSession {
-  const { model, port, baudRate } = device;
-  const { serial, smp } = model;
-  const { list, policy, activation, limits } = request;
-  const { hubImage, facts } = image;
-  assert(hubImage !== undefined, 'an admitted image can be read');
-  const session: HubSessionRequest = {
-    device: factsOfDevice(device),
-    image: facts as HubImageFacts,
-    hubImage,
-    list,
-    policy,
-    context,
-    activation,
-    limits: limits.hub,
-    line: {
-      // What a serial server sets its line to is not known here.
-      baudRate: port.startsWith('tcp://') ? undefined : baudRate,
-      bootMs: serial.bootMs,
-      answerTimeoutMs: serial.answerTimeoutMs,
-      attemptsMax: serial.attemptsMax,
-      canEnterBootloader: serial.enterBootloader.length > 0,
-      canReset: serial.reset.length > 0,
-    },
-  };
-  if (smp) return new SmpSession({ ...session, smp });
-  return new BootloaderSession({ ...session, applicationVersion: serial.applicationVersion });
 }

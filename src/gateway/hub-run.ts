@@ -10,7 +10,7 @@ import type {
   HubSessionEvent,
   HubSessionRequest,
 } from '../upgrade/hub-session-messages.ts';
-import type { Intent, KeptRecord, SessionLimits } from '../upgrade/session-messages.ts';
+import type { KeptRecord, SessionLimits } from '../upgrade/session-messages.ts';
 import { SmpSession } from '../upgrade/smp-session.ts';
 import { factsOfDevice } from './device-facts.ts';
 import type { Brief } from './field.ts';
@@ -24,8 +24,8 @@ export interface HubRunOptions {
   kept?: KeptRecord | undefined;
   link: Link;
   timers: Timers;
-  onEvent(event: HubSessionEvent): void;
-  announce?: ((intent: Intent) => boolean) | undefined;
+  /** False where nothing may be done on it or after it. */
+  onEvent(event: HubSessionEvent): boolean;
 }
 
 export function newHubRun(options: HubRunOptions): { session: HubSession; runner: HubRunner } {
@@ -37,12 +37,7 @@ export function newHubRun(options: HubRunOptions): { session: HubSession; runner
     link,
     timers,
     lineSteps: { enterBootloader, reset },
-    // The owner stops the run itself where its record is not taken.
-    onEvent: (event) => {
-      onEvent(event);
-      return true;
-    },
-    ...(options.announce ? { announce: options.announce } : {}),
+    onEvent,
   });
   return { session, runner };
 }

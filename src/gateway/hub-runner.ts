@@ -7,7 +7,6 @@ import type { Link, LinkClosed, Timers } from '../ports.ts';
 import { LinkDriver, SYSTEM_TIMERS } from '../transport/serial/driver.ts';
 import { type LineStep, runLineSteps } from '../transport/serial/line-steps.ts';
 import type { HubCommand, HubSession, HubSessionEvent } from '../upgrade/hub-session-messages.ts';
-import type { Intent } from '../upgrade/session-messages.ts';
 import { isFinal } from '../upgrade/states.ts';
 
 /** Between two attempts to open a port that vanished. */
@@ -21,8 +20,6 @@ export interface HubRunnerOptions {
   lineSteps: Record<HubCommand['steps'], readonly LineStep[]>;
   /** False where nothing may be done on it or after it: the session is stopped then. */
   onEvent(event: HubSessionEvent): boolean;
-  /** Where a journal is kept: true when the record of the intent is durable. */
-  announce?(intent: Intent): boolean;
   timers?: Timers;
 }
 
@@ -102,8 +99,7 @@ export class HubRunner {
       this.settleWhereOver();
       return;
     }
-    if (event.kind === 'intent' && this.options.announce?.(event.intent))
-      session.handle({ kind: 'granted' }, this.timers.nowMs());
+    if (event.kind === 'intent') session.handle({ kind: 'granted' }, this.timers.nowMs());
     for (let command = session.pollCommand(); command; command = session.pollCommand()) {
       void this.workLine(command);
     }

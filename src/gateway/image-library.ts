@@ -45,9 +45,14 @@ export class ImageFile {
   private readonly options: Omit<LoadImageOptions, 'profile'>;
   private readonly judged = new Map<AnyImageProfile, LoadedImage>();
 
-  constructor(path: string, options: Omit<LoadImageOptions, 'profile'>) {
+  /** `file`: what was read from there before, and is nobody else's to change. */
+  constructor(
+    path: string,
+    options: Omit<LoadImageOptions, 'profile'>,
+    file = readImageFile(path),
+  ) {
     this.path = path;
-    this.file = readImageFile(path);
+    this.file = file;
     this.format = recogniseFormat(this.file);
     this.options = options;
   }

@@ -7,12 +7,7 @@ import type { Timers } from '../ports.ts';
 import { ANY_U16, type ImageTriple } from '../protocol/zcl-ota/codec.ts';
 import type { Activation } from '../protocol/zcl-ota/session.ts';
 import { UpgradeSession } from '../upgrade/session.ts';
-import type {
-  Intent,
-  KeptRecord,
-  SessionEvent,
-  SessionLimits,
-} from '../upgrade/session-messages.ts';
+import type { KeptRecord, SessionEvent, SessionLimits } from '../upgrade/session-messages.ts';
 import { factsOfDevice } from './device-facts.ts';
 import type { Brief } from './field.ts';
 import type { StateFolder } from './state-folder.ts';
@@ -34,8 +29,8 @@ export interface PpmidRunOptions {
   link: CoordinatorLink;
   state: DistributionRecords;
   timers: Timers;
-  onEvent(event: SessionEvent): void;
-  announce?: ((intent: Intent) => boolean) | undefined;
+  /** False where nothing may be done on it or after it. */
+  onEvent(event: SessionEvent): boolean;
 }
 
 export function newPpmidRun(options: PpmidRunOptions): ZigbeeDevice {
@@ -74,12 +69,7 @@ export function newPpmidRun(options: PpmidRunOptions): ZigbeeDevice {
     },
     remember: () => state.rememberDistribution(eui64, { sha256, fileVersion: header.fileVersion }),
     forget: () => state.forgetDistribution(eui64),
-    // The owner stops the run itself where its record is not taken.
-    onEvent: (event) => {
-      onEvent(event);
-      return true;
-    },
-    ...(options.announce ? { announce: options.announce } : {}),
+    onEvent,
   });
 }
 

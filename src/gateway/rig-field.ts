@@ -86,12 +86,11 @@ export class RigField implements Field {
     const { timers } = ports;
     const { brief, activation, announced } = task;
     const kept = { announced };
-    const announce = (intent: (typeof announced)[number]) => owner.announce(intent);
     if (device.kind === 'ppmid') {
       const state = ports.records(device.coordinator);
       return this.coordinators.get(device.coordinator)!.run(device, owner, (link) =>
         newPpmidRun({
-          ...{ device, brief, activation, kept, link, state, timers, announce },
+          ...{ device, brief, activation, kept, link, state, timers },
           limits: limits.ppmid,
           onEvent: (event) => owner.event(event),
         }),
@@ -99,11 +98,12 @@ export class RigField implements Field {
     }
     return this.hubs.get(device.id)!.run(owner, (link) => {
       const { runner, session } = newHubRun({
-        ...{ device, brief, activation, kept, link, timers, announce },
+        ...{ device, brief, activation, kept, link, timers },
         limits: limits.hub,
         onEvent: (event) => {
+          if (event.kind !== 'progress' && event.kind !== 'stopped') return owner.event(event);
           if (event.kind === 'progress') owner.progress(event.sample);
-          else if (event.kind !== 'stopped') owner.event(event);
+          return true;
         },
       });
       return { runner, holds: () => session.holds() };

@@ -8,7 +8,7 @@ import { hex } from '../bytes/hex.ts';
 import { UpliftError } from '../errors.ts';
 import type { Upgrade } from '../jobs/book.ts';
 import { STATE_RULES } from '../jobs/states.ts';
-import type { Intent, SessionEvent } from '../upgrade/session-messages.ts';
+import type { SessionEvent } from '../upgrade/session-messages.ts';
 import { FAILURES, isFinal } from '../upgrade/states.ts';
 import type { Brief, Field, FieldEnd, FieldOwner, FieldRun } from './field.ts';
 
@@ -58,8 +58,8 @@ export class UpgradeRun implements FieldOwner {
     this.run?.stop();
   }
 
-  event(event: SessionEvent): void {
-    this.safely(() => {
+  event(event: SessionEvent): boolean {
+    return this.safely(() => {
       switch (event.kind) {
         case 'state':
           this.state(event);
@@ -81,6 +81,7 @@ export class UpgradeRun implements FieldOwner {
           this.desk.note({ ...this.about('note'), text: event.text }, `${event.text}`);
           return;
         case 'intent':
+          this.desk.record({ ...this.about('intent'), intent: event.intent });
           return;
       }
     });
@@ -88,10 +89,6 @@ export class UpgradeRun implements FieldOwner {
 
   progress({ sentBytes, totalBytes }: { sentBytes: number; totalBytes: number }): void {
     this.safely(() => this.desk.progress(this.upgrade, sentBytes, totalBytes));
-  }
-
-  announce(intent: Intent): boolean {
-    return this.safely(() => this.desk.record({ ...this.about('intent'), intent }));
   }
 
   ended(end: FieldEnd): void {

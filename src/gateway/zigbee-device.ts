@@ -9,7 +9,6 @@ import type {
   SessionInput,
   UpgradeSession,
 } from '../upgrade/session.ts';
-import type { Intent } from '../upgrade/session-messages.ts';
 import { isFinal } from '../upgrade/states.ts';
 
 const READ_TIMEOUT_MS = 6_000;
@@ -33,8 +32,6 @@ export interface ZigbeeDeviceOptions {
   /** Makes durable that what this device holds is of this content, or of nothing that is known. */
   remember(): void;
   forget(): void;
-  /** Where a journal is kept: true when the record of the intent is durable. */
-  announce?(intent: Intent): boolean;
   /** False where nothing may be done on it or after it: the device is halted then. */
   onEvent(event: SessionEvent): boolean;
 }
@@ -85,6 +82,11 @@ export class ZigbeeDevice {
     return this.options.session.holds();
   }
 
+  /** What it said was not put on record, and nothing more is done for it. */
+  get isHalted(): boolean {
+    return this.halted;
+  }
+
   /** Forgets the timer; the session stays where it is. */
   stop(): void {
     this.timer?.cancel();
@@ -106,8 +108,7 @@ export class ZigbeeDevice {
         this.halt();
         return;
       }
-      if (event.kind === 'intent' && this.options.announce?.(event.intent))
-        session.handle({ kind: 'granted' }, this.timers.nowMs());
+      if (event.kind === 'intent') session.handle({ kind: 'granted' }, this.timers.nowMs());
     }
     for (let command = session.pollTransmit(); command; command = session.pollTransmit()) {
       void this.carryOut(command);

@@ -3,13 +3,10 @@
  * where a device's run was halted, the running downloads are told to wait, so that they keep what they have
  * and the next run goes on.
  */
-import type { OtaImageFacts } from '../admission/facts.ts';
 import type { CoordinatorConfig, PpmidDevice } from '../config/schema.ts';
 import { assert, EXIT, UpliftError } from '../errors.ts';
-import { ANY_U16, type ImageTriple } from '../protocol/zcl-ota/codec.ts';
+import { SYSTEM_TIMERS } from '../transport/serial/driver.ts';
 import type { LinkEvent } from '../transport/zigbee/messages.ts';
-import { UpgradeSession } from '../upgrade/session.ts';
-import { factsOfDevice } from './device-facts.ts';
 import {
   aborted,
   type FlashRequest,
@@ -21,8 +18,9 @@ import {
   report,
   reportProgress,
 } from './flash-run.ts';
+import { newPpmidRun } from './ppmid-run.ts';
 import type { StateFolder } from './state-folder.ts';
-import { sessionInput, ZigbeeDevice } from './zigbee-device.ts';
+import { sessionInput, type ZigbeeDevice } from './zigbee-device.ts';
 import { notJoined, ZigbeeSite } from './zigbee-site.ts';
 
 /** A stopped gateway tells devices to ask again after this; it then has their 50 s of patience besides. */
@@ -123,58 +121,20 @@ function openDevice(
   request: FlashRequest,
   onEvent: OnFlashEvent,
 ): ZigbeeDevice {
-  const { device, token, context } = run;
-  const { path, image, sha256, facts } = run.image;
+  const { device, token, context, image } = run;
   assert(token !== undefined, 'only what was admitted is opened');
-  const { list, policy, activation } = request;
-  const limits = request.limits.ppmid;
-  const { header } = facts as OtaImageFacts;
-  const known = state.distribution(device.eui64);
-  const resumable = known?.sha256 === sha256;
-  const session = new UpgradeSession({
-    device: factsOfDevice(device),
-    image: facts as OtaImageFacts,
-    list,
-    policy,
-    context,
+  const { list, policy, activation, limits } = request;
+  return newPpmidRun({
+    device,
+    brief: { image, list, policy, context },
+    token,
     activation,
-    resumable,
-    limits,
-  });
-  return new ZigbeeDevice({
-    eui64: device.eui64,
-    endpoint: device.model.zigbee.endpoint,
-    session,
+    limits: limits.ppmid,
     link: site.link(device.coordinator),
-    assignment: {
-      eui64: device.eui64,
-      endpoint: device.model.zigbee.endpoint,
-      imagePath: path,
-      imageOffset: image!.offset,
-      token,
-      triple: tripleFor(header, device),
-      blockPeriodMs: 0,
-      stallMs: limits.stallMs,
-    },
-    remember: () =>
-      state.rememberDistribution(device.eui64, {
-        sha256: sha256!,
-        fileVersion: header.fileVersion,
-      }),
-    forget: () => state.forgetDistribution(device.eui64),
+    state,
+    timers: SYSTEM_TIMERS,
     onEvent: (event) => report(run, event, onEvent),
   });
-}
-
-/** A header may leave manufacturer and image type open; on the air the device's own are used. */
-function tripleFor(header: ImageTriple, device: PpmidDevice): ImageTriple {
-  const { manufacturerCode, imageType } = device.model.zigbee;
-  return {
-    manufacturerCode:
-      header.manufacturerCode === ANY_U16 ? manufacturerCode : header.manufacturerCode,
-    imageType: header.imageType === ANY_U16 ? imageType : header.imageType,
-    fileVersion: header.fileVersion,
-  };
 }
 
 function route(

@@ -276,7 +276,8 @@ export class ImageStore {
     return join(this.folder, 'images.lock');
   }
 
-  private imagePath(sha256: string): string {
+  /** Where an image is, or would be. */
+  imagePath(sha256: string): string {
     assert(SHA256.test(sha256), 'only a digest becomes a path');
     return join(this.folder, 'images', sha256.slice(0, 2), `${sha256}.img`);
   }

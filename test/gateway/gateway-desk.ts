@@ -85,7 +85,7 @@ export class ScriptedRun implements FieldRun {
   say(...states: Extract<SessionEvent, { kind: 'state' }>['state'][]): this {
     for (const state of states) {
       if (state === 'activating' && !this.task.announced.includes('activate'))
-        this.announced.push(this.owner.announce('activate'));
+        this.announced.push(this.owner.event({ kind: 'intent', intent: 'activate' }));
       this.owner.event({ kind: 'state', state, untilMs: 2_000_000_000_000 });
     }
     return this;

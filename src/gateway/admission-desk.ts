@@ -1,0 +1,133 @@
+/**
+ * What the service decides on: the images of its store as each device reads them, the lists that are in
+ * force, and what is around each device. Everything is read, and what is wrong said, before a job rests on it.
+ */
+import type { AdmissionPolicy } from '../admission/facts.ts';
+import type { Regulation } from '../admission/regulation.ts';
+import type { Rig, RigDevice } from '../config/schema.ts';
+import { assert, EXIT, UpliftError } from '../errors.ts';
+import type { CentralProductsList, ListOptions } from '../products/central-products-list.ts';
+import type { OpenedImage } from '../store/images.ts';
+import { planOf } from './device-plan.ts';
+import type { Brief } from './field.ts';
+import { ImageFile } from './image-library.ts';
+import { loadCentralProductsList } from './list-library.ts';
+import { type Surroundings, type SurroundingsOptions, surroundingsOf } from './surroundings.ts';
+
+export interface DeskImages {
+  open(sha256: string): OpenedImage;
+  imagePath(sha256: string): string;
+}
+
+export interface DeskSite extends SurroundingsOptions {
+  centralProductsList?: string | undefined;
+  listMapping?: ListOptions['mapping'];
+  ages?: Regulation['ages'] | undefined;
+}
+
+/** Images that are kept in memory as they were judged; a gateway rarely has more at a time. */
+const JUDGED_MAX = 4;
+/** Where nothing tells, as of an image that cannot be read: it is refused before it takes long. */
+const UNPLANNED_MS = 3_600_000;
+
+interface RigDesk {
+  rig: Rig;
+  surroundings: Surroundings;
+  list: CentralProductsList | undefined;
+}
+
+export class AdmissionDesk {
+  private readonly images: DeskImages;
+  private readonly policy: AdmissionPolicy;
+  private readonly byDevice = new Map<string, { device: RigDevice; desk: RigDesk }>();
+  private readonly rigs: readonly Rig[];
+  private site: DeskSite;
+  /** By image and rig: rigs may trust others. The oldest first. */
+  private readonly judged = new Map<string, ImageFile>();
+
+  constructor(rigs: readonly Rig[], site: DeskSite, images: DeskImages) {
+    this.rigs = rigs;
+    this.images = images;
+    this.site = site;
+    this.policy = site.ages === undefined ? {} : { regulation: { ages: site.ages } };
+    this.read();
+  }
+
+  /** Other lists are in force from now on; what is wrong with them is thrown, and the old ones stay. */
+  change(change: DeskSite): void {
+    const before = this.site;
+    this.site = { ...before, ...change };
+    try {
+      this.read();
+    } catch (error) {
+      this.site = before;
+      throw error;
+    }
+    this.judged.clear();
+  }
+
+  /** @throws UpliftError where the image is not what it was */
+  brief(sha256: string, id: string): Brief {
+    const { device, desk } = this.deskOf(id);
+    const { surroundings, list } = desk;
+    const image = this.file(sha256, desk).for(device.model.imageProfile);
+    return { image, list, policy: this.policy, context: surroundings.contextFor(device) };
+  }
+
+  /** At the longest, as far as can be said before. */
+  expectedMs(sha256: string, id: string): number {
+    const { device, desk } = this.deskOf(id);
+    try {
+      const image = this.file(sha256, desk).for(device.model.imageProfile);
+      return planOf(device, image, { when: 'now' })?.mostMs ?? UNPLANNED_MS;
+    } catch (error) {
+      if (error instanceof UpliftError) return UNPLANNED_MS;
+      throw error;
+    }
+  }
+
+  private deskOf(id: string) {
+    const found = this.byDevice.get(id);
+    assert(found !== undefined, `${id} is of a rig of this gateway`);
+    return found;
+  }
+
+  private file(sha256: string, { rig, surroundings }: RigDesk): ImageFile {
+    const key = `${sha256} ${rig.id}`;
+    const known = this.judged.get(key);
+    if (known) return known;
+    const opened = this.images.open(sha256);
+    if (!opened.ok) throw unusable(sha256, opened);
+    const { trust } = surroundings;
+    const file = new ImageFile(this.images.imagePath(sha256), { trust }, opened.bytes);
+    this.judged.set(key, file);
+    const [oldest] = this.judged.keys();
+    if (this.judged.size > JUDGED_MAX) this.judged.delete(oldest!);
+    return file;
+  }
+
+  private read(): void {
+    const { centralProductsList, listMapping, ages: _, ...site } = this.site;
+    const found = new Map<string, { device: RigDevice; desk: RigDesk }>();
+    for (const rig of this.rigs) {
+      const surroundings = surroundingsOf({}, rig, site);
+      const { stamp } = surroundings;
+      const path = centralProductsList ?? rig.centralProductsList;
+      const options = { stamp, ...(listMapping ? { mapping: listMapping } : {}) };
+      const list = path === undefined ? undefined : loadCentralProductsList(path, options);
+      const desk = { rig, surroundings, list };
+      for (const device of rig.devices) found.set(device.id, { device, desk });
+    }
+    this.byDevice.clear();
+    for (const [id, one] of found) this.byDevice.set(id, one);
+  }
+}
+
+function unusable(sha256: string, { code, message }: { code: string; message: string }) {
+  return new UpliftError(code, `the image ${sha256} cannot be used: ${message}`, {
+    expected: 'the image as it was stored',
+    actual: message,
+    next: 'store it again, then retry the job',
+    exit: EXIT.refused,
+  });
+}

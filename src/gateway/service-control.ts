@@ -1,0 +1,327 @@
+/** The running gateway as its doors see it: jobs, devices, images, lists, records, health. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { rules } from '../admission/decide.ts';
+import type { RuleText } from '../admission/rule.ts';
+import { UpliftError } from '../errors.ts';
+import { recogniseFormat } from '../image/file-format.ts';
+import type { Job, Upgrade } from '../jobs/book.ts';
+import type { Actor, JobActivation, JobRequest } from '../jobs/records.ts';
+import { isOver } from '../jobs/states.ts';
+import type { StoreRefusal, StoreState } from '../store/codes.ts';
+import type { ImageStore } from '../store/images.ts';
+import { sha256Hex } from '../trust/digest.ts';
+import type { AdmissionDesk, DeskSite } from './admission-desk.ts';
+import {
+  CONTROL_CODES,
+  type DeviceView,
+  type GatewayControl,
+  type GatewayListener,
+  type GatewayRecord,
+  type HealthView,
+  type ImageView,
+  type ListKind,
+  type ListView,
+  type UpgradeView,
+  type UploadView,
+} from './control.ts';
+import type { Gateway, GatewayJournal } from './gateway.ts';
+import {
+  loadCentralProductsList,
+  loadEligibleCombinations,
+  loadInstallations,
+  loadPendingCombinations,
+} from './list-library.ts';
+
+export interface ServiceControlOptions {
+  id: string;
+  version: string;
+  gateway: Gateway;
+  journal: GatewayJournal & { readonly state: StoreState };
+  images: ImageStore;
+  desk: AdmissionDesk;
+  /** Where lists are kept that came in by a door. */
+  listFolder: string;
+  nowMs(): number;
+}
+
+const LIST_KEYS: Readonly<Record<ListKind, keyof DeskSite>> = {
+  'central-products-list': 'centralProductsList',
+  'eligible-combinations': 'eligibleCombinations',
+  'pending-combinations': 'pendingCombinations',
+  installations: 'installations',
+};
+
+const LIST_READERS = {
+  'central-products-list': loadCentralProductsList,
+  'eligible-combinations': loadEligibleCombinations,
+  'pending-combinations': loadPendingCombinations,
+  installations: loadInstallations,
+} as const satisfies Record<ListKind, (path: string) => { entries: readonly unknown[] }>;
+
+interface Stored {
+  name: string;
+  storedMs: number;
+}
+
+export class ServiceControl implements GatewayControl {
+  private readonly options: ServiceControlOptions;
+  private readonly stored = new Map<string, Stored>();
+  private readonly uploads = new Map<string, { bytes: number; name: string; sha256: string }>();
+  private readonly inForce = new Map<ListKind, ListView>();
+
+  constructor(options: ServiceControlOptions) {
+    this.options = options;
+    for (const record of options.journal.records(1)) this.keep(record);
+    options.gateway.listen({ record: (record) => this.keep(record), progress: () => {} });
+  }
+
+  health(): HealthView {
+    const { id, version, gateway, journal, images } = this.options;
+    const { state, error } = gateway.condition;
+    const upgrades: Record<string, number> = {};
+    for (const { state: where } of gateway.book.openUpgrades())
+      upgrades[where] = (upgrades[where] ?? 0) + 1;
+    const stores = [journal.state, images.state].flatMap((store) =>
+      store.state === 'faulted' ? [{ code: store.code, message: store.message }] : [],
+    );
+    const reasons = error ? [{ code: error.code, message: error.message }, ...stores] : stores;
+    return {
+      gateway: id,
+      version,
+      state: state === 'ready' && stores.length > 0 ? 'degraded' : state,
+      reasons,
+      startedMs: gateway.startedMs,
+      journal: { sequence: journal.head.sequence, hash: journal.head.hash },
+      upgrades,
+      links: [...gateway.linkStates].map(([link, { up, since, detail }]) => ({
+        link,
+        up,
+        since,
+        detail,
+      })),
+    };
+  }
+
+  jobs(): Iterable<Job> {
+    return this.options.gateway.book.jobs;
+  }
+
+  job(id: string): Job | undefined {
+    return this.options.gateway.book.job(id);
+  }
+
+  story(job: string): readonly GatewayRecord[] {
+    return this.options.gateway.story(job);
+  }
+
+  explain(upgrade: Upgrade): UpgradeView {
+    return { upgrade, waitsFor: this.options.gateway.explain(upgrade) };
+  }
+
+  createJob(request: JobRequest, by: Actor): Job {
+    return this.options.gateway.createJob(request, by);
+  }
+
+  approve(job: string, by: Actor): Job {
+    return this.options.gateway.approve(job, by);
+  }
+
+  reject(job: string, by: Actor, reason: string): Job {
+    return this.options.gateway.reject(job, by, reason);
+  }
+
+  activate(
+    job: string,
+    devices: readonly string[] | undefined,
+    activation: JobActivation,
+    by: Actor,
+  ): Job {
+    return this.options.gateway.activate(job, devices, activation, by);
+  }
+
+  cancel(job: string, devices: readonly string[] | undefined, by: Actor, reason?: string): Job {
+    return this.options.gateway.cancel(job, devices, by, reason);
+  }
+
+  retry(job: string, devices: readonly string[] | undefined, by: Actor): Job {
+    return this.options.gateway.retry(job, devices, by);
+  }
+
+  devices(): readonly DeviceView[] {
+    const { gateway } = this.options;
+    return gateway.fieldDevices.map(({ id, kind, eui64, link }) => {
+      const runs = gateway.runsOf(id);
+      const [open] = gateway.book.openFor(id);
+      return {
+        id,
+        kind,
+        ...(eui64 === undefined ? {} : { eui64 }),
+        link,
+        linkUp: gateway.linkStates.get(link)?.up === true,
+        ...(runs ? { runs: runs.version, runsReadMs: runs.atMs } : {}),
+        ...(open ? { upgrade: open.id } : {}),
+      };
+    });
+  }
+
+  // ---- images -----------------------------------------------------------------------------------------
+
+  images(): readonly ImageView[] {
+    return this.options.images.list().map(({ sha256, bytes }) => this.imageView(sha256, bytes));
+  }
+
+  beginUpload(upload: { bytes: number; sha256: string; name: string }, by: Actor): UploadView {
+    const { images, gateway, nowMs } = this.options;
+    gateway.assertAccepting();
+    const begun = images.begin(upload, nowMs());
+    if (!begun.ok) throw storeError(begun);
+    if (begun.kind === 'present') {
+      this.tellStored(upload.sha256, upload.bytes, upload.name, by);
+      return { upload: begun.sha256, ...whole(upload.bytes), expiresMs: nowMs() };
+    }
+    this.uploads.set(begun.uploadId, upload);
+    return this.uploadView(begun.uploadId, begun.offset, upload.bytes);
+  }
+
+  upload(id: string): UploadView | undefined {
+    const status = this.options.images.status(id);
+    const known = this.uploads.get(id);
+    if (!status.ok) return undefined;
+    return this.uploadView(id, status.offset, known?.bytes ?? status.offset);
+  }
+
+  appendUpload(id: string, offset: number, chunk: Uint8Array): UploadView {
+    const appended = this.options.images.append(id, offset, chunk, this.options.nowMs());
+    if (!appended.ok) throw storeError(appended);
+    return this.uploadView(id, appended.offset, this.uploads.get(id)?.bytes ?? appended.offset);
+  }
+
+  finishUpload(id: string, by: Actor): ImageView {
+    const finished = this.options.images.finish(id);
+    if (!finished.ok) throw storeError(finished);
+    this.uploads.delete(id);
+    this.tellStored(finished.sha256, finished.bytes, finished.name, by);
+    return this.imageView(finished.sha256, finished.bytes);
+  }
+
+  abandonUpload(id: string): void {
+    const abandoned = this.options.images.abandon(id);
+    if (!abandoned.ok) throw storeError(abandoned);
+    this.uploads.delete(id);
+  }
+
+  deleteImage(sha256: string, by: Actor): void {
+    const { images, gateway } = this.options;
+    gateway.assertAccepting();
+    if (!images.has(sha256)) throw refused('image-unknown', sha256);
+    const [needing] = this.neededBy(sha256);
+    if (needing !== undefined) throw refused('image-in-use', needing);
+    gateway.record({ kind: 'image-removed', sha256, by });
+    const kept = new Set(images.list().flatMap((one) => (one.sha256 === sha256 ? [] : one.sha256)));
+    const removed = images.removeUnused(kept);
+    if (!removed.ok) throw storeError(removed);
+  }
+
+  // ---- lists ------------------------------------------------------------------------------------------
+
+  lists(): readonly ListView[] {
+    return [...this.inForce.values()];
+  }
+
+  putList(
+    kind: ListKind,
+    file: Uint8Array,
+    stamp: { fetchedAtMs: number; source: string },
+    by: Actor,
+  ): ListView {
+    const { gateway, desk, listFolder } = this.options;
+    gateway.assertAccepting();
+    const sha256 = sha256Hex(file);
+    const isBook = file[0] === 0x50 && file[1] === 0x4b;
+    const path = join(listFolder, `${kind}-${sha256}.${isBook ? 'xlsx' : 'csv'}`);
+    writeFileSync(path, file, { mode: 0o640, flush: true });
+    const { entries } = LIST_READERS[kind](path);
+    const { fetchedAtMs, source } = stamp;
+    desk.change({ [LIST_KEYS[kind]]: path, stamp });
+    const view = { list: kind, path, sha256, entries: entries.length, fetchedAtMs, source };
+    gateway.record({ kind: 'list', by, ...view });
+    return this.inForce.get(kind)!;
+  }
+
+  rules(): readonly RuleText[] {
+    return rules();
+  }
+
+  records(sequence: number, limit: number): readonly GatewayRecord[] {
+    return [...this.options.journal.records(sequence, limit)];
+  }
+
+  listen(listener: GatewayListener): () => void {
+    return this.options.gateway.listen(listener);
+  }
+
+  // ---- leaves -----------------------------------------------------------------------------------------
+
+  private keep(record: GatewayRecord): void {
+    if (record.kind === 'image-stored') {
+      const { sha256, name } = record as unknown as { sha256: string; name: string };
+      this.stored.set(sha256, { name, storedMs: record.atMs });
+    }
+    if (record.kind === 'list') {
+      const { list, sha256, entries, fetchedAtMs, source } = record as unknown as {
+        list: ListKind;
+        sha256: string;
+        entries: number;
+        fetchedAtMs: number;
+        source: string;
+      };
+      this.inForce.set(list, { kind: list, sha256, entries, fetchedAtMs, source });
+    }
+  }
+
+  private tellStored(sha256: string, bytes: number, name: string, by: Actor): void {
+    this.options.gateway.record({ kind: 'image-stored', sha256, bytes, name, by });
+  }
+
+  private imageView(sha256: string, bytes: number): ImageView {
+    const { name = '', storedMs = 0 } = this.stored.get(sha256) ?? {};
+    const opened = this.options.images.open(sha256);
+    const format = opened.ok ? recogniseFormat(opened.bytes) : undefined;
+    return {
+      sha256,
+      bytes,
+      name,
+      storedMs,
+      ...(format === undefined ? {} : { format }),
+      neededBy: this.neededBy(sha256),
+    };
+  }
+
+  private neededBy(sha256: string): string[] {
+    const jobs = [...this.options.gateway.book.jobs];
+    return jobs.flatMap(({ id, request, upgrades }) =>
+      request.image === sha256 && upgrades.some(({ state }) => !isOver(state)) ? [id] : [],
+    );
+  }
+
+  private uploadView(upload: string, receivedBytes: number, bytes: number): UploadView {
+    const DAY_MS = 24 * 3_600_000;
+    return { upload, bytes, receivedBytes, expiresMs: this.options.nowMs() + DAY_MS };
+  }
+}
+
+function whole(bytes: number) {
+  return { bytes, receivedBytes: bytes };
+}
+
+function storeError({ code, message, offset }: StoreRefusal & { offset?: number }): UpliftError {
+  return new UpliftError(code, message, {
+    ...(offset === undefined ? {} : { expected: `offset ${offset}` }),
+    next: 'see how far the upload is, or begin anew',
+  });
+}
+
+function refused(code: keyof typeof CONTROL_CODES, actual: string): UpliftError {
+  return new UpliftError(code, CONTROL_CODES[code], { actual });
+}
