@@ -22,6 +22,8 @@ export default defineConfig({
   format: 'esm',
   target: 'node24',
   platform: 'node',
+  // There is no module `sqlite`, only `node:sqlite`.
+  removeNodeProtocol: false,
   // Split off, herdsman's adapters would lose their names: a CommonJS module imported so has a default alone.
   splitting: false,
   clean: true,
