@@ -18,6 +18,7 @@ import {
   loadCertificates,
   loadRevocationLists,
   loadVersionFloors,
+  loadWaiver,
 } from '../gateway/trust-documents.ts';
 import { loadTrust } from '../gateway/trust-folder.ts';
 import { errorLines, type Output, paint, table } from './output.ts';
@@ -61,7 +62,7 @@ interface Fault {
 
 /** Reads whatever the service would read at its start, as it would. */
 function faultsOfContents({ admission, api }: GatewayConfig): Fault[] {
-  const { listColumns: columns = {} } = admission;
+  const { columns = {} } = admission;
   const faults: Fault[] = [];
   const reads = <T>(key: string, value: T | undefined, read: (value: T) => unknown): void => {
     if (value === undefined) return;
@@ -88,6 +89,7 @@ function faultsOfContents({ admission, api }: GatewayConfig): Fault[] {
   reads('admission.certificates', admission.certificates, loadCertificates);
   reads('admission.revocationLists', admission.revocationLists, loadRevocationLists);
   reads('admission.floors', admission.floors, loadVersionFloors);
+  reads('admission.waiver', admission.waiver, loadWaiver);
   reads('api.tcp.tls', api.tcp?.tls, checkTls);
   return faults;
 }

@@ -70,13 +70,14 @@ export class GatewayFiles {
     return this.readable(absolute, path) ? absolute : undefined;
   }
 
-  optionalFolder(written: string | undefined, path: KeyPath): string | undefined {
+  optionalFileOrFolder(written: string | undefined, path: KeyPath): string | undefined {
     if (written === undefined) return undefined;
     const absolute = this.absolute(written);
     const kind = kindOfFile(absolute);
-    if (kind !== 'folder') {
+    if (kind !== 'folder' && kind !== 'file') {
       const found = `${kind} at ${shownPath(absolute)}`;
-      this.add('input-missing', path, 'the path of a folder, relative to this file', found);
+      const expected = 'the path of a folder or a document, relative to this file';
+      this.add('input-missing', path, expected, found);
       return undefined;
     }
     return this.readable(absolute, path) ? absolute : undefined;

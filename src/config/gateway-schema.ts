@@ -6,7 +6,7 @@
  */
 import { isIPv4 } from 'node:net';
 import type { ConfigCode } from './codes.ts';
-import { id, matching, milliseconds, path, text, whole, z } from './fields.ts';
+import { eui64, id, matching, milliseconds, path, text, whole, z } from './fields.ts';
 import { nearest } from './nearest.ts';
 
 export const ROLES = ['viewer', 'operator', 'approver', 'admin'] as const;
@@ -153,6 +153,7 @@ const ages = z
     error: 'no fewer days than warnAfterDays',
   });
 
+/** By the names that a rig file has for them; a rig's own go first. */
 const admission = z.strictObject({
   intake: z
     .enum(['bench', 'field', 'service-request'])
@@ -162,14 +163,23 @@ const admission = z.strictObject({
   eligibleCombinations: path.optional(),
   pendingCombinations: path.optional(),
   installations: path.optional(),
-  listColumns: path.optional().describe('How the columns of these lists are called (YAML).'),
+  columns: path.optional().describe('How the columns of these lists are called (YAML).'),
+  listsFetched: text(1, 32)
+    .optional()
+    .describe('When the lists were fetched: a day such as "2021-07-20", or a time.'),
   readinessPolicy: path.optional().describe('What the site chose about readiness (YAML).'),
   trustAnchors: path
     .optional()
-    .describe('The folder with anchors.json: whom to trust, and for what.'),
+    .describe('The trust anchors: a folder with anchors.json, or that document by itself.'),
   certificates: z.array(path).max(64, 'at most 64 files').default([]),
   revocationLists: z.array(path).max(64, 'at most 64 files').default([]),
   floors: path.optional().describe('The oldest versions that may be given (JSON).'),
+  waiver: path.optional().describe('A signed downgrade waiver (JSON).'),
+  zseSigners: z
+    .array(eui64)
+    .max(256, 'at most 256 signers')
+    .default([])
+    .describe('EUI-64s of those who may sign images with a Smart Energy signature.'),
   listAges: ages.optional().describe('How old a list may be; else the defaults of admission.'),
 });
 

@@ -43,9 +43,10 @@ type AdmissionFile =
   | 'eligibleCombinations'
   | 'pendingCombinations'
   | 'installations'
-  | 'listColumns'
+  | 'columns'
   | 'readinessPolicy'
-  | 'floors';
+  | 'floors'
+  | 'waiver';
 
 export interface GatewayAdmission {
   intake: GatewayDocument['admission']['intake'];
@@ -53,12 +54,17 @@ export interface GatewayAdmission {
   eligibleCombinations: string | undefined;
   pendingCombinations: string | undefined;
   installations: string | undefined;
-  listColumns: ListColumns | undefined;
+  columns: ListColumns | undefined;
+  listsFetched: string | undefined;
   readinessPolicy: ReadinessChoices | undefined;
+  /** A folder or a document. */
   trustAnchors: string | undefined;
   certificates: string[];
   revocationLists: string[];
   floors: string | undefined;
+  waiver: string | undefined;
+  /** EUI-64s. */
+  zseSigners: string[];
   listAges: GatewayDocument['admission']['listAges'];
 }
 
@@ -235,12 +241,15 @@ class GatewayBuilder {
       eligibleCombinations: this.admissionFile('eligibleCombinations'),
       pendingCombinations: this.admissionFile('pendingCombinations'),
       installations: this.admissionFile('installations'),
-      listColumns: this.admissionDocument('listColumns', loadListColumns),
+      columns: this.admissionDocument('columns', loadListColumns),
+      listsFetched: admission.listsFetched,
       readinessPolicy: this.admissionDocument('readinessPolicy', loadReadinessPolicy),
-      trustAnchors: this.files.optionalFolder(admission.trustAnchors, at),
+      trustAnchors: this.files.optionalFileOrFolder(admission.trustAnchors, at),
       certificates: this.admissionFiles('certificates'),
       revocationLists: this.admissionFiles('revocationLists'),
       floors: this.admissionFile('floors'),
+      waiver: this.admissionFile('waiver'),
+      zseSigners: admission.zseSigners,
       listAges: admission.listAges,
     };
   }
