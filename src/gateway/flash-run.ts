@@ -76,6 +76,8 @@ export interface Run<Device extends RigDevice = RigDevice> {
   readonly recorder: AuditRecorder;
   /** Takes the decision down, for the outcome and for the audit log. */
   readonly record: (decision: Decision, device: DeviceFacts) => void;
+  /** Keeps which list the admission rests on. @throws UpliftError where that cannot be kept */
+  rememberList: () => void;
   /** Its image is on the device and waits, as was asked. */
   holds: () => boolean;
   /** The gateway ended it: what its session says from then on is not heard. */
@@ -126,6 +128,7 @@ export function newRun<Device extends RigDevice>(
       Object.assign(outcome, { decision, decidedOn });
       recorder.add(subject, decidedOn, decision);
     },
+    rememberList: () => {},
     holds: () => false,
     halted: false,
   };
@@ -221,7 +224,7 @@ export function aborted(signal: AbortSignal): Promise<'aborted'> {
   });
 }
 
-/** A decision that cannot be recorded ends its device's run, and no other's. */
+/** A decision that cannot be recorded, with the list that it rests on, ends its device's run, and no other's. */
 function recordNow(
   run: Run,
   { decision, device }: Extract<SessionEvent, { kind: 'decision' }>,
@@ -230,6 +233,7 @@ function recordNow(
   run.record(decision, device);
   try {
     run.recorder.flush(Date.now());
+    if (decision.verdict === 'admitted') run.rememberList();
     return true;
   } catch (error) {
     if (!(error instanceof UpliftError)) throw error;

@@ -59,7 +59,12 @@ export async function flash(
   if (ppmids.length + hubs.length === 0) return runs.map((run) => run.outcome);
   const state = StateFolder.open(request.rig.stateFolder);
   try {
-    rememberList(request.list, state);
+    let isKept = false;
+    const keep = () => {
+      if (!isKept) rememberList(request.list, state);
+      isKept = true;
+    };
+    for (const run of [...ppmids, ...hubs]) run.rememberList = keep;
     const errors = await Promise.all([
       flashPpmids(ppmids, request, state, onEvent, signal),
       ...hubs.map(async (run) => [await flashHub(run, request, onEvent, signal)]),
@@ -71,7 +76,7 @@ export async function flash(
   return runs.map((run) => run.outcome);
 }
 
-/** Something is about to be sent on the word of this list: from now on no older one counts. */
+/** A device is about to be sent something on the word of this list: from now on no older one counts. */
 function rememberList(list: CentralProductsList | undefined, state: StateFolder): void {
   if (!list) return;
   const known = state.acceptedList()?.edition;

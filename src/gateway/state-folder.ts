@@ -121,7 +121,11 @@ export class StateFolder {
   }
 
   rememberList(edition: ListEdition): void {
-    writeDurably(this.listPath, `${JSON.stringify(edition)}\n`);
+    try {
+      writeDurably(this.listPath, `${JSON.stringify(edition)}\n`);
+    } catch (error) {
+      throw notWritable(this.path, error);
+    }
   }
 
   distribution(eui64: string): Distribution | undefined {
