@@ -120,7 +120,8 @@ export class CoordinatorHost {
     if (event.kind === 'progress') {
       for (const sample of event.samples) {
         const run = this.runs.get(sample.eui64);
-        run?.zigbee?.handle({ kind: 'progress', sentBytes: sample.sentBytes });
+        const { sentBytes, servedBytes } = sample;
+        run?.zigbee?.handle({ kind: 'progress', sentBytes, servedBytes });
         if (run && !run.isOver) run.owner.progress(sample);
       }
       return;
