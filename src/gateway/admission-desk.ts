@@ -8,10 +8,12 @@ import type { Rig, RigDevice } from '../config/schema.ts';
 import { assert, EXIT, UpliftError } from '../errors.ts';
 import type { CentralProductsList, ListOptions } from '../products/central-products-list.ts';
 import type { OpenedImage } from '../store/images.ts';
+import { acceptList } from './accepted-list.ts';
 import { planOf } from './device-plan.ts';
 import type { Brief } from './field.ts';
 import { ImageFile } from './image-library.ts';
 import { loadCentralProductsList } from './list-library.ts';
+import type { StateFolder } from './state-folder.ts';
 import { type Surroundings, type SurroundingsOptions, surroundingsOf } from './surroundings.ts';
 
 export interface DeskImages {
@@ -36,16 +38,26 @@ interface RigDesk {
   list: CentralProductsList | undefined;
 }
 
+export type ListMemory = Pick<StateFolder, 'acceptedList' | 'rememberList'>;
+
 export class AdmissionDesk {
   private readonly images: DeskImages;
   private readonly policy: AdmissionPolicy;
   private readonly byDevice = new Map<string, { device: RigDevice; desk: RigDesk }>();
+  private readonly memoryOf: (rig: Rig) => ListMemory;
   private readonly rigs: readonly Rig[];
   private site: DeskSite;
   /** By image and rig: rigs may trust others. The oldest first. */
   private readonly judged = new Map<string, ImageFile>();
 
-  constructor(rigs: readonly Rig[], site: DeskSite, images: DeskImages) {
+  /** `memoryOf`: where a rig keeps which list it used last. @throws UpliftError */
+  constructor(
+    rigs: readonly Rig[],
+    site: DeskSite,
+    images: DeskImages,
+    memoryOf: (rig: Rig) => ListMemory,
+  ) {
+    this.memoryOf = memoryOf;
     this.rigs = rigs;
     this.images = images;
     this.site = site;
@@ -72,6 +84,12 @@ export class AdmissionDesk {
     const { surroundings, list } = desk;
     const image = this.file(sha256, desk).for(device.model.imageProfile);
     return { image, list, policy: this.policy, context: surroundings.contextFor(device) };
+  }
+
+  /** The device is about to be sent something on the word of its list. */
+  admitted(id: string, nowMs: number): void {
+    const { rig, list } = this.deskOf(id).desk;
+    acceptList(list, this.memoryOf(rig), nowMs);
   }
 
   /** At the longest, as far as can be said before. */
@@ -113,7 +131,8 @@ export class AdmissionDesk {
       const surroundings = surroundingsOf({}, rig, site);
       const { stamp } = surroundings;
       const path = centralProductsList ?? rig.centralProductsList;
-      const options = { stamp, ...(listMapping ? { mapping: listMapping } : {}) };
+      const accepted = this.memoryOf(rig).acceptedList();
+      const options = { stamp, accepted, ...(listMapping ? { mapping: listMapping } : {}) };
       const list = path === undefined ? undefined : loadCentralProductsList(path, options);
       const desk = { rig, surroundings, list };
       for (const device of rig.devices) found.set(device.id, { device, desk });

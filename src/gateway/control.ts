@@ -99,6 +99,14 @@ export const LIST_KINDS = [
 
 export type ListKind = (typeof LIST_KINDS)[number];
 
+/** By which name a site tells each of them. */
+export const LIST_FIELDS = {
+  'central-products-list': 'centralProductsList',
+  'eligible-combinations': 'eligibleCombinations',
+  'pending-combinations': 'pendingCombinations',
+  installations: 'installations',
+} as const satisfies Record<ListKind, string>;
+
 export interface ListView {
   kind: ListKind;
   sha256: string;

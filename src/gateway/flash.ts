@@ -8,8 +8,7 @@
  */
 import type { Decision } from '../admission/decide.ts';
 import type { UpliftError } from '../errors.ts';
-import type { CentralProductsList } from '../products/central-products-list.ts';
-import { editionOf, isOlder } from '../products/list-edition.ts';
+import { acceptList } from './accepted-list.ts';
 import { AuditRecorder } from './audit-recorder.ts';
 import {
   contextIsThere,
@@ -61,7 +60,7 @@ export async function flash(
   try {
     let isKept = false;
     const keep = () => {
-      if (!isKept) rememberList(request.list, state);
+      if (!isKept) acceptList(request.list, state, Date.now());
       isKept = true;
     };
     for (const run of [...ppmids, ...hubs]) run.rememberList = keep;
@@ -74,15 +73,6 @@ export async function flash(
     state.close();
   }
   return runs.map((run) => run.outcome);
-}
-
-/** A device is about to be sent something on the word of this list: from now on no older one counts. */
-function rememberList(list: CentralProductsList | undefined, state: StateFolder): void {
-  if (!list) return;
-  const known = state.acceptedList()?.edition;
-  // A policy let an older one pass, or a clock was set back: what was accepted stays the newest.
-  if (known && (isOlder(list, known) || Date.now() < known.asOfMs)) return;
-  state.rememberList(editionOf(list, Date.now()));
 }
 
 /** Then the reason is the command's and not each device's. */

@@ -77,6 +77,8 @@ export interface GatewayOptions {
   /** How long an upgrade of the device will take with this image, ms. */
   expectedMs(image: string, device: string): number;
   hasImage(sha256: string): boolean;
+  /** Before anything is sent to a device on the word of its list. @throws UpliftError */
+  admitted?(device: string): void;
   windows: Readonly<Record<string, LocalHours>>;
   blackout?: LocalHours;
   limits?: GatewayLimits;
@@ -130,6 +132,17 @@ export class Gateway implements RunDesk {
     for (const run of [...this.running.values()]) run.stop();
     this.timer?.cancel();
     if (!this.trouble) this.guarded(() => this.record({ kind: 'gateway-stopped' }));
+  }
+
+  /** What else is due, under the same guard: where its store fails, the gateway takes no more work. */
+  keepHouse(work: () => void): void {
+    if (!this.trouble) this.guarded(work);
+    this.turn();
+  }
+
+  /** Something of the gateway itself, on record. */
+  tell(entry: JournalBody): void {
+    this.guarded(() => this.record(entry));
   }
 
   // ---- what is asked ----------------------------------------------------------------------------------
@@ -331,6 +344,10 @@ export class Gateway implements RunDesk {
     this.noted.set(id, sentBytes);
     this.note({ kind: 'progress', job: job.id, device, sentBytes, totalBytes }, 'progress');
     this.rearm();
+  }
+
+  admitted(upgrade: Upgrade): void {
+    this.options.admitted?.(upgrade.device);
   }
 
   saidToRun(device: string, version: string): void {

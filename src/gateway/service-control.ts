@@ -11,7 +11,7 @@ import { isOver } from '../jobs/states.ts';
 import type { StoreRefusal, StoreState } from '../store/codes.ts';
 import type { ImageStore } from '../store/images.ts';
 import { sha256Hex } from '../trust/digest.ts';
-import type { AdmissionDesk, DeskSite } from './admission-desk.ts';
+import type { AdmissionDesk } from './admission-desk.ts';
 import {
   CONTROL_CODES,
   type DeviceView,
@@ -20,6 +20,7 @@ import {
   type GatewayRecord,
   type HealthView,
   type ImageView,
+  LIST_FIELDS,
   type ListKind,
   type ListView,
   type UpgradeView,
@@ -44,13 +45,6 @@ export interface ServiceControlOptions {
   listFolder: string;
   nowMs(): number;
 }
-
-const LIST_KEYS: Readonly<Record<ListKind, keyof DeskSite>> = {
-  'central-products-list': 'centralProductsList',
-  'eligible-combinations': 'eligibleCombinations',
-  'pending-combinations': 'pendingCombinations',
-  installations: 'installations',
-};
 
 const LIST_READERS = {
   'central-products-list': loadCentralProductsList,
@@ -243,7 +237,7 @@ export class ServiceControl implements GatewayControl {
     writeFileSync(path, file, { mode: 0o640, flush: true });
     const { entries } = LIST_READERS[kind](path);
     const { fetchedAtMs, source } = stamp;
-    desk.change({ [LIST_KEYS[kind]]: path, stamp });
+    desk.change({ [LIST_FIELDS[kind]]: path, stamp });
     const view = { list: kind, path, sha256, entries: entries.length, fetchedAtMs, source };
     gateway.record({ kind: 'list', by, ...view });
     return this.inForce.get(kind)!;

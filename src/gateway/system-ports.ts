@@ -12,6 +12,7 @@ import { StateFolder } from './state-folder.ts';
 import { type SiteEvent, ZigbeeSite } from './zigbee-site.ts';
 
 export interface SystemPorts extends FieldPorts {
+  folderOf(rig: Rig): StateFolder;
   /** Lets other processes have the rigs. */
   close(): void;
 }
@@ -19,11 +20,13 @@ export interface SystemPorts extends FieldPorts {
 /** Takes the rigs for this process alone. @throws UpliftError where another has one */
 export function takeSystemPorts(rigs: readonly Rig[]): SystemPorts {
   const folders = new Map<string, StateFolder>();
+  const byRig = new Map<string, StateFolder>();
   const taken: StateFolder[] = [];
   try {
     for (const rig of rigs) {
       const folder = StateFolder.open(rig.stateFolder);
       taken.push(folder);
+      byRig.set(rig.id, folder);
       for (const { id } of rig.coordinators) folders.set(id, folder);
     }
   } catch (error) {
@@ -39,6 +42,7 @@ export function takeSystemPorts(rigs: readonly Rig[]): SystemPorts {
       newLink({ port, baudRate, rtscts: model.serial.rtscts }),
     isPresent,
     records: folderOf,
+    folderOf: ({ id }) => byRig.get(id)!,
     close: () => {
       for (const folder of taken) folder.close();
     },

@@ -24,6 +24,8 @@ export interface RunDesk {
   note(entry: Record<string, unknown> & { kind: string }, key: string): void;
   progress(upgrade: Upgrade, sentBytes: number, totalBytes: number): void;
   saidToRun(device: string, version: string): void;
+  /** On the facts of the device itself. @throws UpliftError */
+  admitted(upgrade: Upgrade): void;
   /** The store takes no more. */
   faulted(error: UpliftError): void;
   ended(run: UpgradeRun, end: AttemptEnd): void;
@@ -75,6 +77,7 @@ export class UpgradeRun implements FieldOwner {
           const subject = { by: 'gateway', device: this.upgrade.device, image: image.path };
           const entry = decisionEntry(subject, facts, event.decision);
           this.desk.record({ ...entry, job: this.upgrade.job.id });
+          if (event.decision.verdict === 'admitted') this.desk.admitted(this.upgrade);
           return;
         }
         case 'note':
