@@ -37,7 +37,9 @@ const files = globSync('test/**/*.test.ts', { cwd: root })
 
 const queue = [...files];
 const totals = { passed: 0, failed: 0, skipped: 0 };
-await Promise.all(Array.from({ length: Math.min(availableParallelism(), 4) }, worker));
+// Most slow files wait for radios, lines and deadlines; two a core keep the cores busy.
+const workers = Math.min(availableParallelism() * (all ? 2 : 1), 6);
+await Promise.all(Array.from({ length: workers }, worker));
 if (files.length === 0) {
   console.log(`no test file matches ${filters.join(' ') || 'test/**/*.test.ts'}`);
   totals.failed = 1;
