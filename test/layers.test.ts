@@ -53,6 +53,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'transport',
     'store',
   ],
+  api: ['bytes', 'admission', 'jobs', 'config', 'store', 'gateway'],
   cli: [
     'bytes',
     'image',
@@ -70,6 +71,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'service',
     'store',
     'gateway',
+    'api',
     'virtual',
   ],
 };

@@ -4,13 +4,15 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { checkAudit, exportAudit, showAudit } from './audit.ts';
+import { addCommand, example, run } from './command.ts';
 import { commandLineError } from './command-line-error.ts';
 import { checkConfig } from './config.ts';
 import { flash } from './flash.ts';
+import { addGatewayCommands } from './gateway-commands.ts';
 import { shippedPath } from './inputs.ts';
 import { inspect } from './inspect.ts';
 import { LIST_KINDS, lint } from './lists.ts';
-import { Output, type OutputOptions, outliveReaders } from './output.ts';
+import { Output, outliveReaders } from './output.ts';
 import { plan } from './plan.ts';
 import { readiness } from './readiness.ts';
 import { check, joinDevices, list, up } from './rig.ts';
@@ -165,6 +167,8 @@ rigCommand('up', 'run the virtual devices of a rig until Ctrl-C', true)
   .option('--fresh', 'forget what the rig was before: new devices, empty network')
   .action(run((options, output) => up(options as never, output)));
 
+addGatewayCommands(program, version);
+
 try {
   await program.parseAsync();
 } catch (error) {
@@ -182,12 +186,7 @@ function refuseCommandLine(error: CommanderError): ExitCode {
 }
 
 function command(name: string, description: string, parent: Command = program): Command {
-  return parent
-    .command(name)
-    .description(description)
-    .option('--json', 'one JSON document on stdout, or one line an event for long work')
-    .option('--quiet', 'nothing but errors')
-    .option('--verbose', 'more, with the source of each rule');
+  return addCommand(parent, name, description);
 }
 
 function addLog(made: Command): Command {
@@ -244,24 +243,4 @@ function addRig(made: Command): Command {
     .requiredOption('--image <file>', 'the image')
     .option('--device <id...>', 'only these devices of the rig')
     .option('--activate <when>', 'now, held, or a time such as 2027-01-31T02:30:00Z', 'now');
-}
-
-/** Runs a command's body; whatever comes out of it becomes the exit code. */
-function run<A extends unknown[]>(
-  body: (options: OutputOptions, output: Output, ...parameters: A) => ExitCode | Promise<ExitCode>,
-) {
-  return async (...received: unknown[]) => {
-    const made = received.at(-1) as Command;
-    const options = made.opts<OutputOptions>();
-    const output = new Output(options);
-    try {
-      process.exitCode = await body(options, output, ...(received.slice(0, -2) as A));
-    } catch (error) {
-      process.exitCode = output.error(error);
-    }
-  };
-}
-
-function example(text: string): string {
-  return `\nExample:\n  ${text}\n`;
 }

@@ -107,15 +107,20 @@ export function table(rows: string[][], indent = ''): string[] {
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, column) => {
-      widths[column] = Math.max(widths[column] ?? 0, cell.length);
+      widths[column] = Math.max(widths[column] ?? 0, seenLength(cell));
     });
   }
   return rows.map((row) => {
     const cells = row.map((cell, column) =>
-      column < row.length - 1 ? cell.padEnd(widths[column]!) : cell,
+      column < row.length - 1 ? cell + ' '.repeat(widths[column]! - seenLength(cell)) : cell,
     );
     return `${indent}${cells.join('  ')}`.trimEnd();
   });
+}
+
+/** Colours take no room. */
+function seenLength(cell: string): number {
+  return stripVTControlCharacters(cell).length;
 }
 
 export function bytesText(bytes: number): string {

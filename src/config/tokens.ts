@@ -4,14 +4,16 @@
  *
  *     # role   name        SHA-256 of the token
  *     operator night-shift sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef
+ *     viewer   visitor     sha256:c2f3…eedd until:2027-01-31
  *
- * A token is random, so its hash needs no salt and no stretching: `head -c 32 /dev/urandom | base64` makes
- * one, `printf %s "$token" | sha256sum` its hash.
+ * A token is random, so its hash needs no salt and no stretching. `uplift api token` makes one, with its
+ * line; `printf %s "$token" | sha256sum` is its hash.
  */
 import { readFileSync } from 'node:fs';
 import { ConfigError, type Problem } from './codes.ts';
 import { shownPath } from './files.ts';
 import { ROLES, type Role } from './gateway-schema.ts';
+import { MOMENT, momentMs } from './moment.ts';
 import { nearest } from './nearest.ts';
 import { throwAny, wholeFile } from './yaml-source.ts';
 
@@ -22,6 +24,8 @@ export interface ApiToken {
   name: string;
   /** Of the token's UTF-8 text, hex. */
   sha256: string;
+  /** From then on it is none. */
+  untilMs?: number;
 }
 
 /** @throws ConfigError, which repeats nothing of the file but names and roles. */
@@ -60,10 +64,11 @@ function parseLine(
   before: readonly ApiToken[],
 ): ApiToken | Pick<Problem, 'key' | 'expected' | 'found' | 'next'> {
   const words = line.split(/\s+/);
-  const [role, name, hash] = words;
-  if (words.length !== 3) {
+  const [role, name, hash, until] = words;
+  if (words.length !== 3 && words.length !== 4) {
     const found = `${words.length} words`;
-    return { key: '', expected: 'three words: role, name, sha256:HASH', found };
+    const expected = 'three words: role, name, sha256:HASH; and until:TIME where it ends';
+    return { key: '', expected, found };
   }
   if (!isRole(role!)) {
     const meant = nearest(role!, [...ROLES]);
@@ -82,7 +87,10 @@ function parseLine(
   }
   if (before.some((token) => token.sha256 === sha256 || token.name === name))
     return { key: 'name', expected: 'a name and a token of its own', found: `${name} twice` };
-  return { role: role!, name: name!, sha256 };
+  if (until === undefined) return { role: role!, name: name!, sha256 };
+  const untilMs = until.startsWith('until:') ? momentMs(until.slice('until:'.length)) : undefined;
+  if (untilMs !== undefined) return { role: role!, name: name!, sha256, untilMs };
+  return { key: 'until', expected: `until: and ${MOMENT}`, found: 'another word' };
 }
 
 function isRole(word: string): word is Role {

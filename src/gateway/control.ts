@@ -152,7 +152,11 @@ export interface GatewayControl {
   devices(): readonly DeviceView[];
 
   images(): readonly ImageView[];
-  beginUpload(upload: { bytes: number; sha256: string; name: string }, by: Actor): UploadView;
+  /** The image, where the store has it already. */
+  beginUpload(
+    upload: { bytes: number; sha256: string; name: string },
+    by: Actor,
+  ): UploadView | ImageView;
   upload(id: string): UploadView | undefined;
   /** Bytes go where the upload is; any other offset is refused and says where it is. */
   appendUpload(id: string, offset: number, chunk: Uint8Array): UploadView;

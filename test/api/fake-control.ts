@@ -1,0 +1,347 @@
+/** A gateway in memory that keeps what it is told and refuses as the real one does; no device, no disk. */
+import { RULES } from '../../src/admission/rules.ts';
+import { UpliftError } from '../../src/errors.ts';
+import {
+  CONTROL_CODES,
+  type ControlCode,
+  type GatewayControl,
+  type GatewayListener,
+  type GatewayRecord,
+  type HealthView,
+  type ImageView,
+  type ListKind,
+  type ListView,
+  type UploadView,
+} from '../../src/gateway/control.ts';
+import { type Job, JobBook, type Upgrade } from '../../src/jobs/book.ts';
+import {
+  isJobRecord,
+  type JobActivation,
+  type JobRecordBody,
+  type JobRequest,
+} from '../../src/jobs/records.ts';
+import { isBeyondRecall, isOver, STATE_RULES, type UpgradeState } from '../../src/jobs/states.ts';
+import { STORE_CODES, type StoreCode } from '../../src/store/codes.ts';
+import { sha256Hex } from '../../src/trust/digest.ts';
+
+export const IMAGE = '11'.repeat(32);
+export const DEVICES = ['hub-1', 'hub-2', 'ppmid-1'] as const;
+const IMAGE_BYTES_MAX = 1_000_000;
+const UPLOADS_MAX = 16;
+
+interface Upload extends UploadView {
+  sha256: string;
+  name: string;
+  pieces: Uint8Array[];
+}
+
+export class FakeControl implements GatewayControl {
+  readonly book = new JobBook();
+  readonly journal: GatewayRecord[] = [];
+  readonly stored = new Map<string, ImageView>();
+  readonly uploads = new Map<string, Upload>();
+  readonly held = new Map<ListKind, ListView>();
+  readonly listeners = new Set<GatewayListener>();
+  /** Sequence of the oldest record that is still there. */
+  oldest = 1;
+  state: HealthView['state'] = 'ready';
+  nowMs: () => number;
+  /** Thrown by whatever is asked next, once. */
+  trouble: Error | undefined;
+
+  constructor(nowMs: () => number = () => 1_800_000_000_000) {
+    this.nowMs = nowMs;
+    const name = 'hub.bin';
+    this.stored.set(IMAGE, { sha256: IMAGE, bytes: 9, name, storedMs: 1, neededBy: [] });
+    this.append({ kind: 'gateway-started' });
+  }
+
+  health(): HealthView {
+    const hash = '00'.repeat(32);
+    return {
+      gateway: 'test',
+      version: '0.0.0',
+      state: this.state,
+      reasons: [],
+      startedMs: 1,
+      journal: { sequence: this.journal.length, hash },
+      upgrades: {},
+      links: [{ link: 'port:hub-1', up: true, since: 1, detail: '' }],
+    };
+  }
+
+  jobs(): Iterable<Job> {
+    return this.book.jobs;
+  }
+
+  job(id: string): Job | undefined {
+    return this.book.job(id);
+  }
+
+  story(job: string): readonly GatewayRecord[] {
+    return this.journal.filter((record) => record['job'] === job);
+  }
+
+  explain(upgrade: Upgrade) {
+    return { upgrade, waitsFor: STATE_RULES[upgrade.state].waitsFor };
+  }
+
+  createJob(request: JobRequest, by: string): Job {
+    this.assertWell();
+    const { requestId } = request;
+    const known = requestId === undefined ? undefined : this.book.jobOfRequest(requestId);
+    if (known && JSON.stringify(known.request) === JSON.stringify(request)) return known;
+    if (known) throw refused('request-id-reused', known.id);
+    const stranger = request.devices.find((id) => !(DEVICES as readonly string[]).includes(id));
+    if (stranger !== undefined) throw refused('device-unknown', stranger);
+    if (new Set(request.devices).size < request.devices.length) {
+      throw refused('job-malformed', 'one device twice');
+    }
+    if (!this.stored.has(request.image)) throw refused('image-unknown', request.image);
+    if (request.window !== undefined) throw refused('window-unknown', request.window);
+    if (request.deadlineMs <= this.nowMs())
+      throw refused('job-malformed', 'a deadline that is past');
+    const open = request.devices.flatMap((device) => this.book.openFor(device));
+    if (open.length > 0 && !request.supersede) throw refused('job-open', open[0]!.id);
+    const job = `j${this.journal.length + 1}`;
+    this.append(
+      { kind: 'job', job, by, request },
+      ...open.map((upgrade) => this.moved(upgrade.job.id, upgrade.device, 'superseded')),
+      ...request.devices.map((device) =>
+        this.moved(job, device, request.needsApproval ? 'awaiting-approval' : 'scheduled'),
+      ),
+    );
+    return this.book.job(job)!;
+  }
+
+  approve(id: string, by: string): Job {
+    const job = this.jobOf(id);
+    const waiting = job.upgrades.filter(({ state }) => state === 'awaiting-approval');
+    if (waiting.length === 0) throw refused('not-approvable', id);
+    if (job.by === by) throw refused('own-approval', by);
+    this.append({ kind: 'command', job: id, by, command: 'approve' });
+    return this.move(job, waiting, 'scheduled');
+  }
+
+  reject(id: string, by: string, reason: string): Job {
+    const job = this.jobOf(id);
+    const waiting = job.upgrades.filter(({ state }) => state === 'awaiting-approval');
+    if (waiting.length === 0) throw refused('not-approvable', id);
+    this.append({ kind: 'command', job: id, by, command: 'reject', reason });
+    return this.move(job, waiting, 'refused');
+  }
+
+  activate(
+    id: string,
+    devices: readonly string[] | undefined,
+    activation: JobActivation,
+    by: string,
+  ): Job {
+    const { job, upgrades } = this.meant(id, devices);
+    const held = upgrades.filter(({ state }) => state === 'awaiting-activation');
+    if (held.length === 0) throw refused('not-activatable', id);
+    const names = held.map(({ device }) => device);
+    this.append({ kind: 'command', job: id, by, command: 'activate', devices: names, activation });
+    return this.move(job, held, 'scheduled');
+  }
+
+  cancel(id: string, devices: readonly string[] | undefined, by: string, reason?: string): Job {
+    const { job, upgrades } = this.meant(id, devices);
+    const open = upgrades.filter(({ state }) => !isOver(state) && !isBeyondRecall(state));
+    if (open.length === 0) throw refused('not-cancellable', id);
+    const why = reason === undefined ? {} : { reason };
+    this.append({ kind: 'command', job: id, by, command: 'cancel', ...why });
+    return this.move(job, open, 'cancelled');
+  }
+
+  retry(id: string, devices: readonly string[] | undefined, by: string): Job {
+    const { job, upgrades } = this.meant(id, devices);
+    const again = upgrades.filter(
+      ({ state, device }) =>
+        isOver(state) &&
+        STATE_RULES[state].next.includes('scheduled') &&
+        this.book.openFor(device).length === 0,
+    );
+    if (again.length === 0) throw refused('not-retryable', id);
+    this.append({ kind: 'command', job: id, by, command: 'retry' });
+    return this.move(job, again, 'scheduled');
+  }
+
+  devices() {
+    return DEVICES.map((id) => ({
+      id,
+      kind: 'communications_hub' as const,
+      link: `port:${id}`,
+      linkUp: true,
+    }));
+  }
+
+  images(): readonly ImageView[] {
+    return [...this.stored.values()].map((image) => ({
+      ...image,
+      neededBy: [...this.book.jobs]
+        .filter(
+          ({ request, upgrades }) =>
+            request.image === image.sha256 && upgrades.some(({ state }) => !isOver(state)),
+        )
+        .map(({ id }) => id),
+    }));
+  }
+
+  beginUpload(
+    { bytes, sha256, name }: { bytes: number; sha256: string; name: string },
+    _by: string,
+  ): UploadView | ImageView {
+    this.assertWell();
+    const present = this.images().find((image) => image.sha256 === sha256);
+    if (present) return present;
+    if (bytes > IMAGE_BYTES_MAX) throw refusedByStore('image-size');
+    if (this.uploads.size >= UPLOADS_MAX) throw refusedByStore('uploads-many');
+    const upload = (this.uploads.size + 1 + this.journal.length * 100)
+      .toString(16)
+      .padStart(32, '0');
+    const expiresMs = this.nowMs() + 86_400_000;
+    this.uploads.set(upload, {
+      upload,
+      bytes,
+      receivedBytes: 0,
+      expiresMs,
+      sha256,
+      name,
+      pieces: [],
+    });
+    return this.upload(upload)!;
+  }
+
+  upload(id: string): UploadView | undefined {
+    const found = this.uploads.get(id);
+    if (!found) return undefined;
+    const { upload, bytes, receivedBytes, expiresMs } = found;
+    return { upload, bytes, receivedBytes, expiresMs };
+  }
+
+  appendUpload(id: string, offset: number, chunk: Uint8Array): UploadView {
+    const upload = this.uploads.get(id);
+    if (!upload) throw refusedByStore('upload-unknown');
+    if (offset !== upload.receivedBytes) throw refusedByStore('upload-offset');
+    if (offset + chunk.length > upload.bytes) {
+      this.uploads.delete(id);
+      throw refusedByStore('upload-too-long');
+    }
+    upload.pieces.push(chunk.slice());
+    upload.receivedBytes += chunk.length;
+    return this.upload(id)!;
+  }
+
+  finishUpload(id: string, by: string): ImageView {
+    const upload = this.uploads.get(id);
+    if (!upload) throw refusedByStore('upload-unknown');
+    const { sha256, bytes, name, receivedBytes, pieces } = upload;
+    if (receivedBytes < bytes) throw refusedByStore('upload-incomplete');
+    this.uploads.delete(id);
+    if (sha256Hex(Buffer.concat(pieces)) !== sha256) throw refusedByStore('digest-differs');
+    const image: ImageView = { sha256, bytes, name, storedMs: this.nowMs(), neededBy: [] };
+    this.stored.set(sha256, image);
+    this.append({ kind: 'image', by, sha256, bytes, name });
+    return image;
+  }
+
+  abandonUpload(id: string): void {
+    if (!this.uploads.delete(id)) throw refusedByStore('upload-unknown');
+  }
+
+  deleteImage(sha256: string, by: string): void {
+    const image = this.images().find((one) => one.sha256 === sha256);
+    if (!image) throw refusedByStore('image-missing');
+    if (image.neededBy.length > 0) throw refused('image-in-use', image.neededBy.join(', '));
+    this.stored.delete(sha256);
+    this.append({ kind: 'image-deleted', by, sha256 });
+  }
+
+  lists(): readonly ListView[] {
+    return [...this.held.values()];
+  }
+
+  putList(
+    kind: ListKind,
+    file: Uint8Array,
+    stamp: { fetchedAtMs: number; source: string },
+    by: string,
+  ): ListView {
+    const rows = Buffer.from(file).toString().split('\n').filter(Boolean);
+    if (rows.length === 0) throw new UpliftError('list-empty', 'The list has no row.');
+    const list = { kind, sha256: sha256Hex(file), entries: rows.length, ...stamp };
+    this.held.set(kind, list);
+    this.append({ kind: 'list', by, list: kind, sha256: list.sha256 });
+    return list;
+  }
+
+  rules() {
+    return RULES;
+  }
+
+  records(sequence: number, limit: number): readonly GatewayRecord[] {
+    const from = Math.max(sequence, this.oldest) - 1;
+    return this.journal.slice(from, from + limit);
+  }
+
+  listen(listener: GatewayListener): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Puts upgrades into a state, as the field would. */
+  move(job: Job, upgrades: readonly Upgrade[], state: UpgradeState): Job {
+    this.append(...upgrades.map(({ device }) => this.moved(job.id, device, state)));
+    return job;
+  }
+
+  append(...entries: (JobRecordBody | { kind: string; [field: string]: unknown })[]): void {
+    for (const entry of entries) {
+      const sequence = this.journal.length + 1;
+      const record: GatewayRecord = { ...entry, sequence, atMs: this.nowMs() };
+      this.journal.push(record);
+      if (isJobRecord(record)) this.book.apply(record);
+      for (const listener of this.listeners) listener.record(record);
+    }
+  }
+
+  progress(job: string, device: string, sentBytes: number, totalBytes: number): void {
+    const sample = { job, device, atMs: this.nowMs(), sentBytes, totalBytes };
+    for (const listener of this.listeners) listener.progress(sample);
+  }
+
+  private moved(job: string, device: string, state: UpgradeState): JobRecordBody {
+    return { kind: 'state', job, device, state, attempt: 0, owner: STATE_RULES[state].owner };
+  }
+
+  private jobOf(id: string): Job {
+    this.assertWell();
+    const job = this.book.job(id);
+    if (job) return job;
+    throw refused('job-unknown', id);
+  }
+
+  private meant(id: string, devices: readonly string[] | undefined) {
+    const job = this.jobOf(id);
+    const upgrades = job.upgrades.filter(({ device }) => devices?.includes(device) ?? true);
+    const other = devices?.find((name) => !upgrades.some(({ device }) => device === name));
+    if (other !== undefined) throw refused('device-not-in-job', other);
+    return { job, upgrades };
+  }
+
+  private assertWell(): void {
+    const { trouble } = this;
+    this.trouble = undefined;
+    if (trouble) throw trouble;
+    if (this.state !== 'ready') throw refused('not-accepting', this.state);
+  }
+}
+
+export function refused(code: ControlCode, actual: string): UpliftError {
+  return new UpliftError(code, CONTROL_CODES[code], { actual });
+}
+
+export function refusedByStore(code: StoreCode, detail = ''): UpliftError {
+  return new UpliftError(code, `${STORE_CODES[code]} (${detail})`, { actual: detail });
+}
