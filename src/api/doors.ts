@@ -51,13 +51,7 @@ export async function openSocketDoor(
   await removeStale(path);
   const server = http.createServer(optionsOf(limits), listener);
   bound(server, limits);
-  // Between its making and a chmod it would be open to others.
-  const before = process.umask(0o777 & ~mode);
-  try {
-    await listening(server, () => server.listen({ path }), path);
-  } finally {
-    process.umask(before);
-  }
+  await listening(server, () => listenAs(mode, () => server.listen({ path })), path);
   // No browser opens it.
   return { kind: 'socket', server, isKnownHost: () => true };
 }
@@ -204,6 +198,16 @@ async function removeStale(path: string): Promise<void> {
   });
   if (isAnswered) throw unusable(path, 'a socket that another process answers on');
   unlinkSync(path);
+}
+
+/** The socket is made with its mode: between its making and a chmod it would be open to others. */
+function listenAs(mode: number, listen: () => void): void {
+  const before = process.umask(0o777 & ~mode);
+  try {
+    listen();
+  } finally {
+    process.umask(before);
+  }
 }
 
 async function listening(server: Server, listen: () => void, place: string): Promise<void> {

@@ -125,11 +125,12 @@ function exchange(socket: Socket, bytes: string | Uint8Array): Promise<string> {
 export function ask(
   place: http.RequestOptions,
   { method = 'GET', path, body, headers, token }: Asked,
+  by: Pick<typeof http, 'request'> = http,
 ): Promise<Answered> {
   const isBytes = typeof body === 'string' || body instanceof Uint8Array;
   const sent = body === undefined ? undefined : isBytes ? body : JSON.stringify(body);
   return new Promise((done, failed) => {
-    const request = http.request(
+    const request = by.request(
       {
         agent: false,
         ...place,
