@@ -17,6 +17,7 @@ import { plan } from './plan.ts';
 import { readiness } from './readiness.ts';
 import { check, joinDevices, list, up } from './rig.ts';
 import { listRules, showRule } from './rules.ts';
+import { serve } from './serve.ts';
 import { verify } from './verify.ts';
 
 const { version } = JSON.parse(readFileSync(shippedPath('package.json'), 'utf8')) as {
@@ -149,6 +150,11 @@ command('check', 'what is wrong with it, and what it comes to; changes nothing',
   .option('--config <file>', 'the configuration, else /etc/uplift/gateway.yaml')
   .addHelpText('after', example('uplift config check --config hw-config/gateway.example.yaml'))
   .action(run((options, output) => checkConfig(options as never, output)));
+
+command('serve', 'the gateway service: owns its rigs, takes jobs, goes on after any crash')
+  .option('--config <file>', 'the configuration', '/etc/uplift/gateway.yaml')
+  .addHelpText('after', example('uplift serve --config hw-config/gateway.example.yaml'))
+  .action(run((options) => serve(options as never, version)));
 
 const rig = program
   .command('rig')

@@ -61,6 +61,7 @@ interface Stored {
 export class ServiceControl implements GatewayControl {
   private readonly options: ServiceControlOptions;
   private readonly stored = new Map<string, Stored>();
+  private readonly formats = new Map<string, string | undefined>();
   private readonly uploads = new Map<string, { bytes: number; name: string; sha256: string }>();
   private readonly inForce = new Map<ListKind, ListView>();
 
@@ -280,8 +281,7 @@ export class ServiceControl implements GatewayControl {
 
   private imageView(sha256: string, bytes: number): ImageView {
     const { name = '', storedMs = 0 } = this.stored.get(sha256) ?? {};
-    const opened = this.options.images.open(sha256);
-    const format = opened.ok ? recogniseFormat(opened.bytes) : undefined;
+    const format = this.formatOf(sha256);
     return {
       sha256,
       bytes,
@@ -290,6 +290,15 @@ export class ServiceControl implements GatewayControl {
       ...(format === undefined ? {} : { format }),
       neededBy: this.neededBy(sha256),
     };
+  }
+
+  /** Read once: an image is what its name says, or is set aside where it is used. */
+  private formatOf(sha256: string): string | undefined {
+    if (!this.formats.has(sha256)) {
+      const opened = this.options.images.open(sha256);
+      this.formats.set(sha256, opened.ok ? recogniseFormat(opened.bytes) : undefined);
+    }
+    return this.formats.get(sha256);
   }
 
   private neededBy(sha256: string): string[] {

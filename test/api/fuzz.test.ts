@@ -95,7 +95,10 @@ function requestOf(method: string, path: string, operation: Operation) {
       )
       .map((values) =>
         new URLSearchParams(
-          Object.entries(values).map(([name, value]) => [name, wellFormed(text(value))]),
+          Object.entries(values).map(([name, value]): [string, string] => [
+            name,
+            wellFormed(text(value)),
+          ]),
         ).toString(),
       ),
     headers: fc.record(
