@@ -1,8 +1,9 @@
 /**
  * A YAML 1.2 file as plain data that remembers where each key and value stands.
  *
- * The only import of the `yaml` package. A file is one document of at most 1 MiB; its aliases unfold into
- * at most `ALIASES_MAX` values; keys are plain text, each once. What the keys mean is not known here.
+ * The only import of the `yaml` package. A file is one document of at most 1 MiB and some 100 levels; its
+ * aliases unfold into at most `ALIASES_MAX` values; keys are plain text, each once. What the keys mean is
+ * not known here.
  */
 import { readFileSync, statSync } from 'node:fs';
 import {
@@ -12,9 +13,11 @@ import {
   isMap,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   type Node,
   type Pair,
+  Parser,
   parseDocument,
   visit,
   type YAMLError,
@@ -25,6 +28,8 @@ import { type ConfigCode, ConfigError, type Problem } from './codes.ts';
 /** A rig of a thousand devices written out is 150 KiB. */
 export const FILE_BYTES_MAX = 1_048_576;
 const ALIASES_MAX = 100;
+/** Of the parser's stack, two to a level; a rig has four levels. */
+const OPEN_MAX = 200;
 const SHOWN_CHARACTERS_MAX = 60;
 
 /** Values that no message repeats; of a secret's file too, where the secret itself may stand by mistake. */
@@ -51,6 +56,10 @@ export interface Found {
 /** @throws ConfigError where the file cannot be read or is not one well-formed YAML document. */
 export function readYaml(path: string, shownAs: string): YamlSource {
   const text = readText(path, shownAs);
+  if (nestsTooDeep(text)) {
+    const expected = `at most ${OPEN_MAX / 2} levels`;
+    throw wholeFile('yaml-depth-limit', shownAs, expected, 'more of them, one inside another');
+  }
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -251,8 +260,9 @@ export class YamlSource {
   }
 
   private shownLine(line: number): string {
-    const written = this.text.split('\n')[line - 1]?.trim() ?? '';
-    if (written === '') return line >= this.lines.lineStarts.length ? 'the end' : 'an empty line';
+    const { lineStarts } = this.lines;
+    const written = this.text.slice(lineStarts[line - 1], lineStarts[line]).trim();
+    if (written === '') return line >= lineStarts.length ? 'the end' : 'an empty line';
     return SECRET_LINE.test(written) ? 'a line that may hold a secret' : shown(written);
   }
 }
@@ -272,6 +282,16 @@ export function wholeFile(
   next?: string,
 ): ConfigError {
   return new ConfigError([{ code, file, key: '', expected, found, ...(next ? { next } : {}) }]);
+}
+
+/** Found before there is a document: making one calls itself for each level, and ends the stack. */
+function nestsTooDeep(text: string): boolean {
+  const parser = new Parser();
+  for (const lexeme of new Lexer().lex(text)) {
+    for (const _ of parser.next(lexeme));
+    if (parser.stack.length > OPEN_MAX) return true;
+  }
+  return false;
 }
 
 function readText(path: string, shownAs: string): string {

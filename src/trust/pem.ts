@@ -10,8 +10,9 @@ export interface PemBlock {
 const PEM_CHARACTERS_MAX = 4 * 1024 * 1024;
 const BLOCKS_MAX = 64;
 
+/** One class for all that is between the lines: several that overlap would be tried in every way. */
 const BLOCK =
-  /-----BEGIN ([A-Z0-9 ]{1,40})-----\s*([A-Za-z0-9+/\s]+={0,2})\s*-----END ([A-Z0-9 ]{1,40})-----/g;
+  /-----BEGIN ([A-Z0-9 ]{1,40})-----([A-Za-z0-9+/=\s]+)-----END ([A-Z0-9 ]{1,40})-----/g;
 
 /** Text between the blocks is passed over, as tools write it. */
 export function parsePem(text: string): { ok: true; blocks: PemBlock[] } | TrustRefusal {
@@ -19,10 +20,10 @@ export function parsePem(text: string): { ok: true; blocks: PemBlock[] } | Trust
   const blocks: PemBlock[] = [];
   for (const [, label, body, endLabel] of text.matchAll(BLOCK)) {
     const digits = body!.replace(/\s/g, '');
-    if (label !== endLabel || digits.length % 4 !== 0) return refuse('not-pem');
+    if (label !== endLabel) return refuse('not-pem');
     const der = Buffer.from(digits, 'base64');
-    // Bits that the last digit has too many of are zero: one file, one reading.
-    if (der.toString('base64') !== digits) return refuse('not-pem');
+    // Padded as it should be, and no bits too many in the last digit: one file, one reading.
+    if (der.length === 0 || der.toString('base64') !== digits) return refuse('not-pem');
     blocks.push({ label: label!, der: Uint8Array.from(der) });
     if (blocks.length > BLOCKS_MAX) return refuse('too-large');
   }

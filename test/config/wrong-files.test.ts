@@ -118,8 +118,10 @@ const CASES: Wrong[] = [
   {
     name: 'nested too deep',
     text: `a: ${'['.repeat(5_000)}`,
-    problems: ['yaml-depth-limit *'],
+    problems: ['yaml-depth-limit -'],
   },
+  { name: 'mappings in one line', text: 'on: '.repeat(65_000), problems: ['yaml-depth-limit -'] },
+  { name: 'lists in one line', text: '- '.repeat(65_000), problems: ['yaml-depth-limit -'] },
 
   // Keys
   {
@@ -806,6 +808,17 @@ test('a file of nothing but wrong keys is told in a hundred lines, and soon', ()
   const message = messageOf(() => loadRig(path));
   assert.ok(performance.now() - startedMs < 20_000, 'not quadratic');
   assert.is(message.split('\n').at(-1), 'and 19904 more');
+});
+
+test('time grows with the lines in error, and not with their square', () => {
+  const text = "     001' }\n    gsme:\n ".repeat(4_000);
+  const path = join(newFolder({ 'rig.yaml': text }), 'rig.yaml');
+  const startedMs = performance.now();
+  assert.match(
+    messageOf(() => loadRig(path)),
+    'well-formed YAML',
+  );
+  assert.ok(performance.now() - startedMs < 20_000, 'not quadratic');
 });
 
 test('every truncation of a file and every changed byte ends in a value or a ConfigError', () => {

@@ -158,6 +158,14 @@ test('what is not DER: another length form, an open length, a padded integer, mo
   assert.ok(!deep.ok && deep.code === 'not-der');
 });
 
+test('PEM: blanks without end are passed in a moment', () => {
+  const startedMs = performance.now();
+  assert.not(parsePem(`-----BEGIN A-----${' '.repeat(100_000)}`).ok);
+  assert.not(parsePem(`-----BEGIN A-----QQ==${'\n '.repeat(100_000)}`).ok);
+  assert.not(parsePem('-----BEGIN A-----'.repeat(10_000)).ok);
+  assert.ok(performance.now() - startedMs < 2000);
+});
+
 test('PEM: one block of the right label, and one reading of it', () => {
   const text = pem('CERTIFICATE', certificate(SPEC));
   assert.ok(parseCertificate(`subject=a\n${text}`).ok);
@@ -175,6 +183,9 @@ test('PEM: one block of the right label, and one reading of it', () => {
   }
   // 'QQ==' and 'QR==' are one octet to a lenient reader.
   assert.not(parsePem('-----BEGIN A-----\nQR==\n-----END A-----').ok);
+  assert.not(parsePem('-----BEGIN A-----\nQQ=\n-----END A-----').ok);
+  assert.not(parsePem('-----BEGIN A-----\nQ=Q=\n-----END A-----').ok);
+  assert.not(parsePem('-----BEGIN A-----\n\n-----END A-----').ok);
   assert.ok(parsePem('-----BEGIN A-----\nQQ==\n-----END A-----').ok);
 });
 

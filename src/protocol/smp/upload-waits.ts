@@ -49,17 +49,15 @@ export class UploadWaits {
     return false;
   }
 
-  /** When the first of them is over; Infinity for never. */
+  /** The next moment at which something may be sent; Infinity for never. Held, no probe goes out. */
   dueMs(): number {
     const heldMs = this.timesMs[HELD_UNTIL]!;
-    const probeMs = this.timesMs[PROBE_DUE]!;
-    return heldMs !== NOT_HELD && heldMs < probeMs ? heldMs : probeMs;
+    return heldMs !== NOT_HELD ? heldMs : this.timesMs[PROBE_DUE]!;
   }
 
   /** The same as a comparison, which boxes no number. */
   isDueBefore(atMs: number): boolean {
-    const { timesMs } = this;
-    if (timesMs[PROBE_DUE]! < atMs) return true;
-    return timesMs[HELD_UNTIL]! !== NOT_HELD && timesMs[HELD_UNTIL]! < atMs;
+    const heldMs = this.timesMs[HELD_UNTIL]!;
+    return heldMs !== NOT_HELD ? heldMs < atMs : this.timesMs[PROBE_DUE]! < atMs;
   }
 }

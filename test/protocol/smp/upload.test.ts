@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { SmpClient } from '../../../src/protocol/smp/client.ts';
 import type { SmpEvent, UploadRequest } from '../../../src/protocol/smp/messages.ts';
-import { counting, firmware } from './naive-codec.ts';
+import { counting, firmware, frame, lines, message, messagesIn } from './naive-codec.ts';
 import { listedHash, RECOVERY } from './naive-server.ts';
 import { SerialWorld, type WorldPlan } from './serial-world.ts';
 
@@ -59,6 +60,21 @@ test('a clean upload takes the requests it must and no more', () => {
   assert.ok(requests <= chunks + 1, `${requests} requests for ${chunks} chunks`);
   assert.equal([lost, restarts], [0, 0]);
   assert.equal(kinds(world), ['upload-started', 'uploaded']);
+});
+
+test('a first chunk that is answered with nonsense goes out again, and no deadline stands still', () => {
+  const client = new SmpClient();
+  let nowMs = 1e12;
+  client.startUpload({ image: firmware(400) }, nowMs);
+  const [first] = messagesIn(Uint8Array.from(client.pollTransmit(nowMs)!)).map(frame);
+  const nonsense = message({ ...first!, op: 3, body: {} }).with(8, 0xff);
+  client.handleBytes(lines(nonsense), nowMs);
+  for (let sent = 0, wakes = 0; sent === 0; wakes++) {
+    assert.ok(wakes < 3, 'a deadline at which there is nothing to do');
+    nowMs = client.pollTimeout();
+    client.handleTimeout(nowMs);
+    if (client.pollTransmit(nowMs)) sent++;
+  }
 });
 
 test('every length of image around the chunk', () => {
