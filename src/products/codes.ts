@@ -16,6 +16,7 @@ export const LIST_ISSUES = {
   'column-missing': 'A column is missing.',
   'column-repeated': 'A column occurs twice.',
   'column-unknown': 'A column is not known and is not read.',
+  'column-misspelt': 'A column is not known, and one character away from one that is missing.',
   'column-ambiguous': 'Two columns are mapped to one field.',
   'mapping-unknown': 'The mapping names a field that the list does not have.',
   'cell-count': 'The line has another number of cells than the heading.',

@@ -70,7 +70,10 @@ export function bindColumns<F extends string>(
     const cells = locate(field, headings, fields, mapping, heading.line, issues);
     if (cells) bound.set(field, cells);
   }
-  checkHeadings(headings, new Set([...bound.values()].flat()), heading.line, issues);
+  const used = new Set([...bound.values()].flat());
+  checkHeadings(headings, used, heading.line, issues);
+  const absent = (Object.keys(fields) as F[]).filter((field) => !bound.has(field));
+  checkSlips(headings, used, absent, heading.line, issues);
   for (const name of unknownNames(fields, mapping)) {
     issues.push(listIssue('error', 'mapping-unknown', heading.line, name, { actual: name }));
   }
@@ -149,6 +152,35 @@ function checkHeadings(
       issues.push(listIssue('warning', 'column-unknown', line, name, { columnNumber }));
     }
   });
+}
+
+/**
+ * A column whose heading is one character away from a field that has none is that field, damaged or
+ * mistyped: unread, an entry would lose what it says there, such as the version to upgrade from.
+ */
+function checkSlips(
+  headings: readonly string[],
+  used: ReadonlySet<number>,
+  absent: readonly string[],
+  line: number,
+  issues: ListIssue[],
+): void {
+  headings.forEach((name, index) => {
+    const meant = used.has(index) ? undefined : absent.find((field) => isOneSlip(name, field));
+    if (meant === undefined) return;
+    const next = `write ${meant}, or give the column another name`;
+    const detail = { expected: meant, actual: name, columnNumber: index + 1, next };
+    issues.push(listIssue('error', 'column-misspelt', line, name, detail));
+  });
+}
+
+/** One character changed, left out or put in. */
+function isOneSlip(a: string, b: string): boolean {
+  const [short, long] = a.length <= b.length ? [a, b] : [b, a];
+  if (a === b || long.length - short.length > 1) return false;
+  let at = 0;
+  while (at < short.length && short[at] === long[at]) at++;
+  return short.slice(at + Number(short.length === long.length)) === long.slice(at + 1);
 }
 
 function unknownNames(fields: Fields<string>, { columns, defaults, words }: ColumnMapping) {

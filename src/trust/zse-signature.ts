@@ -36,6 +36,7 @@ export const ZSE_SIGNATURE_OUTCOMES = {
   'signed-twice': 'signed with both crypto suites, where one is allowed',
   malformed: 'not of the form that its crypto suite has',
   'not-last': 'not the last element of the image, so it does not cover what comes after it',
+  'signature-missing': 'gone, and the signing certificate is still there',
   'certificate-missing': 'without exactly one signing certificate of its crypto suite',
   'signer-unknown': 'made by a signer that is not configured',
   'subject-differs': 'made by another signer than its certificate names',
@@ -86,7 +87,7 @@ export function verifyZseSignature(image: OtaImage, trust: ZseTrust): ZseProof {
     image.elements.some(({ tag }) => tag === ELEMENTS[suite].signature),
   );
   const suite = suites[0];
-  if (suite === undefined) return { outcome: 'none' };
+  if (suite === undefined) return { outcome: hasCertificate(image) ? 'signature-missing' : 'none' };
   if (suites.length > 1) return { outcome: 'signed-twice' };
   const [signature, ...others] = elementsOf(image, ELEMENTS[suite].signature);
   const { signatureBytes } = ZSE_SUITES[suite];
@@ -157,6 +158,13 @@ function refusalOf(certificate: ZseCertificate, trust: ZseTrust): ZseSignatureOu
 
 function caKeysFor({ suite, issuer }: ZseCertificate, trust: ZseTrust): readonly ZseCaKey[] {
   return trust.caPublicKeys.filter((key) => key.suite === suite.number && key.issuer === issuer);
+}
+
+/** Nobody carries one for nothing: one bit of its tag would otherwise make a bad signature none. */
+function hasCertificate({ elements }: OtaImage): boolean {
+  return elements.some(
+    ({ tag }) => tag === ELEMENTS[1].certificate || tag === ELEMENTS[2].certificate,
+  );
 }
 
 function elementsOf(image: OtaImage, tag: number): SubElement[] {

@@ -188,6 +188,20 @@ const ERRORS: Fault[] = [
     'esme',
   ],
   [
+    'a heading with one character changed',
+    text('ppct', good('ppct').replace('closed_on', 'closed_om')),
+    'column-misspelt',
+    1,
+    'closed_om',
+  ],
+  [
+    'a heading without one character',
+    text('cpl', good('cpl').replace('upgrade_from', 'upgradefrom')),
+    'column-misspelt',
+    1,
+    'upgradefrom',
+  ],
+  [
     'two columns for one field',
     text('epcl', good('epcl'), { columns: { esme: ['esme', 'gsme'] } }),
     'column-ambiguous',

@@ -8,7 +8,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { decodeHex, encodeHex } from '../../src/bytes/hex.ts';
 import { aesMmo } from '../../src/image/aes-mmo.ts';
-import { type OtaImageSpec, parseOtaFile } from '../../src/image/zigbee-ota.ts';
+import { encodeOtaImage, type OtaImageSpec, parseOtaFile } from '../../src/image/zigbee-ota.ts';
 import { combine, compressPoint, decompressPoint, integerOf } from '../../src/trust/sect-curves.ts';
 import {
   decodeZseCertificate,
@@ -170,6 +170,7 @@ for (const suite of SUITES) {
       elements: [...SPEC.elements!, { tag: suite === 1 ? 2 : 6, data: signer.certificate }],
     };
     expect(signImage(certificates, signer), 'certificate-missing');
+    expect(encodeOtaImage(certificates), 'signature-missing');
     const both = { ...SPEC, elements: [{ tag: suite === 1 ? 5 : 1, data: new Uint8Array(8) }] };
     expect(signImage(both, signer), 'signed-twice');
   });
