@@ -6,6 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parseOtaFile } from '../../src/image/zigbee-ota.ts';
 import { verifyZseSignature } from '../../src/trust/zse-signature.ts';
+import { flipMessage, flipPkcs12 } from '../trust/openssl-containers.ts';
 import { issue, signImage, testCa } from '../trust/zse-signer.ts';
 
 const ISSUER = '5445535453454341';
@@ -37,5 +38,9 @@ for (const suite of [1, 2] as const) {
     return file.ok && verifyZseSignature(file.images[0]!, trust).outcome === 'verified';
   }
 }
+
+test('PKCS#12: every bit flipped; none opens to another key', () => flipPkcs12(1));
+
+test('CMS: every bit flipped; what is still accepted says the same', () => flipMessage(1));
 
 test.run();
