@@ -166,14 +166,18 @@ export class ServiceControl implements GatewayControl {
     return this.options.images.list().map(({ sha256, bytes }) => this.imageView(sha256, bytes));
   }
 
-  beginUpload(upload: { bytes: number; sha256: string; name: string }, by: Actor): UploadView {
+  beginUpload(
+    upload: { bytes: number; sha256: string; name: string },
+    by: Actor,
+  ): UploadView | ImageView {
     const { images, gateway, nowMs } = this.options;
     gateway.assertAccepting();
     const begun = images.begin(upload, nowMs());
     if (!begun.ok) throw storeError(begun);
     if (begun.kind === 'present') {
-      this.tellStored(upload.sha256, upload.bytes, upload.name, by);
-      return { upload: begun.sha256, ...whole(upload.bytes), expiresMs: nowMs() };
+      const { sha256, bytes, name } = upload;
+      if (!this.stored.has(sha256)) this.tellStored(sha256, bytes, name, by);
+      return this.imageView(sha256, bytes);
     }
     this.uploads.set(begun.uploadId, upload);
     return this.uploadView(begun.uploadId, begun.offset, upload.bytes);
@@ -312,10 +316,6 @@ export class ServiceControl implements GatewayControl {
     const DAY_MS = 24 * 3_600_000;
     return { upload, bytes, receivedBytes, expiresMs: this.options.nowMs() + DAY_MS };
   }
-}
-
-function whole(bytes: number) {
-  return { bytes, receivedBytes: bytes };
 }
 
 function storeError({ code, message, offset }: StoreRefusal & { offset?: number }): UpliftError {
