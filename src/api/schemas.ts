@@ -34,6 +34,7 @@ const JOB = 'the id of a job, such as j12';
 const jobId = z.string(JOB).regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/, JOB);
 const UPLOAD = 'the id of an upload: 32 lower-case hexadecimal digits';
 const uploadId = z.string(UPLOAD).regex(/^[0-9a-f]{32}$/, UPLOAD);
+const RULE = 'the id of a rule, such as cpl.listed';
 const REQUEST = 'an id of letters, digits and ._:- , 128 at the most';
 
 /** Numbers in a query are digits. */
@@ -98,7 +99,9 @@ export const inUpload = z.strictObject({ upload: uploadId });
 export const inList = z.strictObject({
   kind: z.enum(LIST_KINDS, `one of ${LIST_KINDS.join(', ')}`),
 });
-export const inRule = z.strictObject({ rule: z.string().regex(/^[a-z0-9.-]{1,64}$/) });
+export const inRule = z.strictObject({
+  rule: z.string(RULE).regex(/^[a-z0-9][a-z0-9.-]{0,63}$/, RULE),
+});
 
 const truth = z.enum(['true', 'false'], 'true or false').transform((word) => word === 'true');
 const state = z.enum(UPGRADE_STATES, `one of ${UPGRADE_STATES.join(', ')}`);
