@@ -134,7 +134,6 @@ function bound(server: Server, { connectionsMax, idleMs }: DoorLimits): void {
   server.maxConnections = connectionsMax;
   server.setTimeout(idleMs, (socket) => socket.destroy());
   server.on('clientError', refuseConnection);
-  server.on('dropRequest', (_request, socket: Duplex) => socket.destroy());
 }
 
 /** What came is no request: the answer is written by hand, as there is none to answer. */

@@ -4,7 +4,7 @@
  */
 import type { GatewayControl, UploadView } from '../gateway/control.ts';
 import { ApiError } from './problem.ts';
-import { type ByteStream, JSON_BYTES_MAX, type RouteShape, route } from './route.ts';
+import { type ByteStream, JSON_BYTES_MAX, type RouteShape, route, UNWELL } from './route.ts';
 import * as schemas from './schemas.ts';
 
 const UPLOADS = '/api/v1/images/uploads';
@@ -46,7 +46,7 @@ export const uploadRoutes: RouteShape[] = [
     summary: 'Deletes an image that no job needs.',
     params: schemas.inImage,
     answers: { 204: null },
-    refuses: ['image-missing', 'image-in-use', 'not-accepting', 'faulted', 'io'],
+    refuses: ['image-missing', 'image-in-use', ...UNWELL],
     handle({ params: { sha256 }, by }, { control }) {
       if (!control.images().some((image) => image.sha256 === sha256)) {
         throw new ApiError('image-missing', { actual: sha256 });
@@ -64,7 +64,7 @@ export const uploadRoutes: RouteShape[] = [
     body: { kind: 'json', schema: schemas.uploadRequest, bytesMax: JSON_BYTES_MAX },
     answers: { 200: schemas.imageView, 201: schemas.uploadView },
     headers: { location: 'Of the upload, or of the image.' },
-    refuses: ['image-size', 'store-full', 'disk-low', 'uploads-many', 'not-accepting', 'faulted'],
+    refuses: ['image-size', 'store-full', 'disk-low', 'uploads-many', ...UNWELL],
     handle({ body, by }, { control }) {
       const begun = control.beginUpload(body, by);
       if ('upload' in begun) {
@@ -104,7 +104,7 @@ export const uploadRoutes: RouteShape[] = [
     },
     answers: { 204: null },
     headers: { 'upload-offset': 'Where it goes on.', 'upload-length': 'What it is to have.' },
-    refuses: ['upload-unknown', 'upload-offset', 'upload-too-long', 'no-space', 'faulted', 'io'],
+    refuses: ['upload-unknown', 'upload-offset', 'upload-too-long', ...UNWELL],
     async handle({ params, headers, body }, { control }) {
       const upload = known(control, params.upload);
       const at = offsetIn(headers['upload-offset']);
@@ -122,7 +122,7 @@ export const uploadRoutes: RouteShape[] = [
     body: { kind: 'json', schema: schemas.nothing, bytesMax: JSON_BYTES_MAX },
     answers: { 201: schemas.imageView },
     headers: { location: 'Of the image.' },
-    refuses: ['upload-unknown', 'upload-incomplete', 'digest-differs', 'not-accepting', 'faulted'],
+    refuses: ['upload-unknown', 'upload-incomplete', 'digest-differs', ...UNWELL],
     handle({ params, by }, { control }) {
       const image = control.finishUpload(known(control, params.upload).upload, by);
       const headers = { location: `/api/v1/images/${image.sha256}` };
@@ -137,7 +137,7 @@ export const uploadRoutes: RouteShape[] = [
     summary: 'Forgets an upload and what came of it.',
     params: schemas.inUpload,
     answers: { 204: null },
-    refuses: ['upload-unknown', 'faulted', 'io'],
+    refuses: ['upload-unknown', ...UNWELL],
     handle({ params }, { control }) {
       control.abandonUpload(known(control, params.upload).upload);
       return { status: 204 };

@@ -24,6 +24,7 @@ export const API_CODES = {
   'media-type': 'The body is of another media type than is read here.',
   'cursor-unknown': 'What the list was to go on from is not there any more.',
   'listeners-many': 'As many listen as may.',
+  'list-refused': 'The list is not taken; why is said by a code of `uplift lists lint`.',
   internal: 'This should not have happened; it is in the log.',
 } as const;
 
@@ -46,6 +47,7 @@ const API_STATUS: Record<ApiCode, number> = {
   'media-type': 415,
   'cursor-unknown': 400,
   'listeners-many': 503,
+  'list-refused': 422,
   internal: 500,
 };
 

@@ -13,6 +13,9 @@ import type { ApiCode } from './problem.ts';
 /** Of a body that is a JSON document. */
 export const JSON_BYTES_MAX = 64 * 1024;
 
+/** Whatever writes is refused so while the store or the gateway is not well. */
+export const UNWELL = ['not-accepting', 'faulted', 'no-space', 'io'] as const;
+
 export interface ApiMetrics {
   readonly contentType: string;
   text(): Promise<string>;

@@ -2,7 +2,7 @@
 import type { Job } from '../jobs/book.ts';
 import { LIST_BYTES_MAX, uploadRoutes } from './image-routes.ts';
 import { ApiError } from './problem.ts';
-import { JSON_BYTES_MAX, type RouteShape, route } from './route.ts';
+import { JSON_BYTES_MAX, type RouteShape, route, UNWELL } from './route.ts';
 import * as schemas from './schemas.ts';
 import { isJobOver, ruleOf, summaryOf, viewOf } from './views.ts';
 
@@ -52,7 +52,7 @@ const jobs: RouteShape[] = [
       'window-unknown',
       'job-open',
       'request-id-reused',
-      'not-accepting',
+      ...UNWELL,
     ],
     handle({ body, by }, { control }) {
       const job = control.createJob(body, by);
@@ -98,7 +98,7 @@ const jobs: RouteShape[] = [
     params: schemas.inJob,
     body: { kind: 'json', schema: schemas.nothing, bytesMax: JSON_BYTES_MAX },
     answers: { 200: schemas.jobView },
-    refuses: ['job-unknown', 'not-approvable', 'own-approval', 'not-accepting'],
+    refuses: ['job-unknown', 'not-approvable', 'own-approval', ...UNWELL],
     handle({ params: { job }, by }, { control }) {
       return { status: 200, body: viewOf(control.approve(job, by), control) };
     },
@@ -112,7 +112,7 @@ const jobs: RouteShape[] = [
     params: schemas.inJob,
     body: { kind: 'json', schema: schemas.rejection, bytesMax: JSON_BYTES_MAX },
     answers: { 200: schemas.jobView },
-    refuses: ['job-unknown', 'not-approvable', 'not-accepting'],
+    refuses: ['job-unknown', 'not-approvable', ...UNWELL],
     handle({ params: { job }, body: { reason }, by }, { control }) {
       return { status: 200, body: viewOf(control.reject(job, by, reason), control) };
     },
@@ -126,7 +126,7 @@ const jobs: RouteShape[] = [
     params: schemas.inJob,
     body: { kind: 'json', schema: schemas.activationCommand, bytesMax: JOB_BYTES_MAX },
     answers: { 200: schemas.jobView },
-    refuses: ['job-unknown', 'device-not-in-job', 'not-activatable', 'not-accepting'],
+    refuses: ['job-unknown', 'device-not-in-job', 'not-activatable', ...UNWELL],
     handle({ params: { job }, body: { devices, activation }, by }, { control }) {
       const activated = control.activate(job, devices, activation, by);
       return { status: 200, body: viewOf(activated, control) };
@@ -141,7 +141,7 @@ const jobs: RouteShape[] = [
     params: schemas.inJob,
     body: { kind: 'json', schema: schemas.cancellation, bytesMax: JOB_BYTES_MAX },
     answers: { 200: schemas.jobView },
-    refuses: ['job-unknown', 'device-not-in-job', 'not-cancellable', 'not-accepting'],
+    refuses: ['job-unknown', 'device-not-in-job', 'not-cancellable', ...UNWELL],
     handle({ params: { job }, body: { devices, reason }, by }, { control }) {
       return { status: 200, body: viewOf(control.cancel(job, devices, by, reason), control) };
     },
@@ -155,7 +155,7 @@ const jobs: RouteShape[] = [
     params: schemas.inJob,
     body: { kind: 'json', schema: schemas.retrial, bytesMax: JOB_BYTES_MAX },
     answers: { 200: schemas.jobView },
-    refuses: ['job-unknown', 'device-not-in-job', 'not-retryable', 'not-accepting'],
+    refuses: ['job-unknown', 'device-not-in-job', 'not-retryable', ...UNWELL],
     handle({ params: { job }, body: { devices }, by }, { control }) {
       return { status: 200, body: viewOf(control.retry(job, devices, by), control) };
     },
@@ -198,7 +198,7 @@ const lists: RouteShape[] = [
     query: schemas.listQuery,
     body: { kind: 'bytes', mediaType: 'application/octet-stream', bytesMax: LIST_BYTES_MAX },
     answers: { 200: schemas.listView },
-    refuses: ['device-unknown', 'not-accepting'],
+    refuses: ['list-refused', ...UNWELL],
     handle({ params: { kind }, query, body, by }, { control, clock }) {
       const { source, fetchedAtMs = clock.nowMs() } = query;
       return { status: 200, body: control.putList(kind, body, { fetchedAtMs, source }, by) };

@@ -483,6 +483,8 @@ test('a wrong line of tokens is told by its number and repeats no token', () => 
     'viewer',
     `viewer a ${SECRET}`,
     `viewer a sha256:${HASH} more`,
+    `viewer a sha256:${HASH} until:tomorrow`,
+    `viewer a sha256:${HASH} until:2027-01-31 more`,
     `viewer a sha256:${HASH.toUpperCase()}`,
     `viewer a/b sha256:${HASH}`,
     `${SECRET} a sha256:${HASH}`,
