@@ -1,6 +1,6 @@
 /**
- * Who asks, and what they may. A Unix socket says it by who can open it; a port by a token or by a client
- * certificate. Whoever is not known learns nothing but that.
+ * Who asks, and what they may. A Unix socket says it by who can open it; a port by a token or by a
+ * client certificate. Whoever is not known learns nothing but that.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Role } from '../config/gateway.ts';

@@ -1,4 +1,6 @@
-/** Bodies of requests: bounded before anything is parsed, and held to what the header says of them. */
+/**
+ * Bodies of requests: bounded before anything is parsed, and held to what the header says of them.
+ */
 import type { IncomingMessage } from 'node:http';
 import type { z } from '../config/fields.ts';
 import { ApiError } from './problem.ts';
@@ -6,7 +8,10 @@ import type { ByteStream, RouteShape } from './route.ts';
 
 type BodyShape = NonNullable<RouteShape['body']>;
 
-/** What is still read and thrown away of a body that was refused: a peer reads its answer when it has sent. */
+/**
+ * What is still read and thrown away of a body that was refused: a peer reads its answer when it
+ * has sent.
+ */
 const DISCARDED_BYTES_MAX = 256 * 1024;
 
 /** @throws ApiError */
@@ -48,7 +53,9 @@ export function checked(
   throw new ApiError('request-invalid', { errors: errors.slice(0, ERRORS_MAX) });
 }
 
-/** After an answer that did not wait for the body: the rest is thrown away, or the connection is. */
+/**
+ * After an answer that did not wait for the body: the rest is thrown away, or the connection is.
+ */
 export function discardRest(request: IncomingMessage): void {
   if (request.complete || request.destroyed) return;
   let bytes = 0;

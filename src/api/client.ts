@@ -1,6 +1,6 @@
 /**
- * Asks a gateway on this machine, over its Unix socket. What it refuses is thrown as it says it; what it
- * streams goes on after a lost connection, with no record lost or told twice.
+ * Asks a gateway on this machine, over its Unix socket. What it refuses is thrown as it says it;
+ * what it streams goes on after a lost connection, with no record lost or told twice.
  */
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * Where the API is reached: a Unix socket whose file says who may open it, and one port, which beyond
- * loopback is TLS always. What a connection may cost is bounded before anything is known of it.
+ * Where the API is reached: a Unix socket whose file says who may open it, and one port, which
+ * beyond loopback is TLS always. What a connection may cost is bounded before anything is known of
+ * it.
  */
 import { X509Certificate } from 'node:crypto';
 import { lstatSync, readFileSync, unlinkSync } from 'node:fs';
@@ -92,7 +93,10 @@ export async function openTcpDoor(
   };
 }
 
-/** Of a client whose certificate a CA of the configuration signed; `false`: it gave one that none did. */
+/**
+ * Of a client whose certificate a CA of the configuration signed; `false`: it gave one that none
+ * did.
+ */
 export function certificateOf({ socket }: IncomingMessage): CertificateNames | false | undefined {
   if (!(socket instanceof TLSSocket)) return undefined;
   const certificate = socket.getPeerX509Certificate();
@@ -182,7 +186,9 @@ function readTls(tls: NonNullable<ApiTcp['tls']>) {
   };
 }
 
-/** What a process that was killed left; never one that somebody answers on, and never another file. */
+/**
+ * What a process that was killed left; never one that somebody answers on, and never another file.
+ */
 async function removeStale(path: string): Promise<void> {
   const status = lstatSync(path, { throwIfNoEntry: false });
   if (!status) return;

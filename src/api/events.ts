@@ -2,11 +2,11 @@
  * Server-sent events: the journal from any sequence on, then live, to many listeners.
  *
  * Invariants
- * - A listener gets every record after the one it names once and in order, across as many connections
- *   as it takes: what it has is asked of the journal until there is no more, and in that same turn of the
- *   event loop it is live. (Where old records are gone, it is told by `gap`.)
- * - The gateway waits for nobody: a record is only put in a queue while it is being announced. It is
- *   written later, to so many listeners a turn of the event loop.
+ * - A listener gets every record after the one it names once and in order, across as many
+ *   connections as it takes: the journal is asked until there is no more, and in that same turn of
+ *   the event loop the listener is live. (Where old records are gone, `gap` says so.)
+ * - The gateway waits for nobody: a record is only put in a queue while it is being announced. It
+ *   is written later, to so many listeners a turn of the event loop.
  * - A listener that does not read is let go when its buffer is full; it may come back and go on.
  */
 import type {

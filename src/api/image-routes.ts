@@ -1,6 +1,7 @@
 /**
- * Images: listed, uploaded in pieces, deleted. An upload says first how many bytes it is to have and what
- * their SHA-256 is; bytes are taken as they come, so that one that broke off goes on where it is.
+ * Images: listed, uploaded in pieces, deleted. An upload says first how many bytes it is to have
+ * and what their SHA-256 is; bytes are taken as they come, so that one that broke off goes on where
+ * it is.
  */
 import type { GatewayControl, UploadView } from '../gateway/control.ts';
 import { ApiError } from './problem.ts';
@@ -12,7 +13,7 @@ const UPLOADS = '/api/v1/images/uploads';
 export const PIECE_BYTES_MAX = 4 * 1024 * 1024;
 export const LIST_BYTES_MAX = 32 * 1024 * 1024;
 
-export const uploadRoutes: RouteShape[] = [
+export const imageRoutes: RouteShape[] = [
   route({
     operation: 'listImages',
     method: 'GET',

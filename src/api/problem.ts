@@ -1,7 +1,7 @@
 /**
- * What is answered where something is wrong: `application/problem+json`, with the code that the rest of
- * Uplift uses. One table says which HTTP status a code has; nothing of this machine (a path, a stack, what
- * a system call said) is in an answer.
+ * What is answered where something is wrong: `application/problem+json`, with the code that the
+ * rest of Uplift uses. One table says which HTTP status a code has; nothing of this machine (a
+ * path, a stack, what a system call said) is in an answer.
  */
 import { UpliftError } from '../errors.ts';
 import { CONTROL_CODES, type ControlCode } from '../gateway/control.ts';
@@ -95,7 +95,9 @@ const STORE_STATUS: Record<StoreCode, number> = {
   'image-poisoned': 422,
 };
 
-/** Of the codes that only stand for themselves: lists, for one, are refused by codes of their own. */
+/**
+ * Of the codes that only stand for themselves: lists, for one, are refused by codes of their own.
+ */
 const UNDERSTOOD_AND_REFUSED = 422;
 const STATUS = new Map(Object.entries({ ...API_STATUS, ...CONTROL_STATUS, ...STORE_STATUS }));
 
@@ -116,7 +118,10 @@ export interface ProblemDocument {
   expected?: string;
   actual?: string;
   next?: string;
-  /** Where a part of the request is not what it has to be: JSON pointers, and what was expected there. */
+  /**
+   * Where a part of the request is not what it has to be: JSON pointers, and what was expected
+   * there.
+   */
   errors?: { pointer: string; expected: string }[];
 }
 

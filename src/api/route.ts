@@ -1,6 +1,6 @@
 /**
- * What a route is: where it is, who may use it, what it takes and gives as schemas, and what it does. The
- * server, the OpenAPI document and the tests read the same table of them (`routes.ts`).
+ * What a route is: where it is, who may use it, what it takes and gives as schemas, and what it
+ * does. The server, the OpenAPI document and the tests read the same table of them (`routes.ts`).
  */
 import type { z } from '../config/fields.ts';
 import type { Role } from '../config/gateway.ts';

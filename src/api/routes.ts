@@ -1,6 +1,6 @@
 /** The table of routes below `/api/v1`, and what each role may do. */
 import type { Job } from '../jobs/book.ts';
-import { LIST_BYTES_MAX, uploadRoutes } from './image-routes.ts';
+import { imageRoutes, LIST_BYTES_MAX } from './image-routes.ts';
 import { ApiError } from './problem.ts';
 import { JSON_BYTES_MAX, type RouteShape, route, UNWELL } from './route.ts';
 import * as schemas from './schemas.ts';
@@ -311,7 +311,7 @@ const events: RouteShape = {
 
 export const ROUTES: readonly RouteShape[] = [
   ...jobs,
-  ...uploadRoutes,
+  ...imageRoutes,
   ...lists,
   ...readings,
   events,

@@ -1,6 +1,7 @@
 /**
- * Every document that crosses the API, as a schema: requests are checked by it, the OpenAPI document is
- * made from it, and the tests hold every answer against it. Times are ms since 1970-01-01T00:00:00Z.
+ * Every document that crosses the API, as a schema: requests are checked by it, the OpenAPI
+ * document is made from it, and the tests hold every answer against it. Times are ms since
+ * 1970-01-01T00:00:00Z.
  */
 import { z } from '../config/fields.ts';
 import { LIST_KINDS } from '../gateway/control.ts';

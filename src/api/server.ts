@@ -2,8 +2,8 @@
  * The HTTP API of a gateway: its doors, its routes, its answers. The only import of fastify.
  *
  * Order of every request: the name it was asked by, who asks, whether a foreign page made them ask,
- * whether they may; only then the body, bounded, and its schema; then the gateway. Nothing of the API
- * waits in the way of an upgrade: what the gateway is asked it answers at once or refuses.
+ * whether they may; only then the body, bounded, and its schema; then the gateway. Nothing of the
+ * API waits in the way of an upgrade: what the gateway is asked it answers at once or refuses.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -109,7 +109,9 @@ export class ApiServer {
     return address ? { host: address.address, port: address.port } : undefined;
   }
 
-  /** Reads the file of tokens again; what is wrong in it leaves the old ones. @throws ConfigError */
+  /**
+   * Reads the file of tokens again; what is wrong in it leaves the old ones. @throws ConfigError
+   */
   reloadTokens(): void {
     this.tokens.replace(tokensOf(this.options.config));
   }
@@ -293,7 +295,9 @@ function lastEventOf(value: string | string[] | undefined): number | undefined {
   });
 }
 
-/** What fastify and Node refuse by themselves, in our words; all else that is no refusal is a bug. */
+/**
+ * What fastify and Node refuse by themselves, in our words; all else that is no refusal is a bug.
+ */
 function refusalOf(error: unknown): UpliftError {
   if (error instanceof UpliftError) return error;
   const { code = '', statusCode = 500 } = error as { code?: string; statusCode?: number };

@@ -1,4 +1,6 @@
-/** The commands that ask a running gateway, or are about its API: their names, options and examples. */
+/**
+ * The commands that ask a running gateway, or are about its API: their names, options and examples.
+ */
 import type { Command } from 'commander';
 import { createToken, showOpenApi } from './api.ts';
 import { addCommand, example, run } from './command.ts';

@@ -13,7 +13,8 @@ export function jobLines(job: JobView): string[] {
   const { id, by, createdMs, approvedBy, request, upgrades } = job;
   const approved = approvedBy === undefined ? '' : `, approved by ${printable(approvedBy)}`;
   const asked = `asked for by ${printable(by)} at ${timeText(createdMs)}${approved}`;
-  const what = `image ${request.image.slice(0, SHORT_DIGEST)}, ${activationText(request.activation)}`;
+  const image = request.image.slice(0, SHORT_DIGEST);
+  const what = `image ${image}, ${activationText(request.activation)}`;
   const rows = upgrades.slice(0, DEVICES_SHOWN).map(upgradeRow);
   const rest = upgrades.length - rows.length;
   return [
@@ -66,7 +67,8 @@ export function storyRow(record: GatewayRecord): string[] {
     case 'intent':
       return [at, text('device'), 'is about to', text('intent')];
     case 'progress': {
-      const share = `${bytesText(Number(record['sentBytes']))} of ${bytesText(Number(record['totalBytes']))} bytes`;
+      const [sent, total] = [record['sentBytes'], record['totalBytes']].map(Number);
+      const share = `${bytesText(sent!)} of ${bytesText(total!)} bytes`;
       return [at, text('device'), 'has', share];
     }
     case 'note':

@@ -1,6 +1,6 @@
 /**
- * `uplift job ...`: what a running gateway is asked to do, over its socket. Changes are answered with the
- * state the job is in then; `show` tells what happened to it, in order.
+ * `uplift job ...`: what a running gateway is asked to do, over its socket. Changes are answered
+ * with the state the job is in then; `show` tells what happened to it, in order.
  */
 import { ApiClient, type ApiEvent } from '../api/client.ts';
 import type { JobSummary, JobView } from '../api/views.ts';
@@ -156,7 +156,9 @@ async function command(
   return EXIT.done;
 }
 
-/** Tells every record of a job, from the first on, until it is over; the exit code is its outcome's. */
+/**
+ * Tells every record of a job, from the first on, until it is over; the exit code is its outcome's.
+ */
 async function follow(client: ApiClient, id: string, output: Output): Promise<ExitCode> {
   const stop = new AbortController();
   const interrupt = () => stop.abort();

@@ -1,4 +1,7 @@
-/** A gateway in memory that keeps what it is told and refuses as the real one does; no device, no disk. */
+/**
+ * A gateway in memory that keeps what it is told and refuses as the real one does; no device, no
+ * disk.
+ */
 import { RULES } from '../../src/admission/rules.ts';
 import { UpliftError } from '../../src/errors.ts';
 import {

@@ -1,4 +1,6 @@
-/** JSON Schema, as much as the OpenAPI document uses: whether a value conforms, and values that do. */
+/**
+ * JSON Schema, as much as the OpenAPI document uses: whether a value conforms, and values that do.
+ */
 import fc from 'fast-check';
 
 export interface Schema {

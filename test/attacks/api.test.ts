@@ -1,6 +1,6 @@
 /**
- * Attacks on the HTTP interface, by the rows of the table of attacks: over real sockets, each with its code,
- * nothing kept of it, and the next valid request done.
+ * Attacks on the HTTP interface, by the rows of the table of attacks: over real sockets, each with
+ * its code, nothing kept of it, and the next valid request done.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';

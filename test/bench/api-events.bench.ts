@@ -1,7 +1,8 @@
 /**
- * A thousand listeners of the event stream, a tenth of which never read: how long the event loop is held
- * up while records are announced to all of them, how long an announcement takes, and that those that do
- * not read are let go. Listeners are in a process of their own, so that the loop is the server's alone.
+ * A thousand listeners of the event stream, a tenth of which never read: how long the event loop is
+ * held up while records are announced to all of them, how long an announcement takes, and that
+ * those that do not read are let go. Listeners are in a process of their own, so that the loop is
+ * the server's alone.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
