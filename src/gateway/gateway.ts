@@ -445,8 +445,9 @@ export class Gateway implements RunDesk {
   private tellAttempt(upgrade: Upgrade): void {
     const { job, device, state } = upgrade;
     const attempt = upgrade.attempt + 1;
-    const isReading = state === 'unknown-outcome' || isBeyondRecall(state);
-    const next = isReading ? state : upgrade.intents.has('activate') ? 'activating' : 'verifying';
+    const isCommitted = upgrade.intents.has('activate');
+    const isReading = state === 'unknown-outcome' || (isCommitted && isBeyondRecall(state));
+    const next = isReading ? state : isCommitted ? 'activating' : 'verifying';
     const body = this.stateBody(job.id, device, next, attempt);
     const until = isReading && isOver(state) ? {} : { untilMs: this.nowMs + this.limits.verifyMs };
     this.record({ ...body, ...until });
@@ -672,7 +673,9 @@ export class Gateway implements RunDesk {
       if (state === 'awaiting-activation' && upgrade.activation.when === 'held') continue;
       const waits =
         state === 'scheduled' || state === 'awaiting-approval' || state === 'awaiting-activation';
-      if (!waits && !isBeyondRecall(state)) {
+      // Of one that was commanded the device knows the outcome; whatever else it was goes on from its start.
+      const isCommitted = upgrade.intents.has('activate') && isBeyondRecall(state);
+      if (!waits && !isCommitted) {
         this.record(
           this.stateOf(upgrade, 'scheduled', { detail: 'the gateway was started again' }),
         );

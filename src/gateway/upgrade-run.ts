@@ -110,6 +110,8 @@ export class UpgradeRun implements FieldOwner {
     if (isFinal(state) || state === 'awaiting-activation') return;
     // While an outcome is read again it stays unknown, whatever the session calls its reading.
     if (upgrade.state === 'unknown-outcome' || upgrade.state === state) return;
+    // Read again after a cut, it is where it was, whatever the new session begins with.
+    if (upgrade.state === 'confirming' && state === 'activating') return;
     this.desk.record({
       ...this.about('state'),
       state,

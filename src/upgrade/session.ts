@@ -253,7 +253,7 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   private handleReading(reading: DeviceReading, nowMs: number): void {
     if (this.confirms()) {
       this.judge(reading.currentFileVersion, reading.softwareBuild, nowMs);
-      if (this.confirms() && this.waitsForCommand(reading)) this.repeatActivation();
+      if (this.confirms() && this.waitsForCommand(reading)) this.tellAgain(reading, nowMs);
       return;
     }
     if (!this.distributes()) return;
@@ -438,6 +438,15 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
     const { imageUpgradeStatus, currentFileVersion } = reading;
     const countsDown = imageUpgradeStatus === UPGRADE_STATUS.countDown;
     return this.holdsImage(reading) && !countsDown && currentFileVersion !== undefined;
+  }
+
+  /** After a cut this process has not admitted it yet: without that the OTA server tells it nothing. */
+  private tellAgain({ currentFileVersion }: DeviceReading, nowMs: number): void {
+    if (!this.authorised) {
+      this.device.currentFileVersion = currentFileVersion;
+      if (!this.decide(nowMs)) return;
+    }
+    if (this.authorised) this.repeatActivation();
   }
 
   private repeatActivation(): void {
