@@ -10,6 +10,7 @@
  */
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
   copyFileSync,
   existsSync,
   globSync,
@@ -26,7 +27,7 @@ const REPOSITORY = resolve(import.meta.dirname, '../..');
 const LEFT_OUT_FILES =
   /\.(ts|mts|cts|map|md|markdown|cc|cpp|c|h|hpp|gyp|gypi|yml|yaml|flow|html)$/i;
 const LEFT_OUT_FOLDERS =
-  /^(test|tests|docs|doc|bench|benchmark|benchmarks|example|examples|browser|\.github)$/;
+  /^(test|tests|integration|docs|doc|bench|benchmark|benchmarks|example|examples|browser|\.github)$/;
 const LICENCE_FILE = /^(licen[cs]e|copying|notice)([.-].*)?$/i;
 
 /** Where a package lets one choose. */
@@ -268,6 +269,8 @@ function copyright(): string {
 function copyInto(from: string, to: string): void {
   mkdirSync(dirname(to), { recursive: true });
   copyFileSync(from, to);
+  // Some packages mark their texts as programs; nothing that is copied so is one.
+  chmodSync(to, 0o644);
 }
 
 function writeText(path: string, text: string): void {

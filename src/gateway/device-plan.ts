@@ -57,7 +57,7 @@ function hubRequest(
     const versionWithinMs = serial.applicationVersion?.withinMs;
     return { kind: 'bootloader', ...common, activation, versionWithinMs };
   }
-  throw new UpliftError('hold-impossible', 'the activation (--activate) cannot be held here', {
+  throw new UpliftError('option-invalid', 'the activation (--activate) cannot be held here', {
     expected:
       'now or a time: this hub has no room for an image beside the one it runs, the upload replaces it',
     actual: 'held',

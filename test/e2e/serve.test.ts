@@ -20,7 +20,7 @@ import {
 const test = suite('serve');
 
 /** With those of store-kill.test.ts more than 150. */
-const KILLS = 60;
+const KILLS = 40;
 const SEED = Number(process.env['UPLIFT_SEED'] ?? Date.now() % 1_000_000);
 
 class Site {

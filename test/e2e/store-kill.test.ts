@@ -16,7 +16,7 @@ import { Database } from '../../src/store/sqlite.ts';
 import { temporaryFolder } from '../store/failing-files.ts';
 
 const test = suite('store, killed');
-const CYCLES = 80;
+const CYCLES = 110;
 const IMAGE_CYCLES = 10;
 /** After the store is open, ms. */
 const KILL_WITHIN_MS = 60;
