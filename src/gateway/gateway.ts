@@ -445,9 +445,8 @@ export class Gateway implements RunDesk {
   private tellAttempt(upgrade: Upgrade): void {
     const { job, device, state } = upgrade;
     const attempt = upgrade.attempt + 1;
-    const isCommitted = upgrade.intents.has('activate');
-    const isReading = state === 'unknown-outcome' || (isCommitted && isBeyondRecall(state));
-    const next = isReading ? state : isCommitted ? 'activating' : 'verifying';
+    const isReading = state === 'unknown-outcome' || isCommanded(upgrade);
+    const next = isReading ? state : upgrade.intents.has('activate') ? 'activating' : 'verifying';
     const body = this.stateBody(job.id, device, next, attempt);
     const until = isReading && isOver(state) ? {} : { untilMs: this.nowMs + this.limits.verifyMs };
     this.record({ ...body, ...until });
@@ -615,8 +614,7 @@ export class Gateway implements RunDesk {
     const { scheduler, windows, blackout } = this.options;
     const { job, state, activation, device } = upgrade;
     const { request } = job;
-    const isReading =
-      isBeyondRecall(state) || state === 'unknown-outcome' || upgrade.intents.has('activate');
+    const isReading = state === 'unknown-outcome' || upgrade.intents.has('activate');
     const activates =
       upgrade.holds ||
       (activation.when === 'now' && (blackout === undefined || !this.canHold(upgrade)));
@@ -642,7 +640,7 @@ export class Gateway implements RunDesk {
 
   private deadlineOf(upgrade: Upgrade): number {
     const { state, untilMs, job } = upgrade;
-    if (isBeyondRecall(state) || state === 'unknown-outcome')
+    if (isCommanded(upgrade) || state === 'unknown-outcome')
       return this.nowMs + this.limits.unknownMs;
     return Math.max(untilMs ?? job.request.deadlineMs, this.nowMs + 1);
   }
@@ -662,7 +660,7 @@ export class Gateway implements RunDesk {
     for (const upgrade of [...this.book.openUpgrades()]) {
       if (!this.devices.has(upgrade.device)) {
         const detail = 'no rig of this gateway has the device any more';
-        this.finish(upgrade, isBeyondRecall(upgrade.state) ? 'unknown-outcome' : 'failed', {
+        this.finish(upgrade, isCommanded(upgrade) ? 'unknown-outcome' : 'failed', {
           code: 'device-unknown',
           detail,
         });
@@ -674,8 +672,7 @@ export class Gateway implements RunDesk {
       const waits =
         state === 'scheduled' || state === 'awaiting-approval' || state === 'awaiting-activation';
       // Of one that was commanded the device knows the outcome; whatever else it was goes on from its start.
-      const isCommitted = upgrade.intents.has('activate') && isBeyondRecall(state);
-      if (!waits && !isCommitted) {
+      if (!waits && !isCommanded(upgrade)) {
         this.record(
           this.stateOf(upgrade, 'scheduled', { detail: 'the gateway was started again' }),
         );
@@ -799,6 +796,11 @@ export class Gateway implements RunDesk {
       this.faulted(error);
     }
   }
+}
+
+/** A hub is looked at in `activating` before anything is commanded: what was, its intent says. */
+function isCommanded({ state, intents }: Upgrade): boolean {
+  return isBeyondRecall(state) && intents.has('activate');
 }
 
 function failedBy(code: string): ItemResult {
