@@ -2,19 +2,7 @@
  * The commands that ask a running gateway, or are about its API: their names, options and examples.
  */
 import type { Command } from 'commander';
-import { createToken, showOpenApi } from './api.ts';
 import { addCommand, example, run } from './command.ts';
-import { listImages, putImage, removeImage } from './image.ts';
-import {
-  activateJob,
-  approveJob,
-  cancelJob,
-  createJob,
-  listJobs,
-  rejectJob,
-  retryJob,
-  showJob,
-} from './job.ts';
 
 export function addGatewayCommands(program: Command, version: string): void {
   addJobCommands(program);
@@ -24,14 +12,18 @@ export function addGatewayCommands(program: Command, version: string): void {
     .description('the HTTP API of the gateway service: openapi, token')
     .addHelpText('after', example('uplift api openapi'));
   addCommand(api, 'openapi', 'the API as an OpenAPI 3.1 document').action(
-    run((_options, output) => showOpenApi(version, output)),
+    run(async (_options, output) => (await import('./api.ts')).showOpenApi(version, output)),
   );
   addCommand(api, 'token', 'makes a token, shown once, and its line for the file of tokens')
     .requiredOption('--name <name>', 'who holds it')
     .requiredOption('--role <role>', 'viewer, operator, approver or admin')
     .option('--days <number>', 'how long it is one, else without end')
     .addHelpText('after', example('uplift api token --name night-shift --role operator'))
-    .action(run((options, output) => createToken(options as never, output)));
+    .action(
+      run(async (options, output) =>
+        (await import('./api.ts')).createToken(options as never, output),
+      ),
+    );
 }
 
 function addJobCommands(program: Command): void {
@@ -55,34 +47,62 @@ function addJobCommands(program: Command): void {
     .option('--reason <text>', 'why')
     .option('--watch', 'follow it until it is over')
     .addHelpText('after', example('uplift job create --image hub.bin --device hub-1 --watch'))
-    .action(run((options, output) => createJob(options as never, output)));
+    .action(
+      run(async (options, output) =>
+        (await import('./job.ts')).createJob(options as never, output),
+      ),
+    );
   asking(jobs, 'list', 'jobs, the newest first')
     .option('--state <state>', 'with an upgrade in this state')
     .option('--device <id>', 'for this device')
     .option('--open', 'not over')
     .option('--last <number>', 'at most so many', '50')
-    .action(run((options, output) => listJobs(options as never, output)));
+    .action(
+      run(async (options, output) => (await import('./job.ts')).listJobs(options as never, output)),
+    );
   asking(jobs, 'show <job>', 'the story of a job: what happened when, who, why, and what is next')
     .option('--watch', 'follow it until it is over')
     .addHelpText('after', example('uplift job show j12'))
-    .action(run((options, output, job: string) => showJob(job, options as never, output)));
+    .action(
+      run(async (options, output, job: string) =>
+        (await import('./job.ts')).showJob(job, options as never, output),
+      ),
+    );
   asking(jobs, 'approve <job>', 'lets a job begin that waits for it').action(
-    run((options, output, job: string) => approveJob(job, options as never, output)),
+    run(async (options, output, job: string) =>
+      (await import('./job.ts')).approveJob(job, options as never, output),
+    ),
   );
   asking(jobs, 'reject <job>', 'ends a job that waits for approval')
     .requiredOption('--reason <text>', 'why')
-    .action(run((options, output, job: string) => rejectJob(job, options as never, output)));
+    .action(
+      run(async (options, output, job: string) =>
+        (await import('./job.ts')).rejectJob(job, options as never, output),
+      ),
+    );
   asking(jobs, 'activate <job>', 'commands the activation of images that devices hold')
     .option('--device <id...>', 'of these alone')
     .option('--at <when>', 'now, or a time such as 2027-01-31T02:30:00Z', 'now')
-    .action(run((options, output, job: string) => activateJob(job, options as never, output)));
+    .action(
+      run(async (options, output, job: string) =>
+        (await import('./job.ts')).activateJob(job, options as never, output),
+      ),
+    );
   asking(jobs, 'cancel <job>', 'calls off what is not over and not beyond recall')
     .option('--device <id...>', 'of these alone')
     .option('--reason <text>', 'why')
-    .action(run((options, output, job: string) => cancelJob(job, options as never, output)));
+    .action(
+      run(async (options, output, job: string) =>
+        (await import('./job.ts')).cancelJob(job, options as never, output),
+      ),
+    );
   asking(jobs, 'retry <job>', 'tries again what went wrong')
     .option('--device <id...>', 'of these alone')
-    .action(run((options, output, job: string) => retryJob(job, options as never, output)));
+    .action(
+      run(async (options, output, job: string) =>
+        (await import('./job.ts')).retryJob(job, options as never, output),
+      ),
+    );
 }
 
 function addImageCommands(program: Command): void {
@@ -91,13 +111,19 @@ function addImageCommands(program: Command): void {
     .description('images in the store of the gateway: list, put, rm')
     .addHelpText('after', example('uplift image put hub.bin'));
   asking(images, 'list', 'what is there, and which jobs need it').action(
-    run((options, output) => listImages(options as never, output)),
+    run(async (options, output) =>
+      (await import('./image.ts')).listImages(options as never, output),
+    ),
   );
   asking(images, 'put <file>', 'uploads an image').action(
-    run((options, output, path: string) => putImage(path, options as never, output)),
+    run(async (options, output, path: string) =>
+      (await import('./image.ts')).putImage(path, options as never, output),
+    ),
   );
   asking(images, 'rm <sha256>', 'deletes an image that no job needs').action(
-    run((options, output, sha256: string) => removeImage(sha256, options as never, output)),
+    run(async (options, output, sha256: string) =>
+      (await import('./image.ts')).removeImage(sha256, options as never, output),
+    ),
   );
 }
 

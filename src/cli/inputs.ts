@@ -1,5 +1,4 @@
 /** What the commands share: options that name files and devices, turned into what the gateway takes. */
-import { join } from 'node:path';
 import type { AdmissionContext } from '../admission/context.ts';
 import type { AdmissionPolicy, AnyImageProfile } from '../admission/facts.ts';
 import { loadRig } from '../config/load.ts';
@@ -207,9 +206,4 @@ export function usage(option: string, expected: string, actual: string): UpliftE
     next: 'run the command with --help to see an example',
     exit: EXIT.usage,
   });
-}
-
-/** Files that come with Uplift, from the sources and from the package alike. */
-export function shippedPath(...parts: string[]): string {
-  return join(import.meta.dirname, import.meta.url.endsWith('.ts') ? '../..' : '..', ...parts);
 }

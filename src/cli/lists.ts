@@ -13,6 +13,7 @@ import type { ListIssue } from '../products/codes.ts';
 import type { Combination } from '../products/combinations.ts';
 import { lintAgainstProducts } from '../products/eligible-combinations.ts';
 import { usage } from './inputs.ts';
+import { LIST_KINDS, type ListKindName } from './list-kinds.ts';
 import { bytesText, type Output, paint, table } from './output.ts';
 
 export interface LintOptions {
@@ -33,9 +34,7 @@ const KINDS = {
   ppct: { name: 'pendingCombinations', load: loadPendingCombinations },
   dmves: { name: 'deviceModelVariations', load: loadDeviceModelVariations },
   installations: { name: 'installations', load: loadInstallations },
-} as const;
-
-export const LIST_KINDS = Object.keys(KINDS);
+} as const satisfies Record<ListKindName, object>;
 
 export function lint(path: string, options: LintOptions, output: Output): ExitCode {
   if (!isKind(options.kind)) throw usage('--kind', LIST_KINDS.join(', '), options.kind);

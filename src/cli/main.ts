@@ -3,22 +3,12 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EXIT, type ExitCode } from '../errors.ts';
-import { checkAudit, exportAudit, showAudit } from './audit.ts';
 import { addCommand, example, run } from './command.ts';
 import { commandLineError } from './command-line-error.ts';
-import { checkConfig } from './config.ts';
-import { flash } from './flash.ts';
 import { addGatewayCommands } from './gateway-commands.ts';
-import { shippedPath } from './inputs.ts';
-import { inspect } from './inspect.ts';
-import { LIST_KINDS, lint } from './lists.ts';
+import { LIST_KINDS } from './list-kinds.ts';
 import { Output, outliveReaders } from './output.ts';
-import { plan } from './plan.ts';
-import { readiness } from './readiness.ts';
-import { check, joinDevices, list, up } from './rig.ts';
-import { listRules, showRule } from './rules.ts';
-import { serve } from './serve.ts';
-import { verify } from './verify.ts';
+import { shippedPath } from './shipped.ts';
 
 const { version } = JSON.parse(readFileSync(shippedPath('package.json'), 'utf8')) as {
   version: string;
@@ -38,7 +28,11 @@ command('inspect <image>', 'what an image file is: every field, every sub-elemen
   .option('--profile <id>', 'read the body as gb-ppmid, gb-signed, zigbee-ota or smets1')
   .option('--trust <path>', "trust anchors to check the signature of a hub's image with")
   .addHelpText('after', example('uplift inspect firmware/121D-0084-02000000-test.zigbee'))
-  .action(run((options, output, path: string) => inspect(path, options as never, output)));
+  .action(
+    run(async (options, output, path: string) =>
+      (await import('./inspect.ts')).inspect(path, options as never, output),
+    ),
+  );
 
 addAdmission(command('verify <image>', 'whether an image would be admitted, and by which rule'))
   .option(
@@ -63,14 +57,20 @@ addAdmission(command('verify <image>', 'whether an image would be admitted, and 
     'after',
     example('uplift verify image.zigbee --cpl cpl.csv --rig hw-config/rigs/virtual-ppmid.yaml'),
   )
-  .action(run((options, output, path: string) => verify(path, options as never, output)));
+  .action(
+    run(async (options, output, path: string) =>
+      (await import('./verify.ts')).verify(path, options as never, output),
+    ),
+  );
 
 addRig(command('plan', 'the steps of an upgrade and the time they take, touching nothing'))
   .addHelpText(
     'after',
     example('uplift plan --rig hw-config/rigs/virtual-ppmid.yaml --image image.zigbee'),
   )
-  .action(run((options, output) => plan(options as never, output)));
+  .action(
+    run(async (options, output) => (await import('./plan.ts')).plan(options as never, output)),
+  );
 
 addRig(command('flash', 'upgrade devices of a rig now'))
   .option('--wait <seconds>', 'how long a device may take to ask for the image, a hub to answer')
@@ -78,7 +78,9 @@ addRig(command('flash', 'upgrade devices of a rig now'))
     'after',
     example('uplift flash --rig hw-config/rigs/virtual-ppmid.yaml --image image.zigbee'),
   )
-  .action(run((options, output) => flash(options as never, output)));
+  .action(
+    run(async (options, output) => (await import('./flash.ts')).flash(options as never, output)),
+  );
 
 command(
   'readiness <installations>',
@@ -98,7 +100,11 @@ command(
         '--epcl firmware/lists/eligible-combinations.csv',
     ),
   )
-  .action(run((options, output, path: string) => readiness(path, options as never, output)));
+  .action(
+    run(async (options, output, path: string) =>
+      (await import('./readiness.ts')).readiness(path, options as never, output),
+    ),
+  );
 
 const lists = program
   .command('lists')
@@ -109,17 +115,21 @@ command('lint <file>', 'what is wrong with a list, with row and column', lists)
   .option('--columns <file>', 'how the columns of the list are called (YAML)')
   .option('--cpl <file>', 'hold the Device Models of combinations against this products list')
   .addHelpText('after', example('uplift lists lint firmware/central-products-list.csv'))
-  .action(run((options, output, path: string) => lint(path, options as never, output)));
+  .action(
+    run(async (options, output, path: string) =>
+      (await import('./lists.ts')).lint(path, options as never, output),
+    ),
+  );
 
 const ruleCommands = program
   .command('rules')
   .description('the rules of admission: list, show')
   .addHelpText('after', example('uplift rules show s1sr.foc-ppmid'));
 command('list', 'every rule, and how sure it is', ruleCommands).action(
-  run((_options, output) => listRules(output)),
+  run(async (_options, output) => (await import('./rules.ts')).listRules(output)),
 );
 command('show <id>', 'one rule, its source and its dates', ruleCommands).action(
-  run((_options, output, id: string) => showRule(id, output)),
+  run(async (_options, output, id: string) => (await import('./rules.ts')).showRule(id, output)),
 );
 
 const auditCommands = program
@@ -128,19 +138,31 @@ const auditCommands = program
   .addHelpText('after', example('uplift audit check --rig hw-config/rigs/virtual-ppmid.yaml'));
 addLog(command('show', 'what was decided', auditCommands))
   .option('--last <number>', 'only the newest so many')
-  .action(run((options, output) => showAudit(options as never, output)));
+  .action(
+    run(async (options, output) =>
+      (await import('./audit.ts')).showAudit(options as never, output),
+    ),
+  );
 addLog(command('check', 'whether any record was edited, removed, moved or cut off', auditCommands))
   .option('--head <sequence:hash>', 'a head that was kept elsewhere')
   .option('--after <sequence:hash>', 'the record that the log begins after: of an archive')
   .option('--signature <file>', 'a signature over the log')
   .option('--key <file>', 'the public key (.pem) of who is to have signed it')
-  .action(run((options, output) => checkAudit(options as never, output)));
+  .action(
+    run(async (options, output) =>
+      (await import('./audit.ts')).checkAudit(options as never, output),
+    ),
+  );
 command('export', "a gateway's journal as a log that others can check", auditCommands)
   .requiredOption('--journal <folder>', 'the folder with journal.db')
   .requiredOption('--out <file>', 'the log to write, with its head beside it')
   .option('--sign <file>', 'a private key (.pem) to sign it with')
   .addHelpText('after', example('uplift audit export --journal /var/lib/uplift --out audit.jsonl'))
-  .action(run((options, output) => exportAudit(options as never, output)));
+  .action(
+    run(async (options, output) =>
+      (await import('./audit.ts')).exportAudit(options as never, output),
+    ),
+  );
 
 const configCommands = program
   .command('config')
@@ -149,29 +171,39 @@ const configCommands = program
 command('check', 'what is wrong with it, and what it comes to; changes nothing', configCommands)
   .option('--config <file>', 'the configuration, else /etc/uplift/gateway.yaml')
   .addHelpText('after', example('uplift config check --config hw-config/gateway.example.yaml'))
-  .action(run((options, output) => checkConfig(options as never, output)));
+  .action(
+    run(async (options, output) =>
+      (await import('./config.ts')).checkConfig(options as never, output),
+    ),
+  );
 
 command('serve', 'the gateway service: owns its rigs, takes jobs, goes on after any crash')
   .option('--config <file>', 'the configuration', '/etc/uplift/gateway.yaml')
   .addHelpText('after', example('uplift serve --config hw-config/gateway.example.yaml'))
-  .action(run((options) => serve(options as never, version)));
+  .action(run(async (options) => (await import('./serve.ts')).serve(options as never, version)));
 
 const rig = program
   .command('rig')
   .description('the wired-up devices: list, check, join, up')
   .addHelpText('after', example('uplift rig check --rig hw-config/rigs/virtual-ppmid.yaml'));
 rigCommand('list', 'the rigs that come with Uplift, or what a rig file names', false).action(
-  run((options, output) => list(options as never, output)),
+  run(async (options, output) => (await import('./rig.ts')).list(options as never, output)),
 );
 rigCommand('check', 'open every port, ask every device what it runs; write nothing', true)
   .option('--device <id...>', 'only these devices')
-  .action(run((options, output) => check(options as never, output)));
+  .action(
+    run(async (options, output) => (await import('./rig.ts')).check(options as never, output)),
+  );
 rigCommand('join', 'open the network for devices of the rig that never joined it', true)
   .option('--device <id...>', 'only these devices')
-  .action(run((options, output) => joinDevices(options as never, output)));
+  .action(
+    run(async (options, output) =>
+      (await import('./rig.ts')).joinDevices(options as never, output),
+    ),
+  );
 rigCommand('up', 'run the virtual devices of a rig until Ctrl-C', true)
   .option('--fresh', 'forget what the rig was before: new devices, empty network')
-  .action(run((options, output) => up(options as never, output)));
+  .action(run(async (options, output) => (await import('./rig.ts')).up(options as never, output)));
 
 addGatewayCommands(program, version);
 

@@ -11,8 +11,9 @@ import { notJoined, ZigbeeSite } from '../gateway/zigbee-site.ts';
 import type { DeviceReading } from '../protocol/zcl-ota/device-reading.ts';
 import { startVirtualRig } from '../virtual/rig.ts';
 import { checkHubs, hubDocument, hubLines, selectHubs } from './hub-check.ts';
-import { selectPpmids, shippedPath } from './inputs.ts';
+import { selectPpmids } from './inputs.ts';
 import { type Output, paint, table } from './output.ts';
+import { shippedPath } from './shipped.ts';
 import { siteLine } from './site-line.ts';
 
 const READ_TIMEOUT_MS = 6_000;
