@@ -309,6 +309,8 @@ export class Gateway implements RunDesk {
   /** @throws UpliftError where they are not durable */
   record(...entries: (JobRecordBody | JournalBody)[]): void {
     const { journal } = this.options;
+    for (const entry of entries as JobRecordBody[])
+      if (entry.kind === 'state') this.book.assertFits(entry);
     const firstNew = journal.head.sequence + 1;
     journal.append(entries as JournalBody[], this.nowMs);
     // Notes that waited are written with them, and come first.

@@ -101,12 +101,16 @@ export class UpgradeRun implements FieldOwner {
   /** A final state is told at the end: what follows from it is not this attempt's to say. */
   private state(event: Extract<SessionEvent, { kind: 'state' }>): void {
     this.last = event;
-    const { state, untilMs, detail } = event;
+    const { untilMs, detail } = event;
     const { upgrade } = this;
     // What is held is told with the end as well: how long it may be is the gateway's to say.
-    if (isFinal(state) || state === 'awaiting-activation') return;
+    if (isFinal(event.state) || event.state === 'awaiting-activation') return;
     // While an outcome is read again it stays unknown, whatever the session calls its reading.
-    if (upgrade.state === 'unknown-outcome' || upgrade.state === state) return;
+    if (upgrade.state === 'unknown-outcome') return;
+    // A session that reads back what one before it began says so from the beginning.
+    const isBehind = upgrade.state === 'confirming' && event.state === 'activating';
+    const state = isBehind ? 'confirming' : event.state;
+    if (upgrade.state === state && upgrade.untilMs === untilMs) return;
     this.desk.record({
       ...this.about('state'),
       state,
