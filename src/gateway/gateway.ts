@@ -430,7 +430,7 @@ export class Gateway implements RunDesk {
   private tellAttempt(upgrade: Upgrade): void {
     const { job, device, state } = upgrade;
     const attempt = upgrade.attempt + 1;
-    const isReading = state === 'unknown-outcome' || isBeyondRecall(state);
+    const isReading = state === 'unknown-outcome' || isCommanded(upgrade);
     const next = isReading ? state : upgrade.intents.has('activate') ? 'activating' : 'verifying';
     const body = this.stateBody(job.id, device, next, attempt);
     const until = isReading && isOver(state) ? {} : { untilMs: this.nowMs + this.limits.verifyMs };
@@ -599,8 +599,7 @@ export class Gateway implements RunDesk {
     const { scheduler, windows, blackout } = this.options;
     const { job, state, activation, device } = upgrade;
     const { request } = job;
-    const isReading =
-      isBeyondRecall(state) || state === 'unknown-outcome' || upgrade.intents.has('activate');
+    const isReading = state === 'unknown-outcome' || upgrade.intents.has('activate');
     const activates =
       upgrade.holds ||
       (activation.when === 'now' && (blackout === undefined || !this.canHold(upgrade)));
@@ -626,7 +625,7 @@ export class Gateway implements RunDesk {
 
   private deadlineOf(upgrade: Upgrade): number {
     const { state, untilMs, job } = upgrade;
-    if (isBeyondRecall(state) || state === 'unknown-outcome')
+    if (isCommanded(upgrade) || state === 'unknown-outcome')
       return this.nowMs + this.limits.unknownMs;
     return Math.max(untilMs ?? job.request.deadlineMs, this.nowMs + 1);
   }
@@ -646,7 +645,7 @@ export class Gateway implements RunDesk {
     for (const upgrade of [...this.book.openUpgrades()]) {
       if (!this.devices.has(upgrade.device)) {
         const detail = 'no rig of this gateway has the device any more';
-        this.finish(upgrade, isBeyondRecall(upgrade.state) ? 'unknown-outcome' : 'failed', {
+        this.finish(upgrade, isCommanded(upgrade) ? 'unknown-outcome' : 'failed', {
           code: 'device-unknown',
           detail,
         });
@@ -657,7 +656,7 @@ export class Gateway implements RunDesk {
       if (state === 'awaiting-activation' && upgrade.activation.when === 'held') continue;
       const waits =
         state === 'scheduled' || state === 'awaiting-approval' || state === 'awaiting-activation';
-      if (!waits && !isBeyondRecall(state)) {
+      if (!waits && !isCommanded(upgrade)) {
         this.record(
           this.stateOf(upgrade, 'scheduled', { detail: 'the gateway was started again' }),
         );
@@ -781,6 +780,11 @@ export class Gateway implements RunDesk {
       this.faulted(error);
     }
   }
+}
+
+/** A hub is looked at in `activating` before anything is commanded: what was, its intent says. */
+function isCommanded({ state, intents }: Upgrade): boolean {
+  return isBeyondRecall(state) && intents.has('activate');
 }
 
 function failedBy(code: string): ItemResult {
