@@ -3,7 +3,7 @@
  * its rig field, sessions and journal as they are in service; virtual coordinators, PPMIDs and hubs that
  * go on whatever becomes of it. Processes are started and killed; what is on disk is all that they share.
  */
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { hubModelSchema } from '../../src/config/hub-schema.ts';
@@ -77,6 +77,9 @@ const HUB_MODEL = hubModelSchema.parse({
   smp: {},
   flash: GEOMETRY,
 });
+const root = temporaryFolder('sim');
+let worlds = 0;
+
 const POLICY = {
   listRequired: false,
   unsignedImage: 'warn',
@@ -115,7 +118,7 @@ export interface DeviceTruth {
 export class GatewayWorld {
   readonly clock = new SimulatedClock();
   readonly random: SeededRandom;
-  readonly folder = temporaryFolder('sim');
+  readonly folder = join(root, `${++worlds}`);
   readonly networks: SimulatedNetwork[] = [];
   readonly ports = new Map<string, SimulatedPort>();
   readonly ppmids = new Map<string, VirtualPpmid>();
@@ -151,6 +154,7 @@ export class GatewayWorld {
   private constructor(shape: WorldShape) {
     this.shape = shape;
     this.random = new SeededRandom(shape.seed ?? 1);
+    mkdirSync(this.folder);
     for (const bytes of [PPMID_IMAGE, HUB_NEW.bytes]) {
       const sha256 = sha256Hex(bytes);
       const path = join(this.folder, sha256);
