@@ -88,11 +88,12 @@ process.on('unhandledRejection', (error) => {
 export class ProcessImage {
   isAlive = true;
   operations = 0;
+  /** It is ended before this one. */
+  killAt: number;
   /** Names of the operations so far, in order. */
   readonly done: string[] = [];
   readonly timers: Timers;
   private readonly clock: SimulatedClock;
-  private readonly killAt: number;
 
   constructor(clock: SimulatedClock, killAt = Number.POSITIVE_INFINITY, wall = { aheadMs: 0 }) {
     this.clock = clock;
