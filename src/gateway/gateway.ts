@@ -312,7 +312,13 @@ export class Gateway implements RunDesk {
     for (const entry of entries as JobRecordBody[])
       if (entry.kind === 'state') this.book.assertFits(entry);
     const firstNew = journal.head.sequence + 1;
-    journal.append(entries as JournalBody[], this.nowMs);
+    try {
+      journal.append(entries as JournalBody[], this.nowMs);
+    } catch (error) {
+      // Also where somebody asked, who is told as well: nobody else may go on as if nothing was.
+      if (error instanceof UpliftError) this.faulted(error);
+      throw error;
+    }
     // Notes that waited are written with them, and come first.
     for (const record of journal.records(firstNew)) {
       this.keep(record);

@@ -36,6 +36,8 @@ export class UpgradeRun implements FieldOwner {
   private run: FieldRun | undefined;
   private last: Extract<SessionEvent, { kind: 'state' }> | undefined;
   private isOver = false;
+  /** Something of it is not on record: nothing after it may be. */
+  private isHalted = false;
 
   constructor(upgrade: Upgrade, brief: Brief, desk: RunDesk) {
     this.upgrade = upgrade;
@@ -126,12 +128,13 @@ export class UpgradeRun implements FieldOwner {
   }
 
   private safely(work: () => void): boolean {
-    if (this.isOver) return false;
+    if (this.isOver || this.isHalted) return false;
     try {
       work();
       return true;
     } catch (error) {
       if (!(error instanceof UpliftError)) throw error;
+      this.isHalted = true;
       this.desk.faulted(error);
       return false;
     }
