@@ -31,12 +31,10 @@ async function upgrade(faults: ProcessFaults): Promise<Outcome> {
   try {
     const broken: string[] = [];
     const fault = await runInto(faults, world, broken);
-    if (fault !== 'none') {
-      if (world.gateway) world.kill();
-      world.start();
-      ask(world);
-      assert.ok(await world.clock.until(() => world.isOver, MOST_MS), 'goes on');
-    }
+    if (world.gateway) world.kill();
+    world.start();
+    ask(world);
+    assert.ok(await world.clock.until(() => world.isOver, MOST_MS), 'goes on');
     broken.push(...world.broken, ...judge(world));
     return { fault, broken };
   } finally {
