@@ -215,7 +215,9 @@ export class Gateway implements RunDesk {
   cancel(id: string, devices: readonly string[] | undefined, by: Actor, reason?: string): Job {
     const { job, upgrades } = this.meant(id, devices);
     this.assertAccepting();
-    const open = upgrades.filter(({ state }) => !isOver(state) && !isBeyondRecall(state));
+    const open = upgrades.filter(
+      ({ state, intents }) => !isOver(state) && !isBeyondRecall(state) && !intents.has('activate'),
+    );
     if (open.length === 0 || (devices && open.length < upgrades.length)) {
       throw refused('not-cancellable', { actual: statesText(upgrades) });
     }
@@ -430,6 +432,7 @@ export class Gateway implements RunDesk {
     this.running.set(id, run);
     this.noted.delete(id);
     run.begin(this.options.field, this.activationNow(upgrade));
+    this.options.timers.after(this.limits.verifyMs, () => run.expireUnheard());
   }
 
   /** What was commanded before a crash is read back under the state it has; all else is verified anew. */
@@ -464,12 +467,9 @@ export class Gateway implements RunDesk {
     const { scheduler } = this.options;
     if (end.kind === 'stopped') {
       if (this.isStopping || this.trouble) return;
-      const again = scheduler.ended(
-        upgrade.id,
-        { kind: 'failed', code: 'worker-ended' },
-        this.nowMs,
-      );
-      this.tellAgain(upgrade, again, 'worker-ended', end.detail);
+      const code = 'worker-ended';
+      const again = scheduler.ended(upgrade.id, { kind: 'failed', code }, this.nowMs);
+      this.tellAgain(upgrade, again, code, end.detail, undefined, unheardState(upgrade));
       return;
     }
     if (end.kind === 'held') {
@@ -482,7 +482,8 @@ export class Gateway implements RunDesk {
     if (end.kind === 'not-begun') {
       const { code, message, actual } = end.error;
       const again = scheduler.ended(upgrade.id, failedBy(code), this.nowMs);
-      this.tellAgain(upgrade, again, code, textOf(message, actual), end.error.next);
+      const detail = textOf(message, actual);
+      this.tellAgain(upgrade, again, code, detail, end.error.next, unheardState(upgrade));
       return;
     }
     const { state, code, detail } = end.state;
@@ -510,8 +511,8 @@ export class Gateway implements RunDesk {
     disposition: Disposition,
     code: string,
     detail: string | undefined,
-    next?: string,
-    state: 'failed' | 'unknown-outcome' = 'failed',
+    next: string | undefined,
+    state: 'failed' | 'unknown-outcome',
   ): void {
     const isCalledOff = upgrade.cancelRequested && state === 'failed';
     if (disposition.kind !== 'again' || isCalledOff) {
@@ -545,7 +546,8 @@ export class Gateway implements RunDesk {
     if (isOver(upgrade.state)) return;
     const { sentence } = EXPIRIES[code];
     const next = 'make a new job, with a later deadline';
-    this.finish(upgrade, 'expired', { code, detail: sentence, next });
+    const isSpent = unheardState(upgrade) === 'unknown-outcome';
+    this.finish(upgrade, isSpent ? 'unknown-outcome' : 'expired', { code, detail: sentence, next });
   }
 
   private callOff(upgrade: Upgrade, detail: string): void {
@@ -658,6 +660,10 @@ export class Gateway implements RunDesk {
         continue;
       }
       const { state } = upgrade;
+      if (upgrade.cancelRequested && !upgrade.intents.has('activate') && !isBeyondRecall(state)) {
+        this.finish(upgrade, 'cancelled', { detail: 'as was asked before the gateway was ended' });
+        continue;
+      }
       // Until somebody commands it.
       if (state === 'awaiting-activation' && upgrade.activation.when === 'held') continue;
       const waits =
@@ -791,6 +797,11 @@ export class Gateway implements RunDesk {
 /** A hub is looked at in `activating` before anything is commanded: what was, its intent says. */
 function isCommanded({ state, intents }: Upgrade): boolean {
   return isBeyondRecall(state) && intents.has('activate');
+}
+
+/** What an upgrade is of which nothing can be heard: a device that was commanded may have followed. */
+function unheardState({ intents }: Upgrade): 'failed' | 'unknown-outcome' {
+  return intents.has('activate') ? 'unknown-outcome' : 'failed';
 }
 
 function failedBy(code: string): ItemResult {

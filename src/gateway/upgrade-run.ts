@@ -38,6 +38,7 @@ export class UpgradeRun implements FieldOwner {
   private isOver = false;
   /** Something of it is not on record: nothing after it may be. */
   private isHalted = false;
+  private isOverdue = false;
 
   constructor(upgrade: Upgrade, brief: Brief, desk: RunDesk) {
     this.upgrade = upgrade;
@@ -58,6 +59,13 @@ export class UpgradeRun implements FieldOwner {
 
   stop(): void {
     this.run?.stop();
+  }
+
+  /** Nothing came of it in time, and nothing may ever come: a port or a process that does not answer. */
+  expireUnheard(): void {
+    if (this.isOver || this.last) return;
+    this.isOverdue = true;
+    this.stop();
   }
 
   event(event: SessionEvent): boolean {
@@ -96,7 +104,9 @@ export class UpgradeRun implements FieldOwner {
   ended(end: FieldEnd): void {
     this.isOver = true;
     const { last } = this;
-    if (end.kind !== 'final') this.desk.ended(this, end);
+    if (this.isOverdue && end.kind === 'stopped')
+      this.desk.ended(this, { kind: 'not-begun', error: unheard() });
+    else if (end.kind !== 'final') this.desk.ended(this, end);
     else if (last) this.desk.ended(this, { kind: 'final', state: last });
   }
 
@@ -139,6 +149,14 @@ export class UpgradeRun implements FieldOwner {
       return false;
     }
   }
+}
+
+function unheard(): UpliftError {
+  return new UpliftError('link-down', 'its link was turned to and did not answer', {
+    expected: 'a port or a coordinator that opens, or says why not',
+    actual: 'neither in time',
+    next: 'check its cable and its driver; it is tried again by itself',
+  });
 }
 
 /** What a person can do about a failure of a session. */

@@ -8,6 +8,8 @@ import type { ProcessImage, SimulatedClock } from './clock.ts';
 export class SimulatedPort {
   hub!: VirtualHub;
   isPresent = true;
+  /** Its driver hangs: nothing that is asked of it comes back. */
+  isFrozen = false;
   /** Of pieces, either way. */
   loss = 0;
   readonly name: string;
@@ -36,11 +38,11 @@ export class SimulatedPort {
   }
 
   fromHub(bytes: Uint8Array): void {
-    if (this.isPresent && !this.random.chance(this.loss)) this.link?.hear(bytes);
+    if (this.isPresent && !this.isFrozen && !this.random.chance(this.loss)) this.link?.hear(bytes);
   }
 
   fromHost(bytes: Uint8Array): void {
-    if (!this.random.chance(this.loss)) this.hub.receive(bytes);
+    if (!this.isFrozen && !this.random.chance(this.loss)) this.hub.receive(bytes);
   }
 }
 
@@ -62,6 +64,7 @@ class SimulatedPortLink implements Link {
 
   async open(listener: LinkListener): Promise<void> {
     this.image.step('open a port');
+    if (this.port.isFrozen) return new Promise(() => {});
     if (!this.port.isPresent) throw new UpliftError('port-missing', `${this.name} is not there`);
     this.listener = listener;
     this.isOpen = true;
@@ -72,10 +75,12 @@ class SimulatedPortLink implements Link {
     this.image.step('write to a hub');
     this.taken = taken;
     this.port.fromHost(bytes.slice());
-    this.image.timers.after(0, () => this.settle(true));
+    if (!this.port.isFrozen) this.image.timers.after(0, () => this.settle(true));
   }
 
-  async drained(): Promise<void> {}
+  async drained(): Promise<void> {
+    if (this.isOpen && this.port.isFrozen) return new Promise(() => {});
+  }
 
   async discard(): Promise<void> {}
 

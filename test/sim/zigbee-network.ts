@@ -39,7 +39,7 @@ export class SimulatedNetwork {
   readonly config: CoordinatorConfig;
   /** The cable to the coordinator. */
   isUp = true;
-  /** Answers nothing, though it is there. */
+  /** The coordinator's process hangs: nothing that is asked of it comes back. */
   isFrozen = false;
   /** Of frames, either way. */
   loss = 0;
@@ -157,7 +157,7 @@ export class SimulatedSite implements CoordinatorSite {
     this.link.setSender({
       send: (eui64, endpoint, _, bytes) =>
         new Promise((sent, lost) => {
-          if (!image.isAlive || !network.isOf(this)) {
+          if (!image.isAlive || network.isFrozen || !network.isOf(this)) {
             lost(new Error('no link'));
             return;
           }
@@ -175,6 +175,7 @@ export class SimulatedSite implements CoordinatorSite {
   async open(coordinator: CoordinatorConfig): Promise<CoordinatorLink> {
     this.image.step('open the coordinator');
     await this.pass();
+    if (this.network.isFrozen) return new Promise(() => {});
     if (!this.network.isUp) {
       throw new UpliftError('coordinator-unreachable', `${coordinator.port} does not open`);
     }
@@ -184,6 +185,7 @@ export class SimulatedSite implements CoordinatorSite {
 
   async missing(_: CoordinatorConfig, devices: PpmidDevice[]): Promise<PpmidDevice[]> {
     await this.pass();
+    if (this.network.isFrozen) return new Promise(() => {});
     if (!this.network.isUp) throw new UpliftError('link-down', 'the coordinator is not open');
     return devices.filter(({ eui64 }) => !this.network.ppmids.has(eui64));
   }
@@ -199,7 +201,7 @@ export class SimulatedSite implements CoordinatorSite {
     const { id } = this.network.config;
     this.clock.after(IPC_MS, () =>
       this.image.enter(() => {
-        if (this.isClosed) return;
+        if (this.isClosed || this.network.isFrozen) return;
         this.image.step(`event ${event.kind}`);
         this.onEvent({ kind: 'link', coordinator: id, event });
       }),
@@ -207,7 +209,7 @@ export class SimulatedSite implements CoordinatorSite {
   }
 
   frame(eui64: string, { sourceEndpoint, destinationEndpoint, payload }: UplinkFrame): void {
-    if (this.isClosed || !this.network.isUp) return;
+    if (this.isClosed || !this.network.isUp || this.network.isFrozen) return;
     this.image.enter(() => {
       this.image.step('frame of a PPMID');
       const bytes = payload.slice();
