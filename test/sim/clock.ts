@@ -64,7 +64,8 @@ export class SimulatedClock implements Scheduler {
   async settle(): Promise<void> {
     while (this.isTouched) {
       this.isTouched = false;
-      await new Promise(setImmediate);
+      // Runs when no promise is left to follow; a turn of the event loop would cost ten times as much.
+      await new Promise<void>((done) => process.nextTick(done));
     }
   }
 }

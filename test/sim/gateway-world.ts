@@ -110,6 +110,8 @@ export interface DeviceTruth {
   id: string;
   /** Times it restarted into an image it was sent. */
   activations: number;
+  /** Of them those that nobody commanded: a PPMID takes silence for consent. */
+  unasked: number;
   runsNew: boolean;
   /** Image blocks that left for it, by offset. PPMIDs only. */
   blocks: Map<number, number>;
@@ -388,7 +390,8 @@ export class GatewayWorld {
       const id = `ppmid-${at + 1}-${number}`;
       const eui64 = `000d6f0${at}000${(0x10000 + number).toString(16)}`;
       this.byEui64.set(eui64, id);
-      const truth = { id, activations: 0, runsNew: false, blocks: new Map() };
+      const truth = newTruth(id);
+      let isCommanded = false;
       this.truth.set(id, truth);
       const ppmid: VirtualPpmid = new VirtualPpmid({
         ...{ id, eui64, model: PPMID_MODEL, fileVersion: VERSION_OLD },
@@ -404,8 +407,11 @@ export class GatewayWorld {
           forget: () => {},
         },
         onEvent: ({ kind }) => {
+          if (kind === 'count-down') isCommanded = true;
           if (kind !== 'activated' && kind !== 'reverted') return;
           truth.activations++;
+          if (!isCommanded) truth.unasked++;
+          isCommanded = false;
           truth.runsNew = kind === 'activated';
         },
       });
@@ -422,7 +428,7 @@ export class GatewayWorld {
   private buildHub(number: number): HubDevice {
     const id = `hub-${number}`;
     const port = new SimulatedPort(id, this.clock, this.random);
-    const truth: DeviceTruth = { id, activations: 0, runsNew: false, blocks: new Map() };
+    const truth = newTruth(id);
     this.truth.set(id, truth);
     const hub: VirtualHub = new VirtualHub({
       flash: GEOMETRY,
@@ -517,6 +523,10 @@ function countedFiles(files: FileSystem, image: ProcessImage): FileSystem {
 }
 
 const NO_PPMID_FAULTS = ppmidFaults.parse({});
+
+function newTruth(id: string): DeviceTruth {
+  return { id, activations: 0, unasked: 0, runsNew: false, blocks: new Map() };
+}
 
 function numbers(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index + 1);
