@@ -270,6 +270,26 @@ export class GatewayWorld {
     return true;
   }
 
+  /** Another of its kind, as from the factory, in its place. */
+  replace(id: string): void {
+    const ppmid = this.ppmids.get(id);
+    const hub = this.hubs.get(id);
+    ppmid?.powerOff();
+    hub?.powerOff();
+    if (ppmid) {
+      ppmid.fileVersion = VERSION_OLD;
+      ppmid.client.dropDownload();
+    }
+    if (hub) {
+      for (let area = 0; area < hub.flash.areaCount; area++)
+        hub.flash.load(area, new Uint8Array(GEOMETRY.slotBytes).fill(0xff));
+      hub.flash.load(0, HUB_OLD.bytes);
+    }
+    this.truth.get(id)!.runsNew = false;
+    ppmid?.powerOn();
+    hub?.powerOn();
+  }
+
   records(): GatewayRecord[] {
     return [...this.journal!.records()] as GatewayRecord[];
   }
