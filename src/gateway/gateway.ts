@@ -94,8 +94,8 @@ export class Gateway implements RunDesk {
   private readonly limits: GatewayLimits;
   private readonly devices: ReadonlyMap<string, FieldDevice>;
   private readonly running = new Map<string, UpgradeRun>();
-  /** Upgrades that the scheduler has. */
-  private readonly scheduled = new Set<string>();
+  /** Upgrades that the scheduler has, and until when each is tried. */
+  private readonly scheduled = new Map<string, number>();
   private readonly listeners = new Set<GatewayListener>();
   /** Of each job, where its records are. */
   private readonly places = new Map<string, number[]>();
@@ -373,7 +373,8 @@ export class Gateway implements RunDesk {
     more: { detail?: string; code?: string; next?: string; untilMs?: number } = {},
   ): JobRecordBody {
     const { job, device, attempt } = upgrade;
-    const untilMs = isOver(state) ? undefined : (more.untilMs ?? job.request.deadlineMs);
+    const byScheduleMs = this.scheduled.get(upgrade.id) ?? job.request.deadlineMs;
+    const untilMs = isOver(state) ? undefined : (more.untilMs ?? byScheduleMs);
     return {
       ...this.stateBody(job.id, device, state, attempt),
       ...more,
@@ -628,7 +629,7 @@ export class Gateway implements RunDesk {
       ...(blackout === undefined || isReading || !activates ? {} : { blackout }),
     };
     scheduler.submit(item);
-    this.scheduled.add(upgrade.id);
+    this.scheduled.set(upgrade.id, item.deadlineMs);
   }
 
   private deadlineOf(upgrade: Upgrade): number {
@@ -636,6 +637,12 @@ export class Gateway implements RunDesk {
     if (isCommanded(upgrade) || state === 'unknown-outcome')
       return this.nowMs + this.limits.unknownMs;
     return Math.max(untilMs ?? job.request.deadlineMs, this.nowMs + 1);
+  }
+
+  /** What had begun in time goes on: its job's deadline is for what has not. */
+  private goesOnMs({ job: { request } }: Upgrade): number {
+    const isPast = request.deadlineMs <= this.nowMs;
+    return isPast ? this.nowMs + this.limits.activationLateMs : request.deadlineMs;
   }
 
   private unschedule(upgrade: Upgrade): void {
@@ -669,8 +676,9 @@ export class Gateway implements RunDesk {
       const waits =
         state === 'scheduled' || state === 'awaiting-approval' || state === 'awaiting-activation';
       if (!waits && !isCommanded(upgrade)) {
+        const detail = 'the gateway was started again';
         this.record(
-          this.stateOf(upgrade, 'scheduled', { detail: 'the gateway was started again' }),
+          this.stateOf(upgrade, 'scheduled', { detail, untilMs: this.goesOnMs(upgrade) }),
         );
       }
       this.submit(upgrade);

@@ -24,6 +24,9 @@ const SHAPE = { coordinators: 2, ppmids: 20, hubs: 10 };
 /** Between two things that happen: some fall into what the one before began. */
 const PAUSE_MS_MAX = 2 * HOUR_MS;
 const SOON_MS_MAX = 4_000;
+const SOON_SHARE = 0.7;
+/** A slow network: a transfer takes seconds. */
+const AIR_MS = 150;
 /** Long enough for every deadline after the last fault. */
 const HEAL_DAYS = 10;
 const DOWN_MS_MAX = HOUR_MS;
@@ -46,10 +49,11 @@ class Week {
   async run(): Promise<void> {
     const { seed } = this;
     this.world = await GatewayWorld.begin({ ...SHAPE, seed });
+    for (const network of this.world.networks) network.airMs = AIR_MS;
     this.start();
     const endMs = this.world.nowMs + WEEK_MS;
     while (this.world.nowMs < endMs) {
-      const mostMs = this.random.chance(0.5) ? SOON_MS_MAX : PAUSE_MS_MAX;
+      const mostMs = this.random.chance(SOON_SHARE) ? SOON_MS_MAX : PAUSE_MS_MAX;
       await this.world.clock.run(this.random.next() * mostMs);
       this.restartWhereDegraded();
       this.something();

@@ -19,6 +19,7 @@ import { type VirtualPpmid, versionText } from '../../src/virtual/ppmid.ts';
 import type { SeededRandom } from '../../src/virtual/random.ts';
 import type { ProcessImage, SimulatedClock } from './clock.ts';
 
+/** One way. */
 const AIR_MS = 8;
 /** Between the gateway and its coordinator's process. */
 const IPC_MS = 1;
@@ -43,6 +44,7 @@ export class SimulatedNetwork {
   isFrozen = false;
   /** Of frames, either way. */
   loss = 0;
+  airMs = AIR_MS;
   private readonly clock: SimulatedClock;
   private readonly random: SeededRandom;
   private site: SimulatedSite | undefined;
@@ -79,17 +81,17 @@ export class SimulatedNetwork {
   /** As a device sends it. */
   uplink(eui64: string, frame: UplinkFrame): void {
     if (frame.clusterId !== OTA_CLUSTER || this.random.chance(this.loss)) return;
-    this.clock.after(AIR_MS, () => this.site?.frame(eui64, frame));
+    this.clock.after(this.airMs, () => this.site?.frame(eui64, frame));
   }
 
   announce(eui64: string): void {
-    this.clock.after(AIR_MS, () => this.site?.tell({ kind: 'announced', eui64 }));
+    this.clock.after(this.airMs, () => this.site?.tell({ kind: 'announced', eui64 }));
   }
 
   /** Confirmed when it is there; lost where the device is not. */
   downlink(eui64: string, endpoint: number, payload: Uint8Array, confirm: () => void): void {
     const isLost = this.random.chance(this.loss);
-    this.clock.after(AIR_MS, () => {
+    this.clock.after(this.airMs, () => {
       confirm();
       const ppmid = this.ppmids.get(eui64);
       if (isLost || !ppmid?.online) return;
@@ -246,7 +248,7 @@ export class SimulatedSite implements CoordinatorSite {
   }
 
   private async read({ eui64, timeoutMs }: Methods['read'][0]): Promise<DeviceReading> {
-    await this.pass(2 * AIR_MS);
+    await this.pass(2 * this.network.airMs);
     const reading = this.network.reading(eui64);
     if (reading) return reading;
     await this.pass(timeoutMs);
