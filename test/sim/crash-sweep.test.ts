@@ -25,6 +25,7 @@ const DOWN_MS = 2_000;
 const MOST_MS = 12 * HOUR_MS;
 const PAIRS = 60;
 const CUT_EVERY = 7;
+const HELD_EVERY = 3;
 const SEED = 20_260_601;
 /** Of the planted defects. */
 const LATE_MS = 1_000;
@@ -36,6 +37,8 @@ interface Course {
   kills: readonly number[];
   /** The hub loses its power with the gateway. */
   cutsHub?: boolean;
+  /** The image is held, and its activation is a command of its own. */
+  isHeld?: boolean;
 }
 
 interface Outcome {
@@ -53,7 +56,7 @@ const GIVEN_BACK = 'done + failed device-reverted';
 const GIVEN_BACK_MAX = 4;
 
 /** The whole upgrade; whoever asked for it asks again until it is told that the job was taken. */
-async function upgrade({ shape = {}, kills, cutsHub = false }: Course): Promise<Outcome> {
+async function upgrade({ shape = {}, kills, cutsHub, isHeld }: Course): Promise<Outcome> {
   const world = await GatewayWorld.begin(shape);
   try {
     const requests: JobRequest[] = [];
@@ -62,11 +65,15 @@ async function upgrade({ shape = {}, kills, cutsHub = false }: Course): Promise<
       world.start(killAt === undefined ? {} : { killAt });
       if (requests.length === 0)
         requests.push(
-          ...DEVICES.map((device) => world.request([device], { requestId: `once ${device}` })),
+          ...DEVICES.map((device) =>
+            world.request([device], {
+              requestId: `once ${device}`,
+              activation: { when: isHeld ? 'held' : 'now' },
+            }),
+          ),
         );
       for (const request of requests) world.ask((gateway) => gateway.createJob(request, 'api:a'));
-      const isEnded = () => world.isOver || !world.image.isAlive;
-      assert.ok(await world.clock.until(isEnded, MOST_MS), `ends; ${statesText(world)}`);
+      await toItsEnd(world);
       if (world.image.isAlive) break;
       world.kill();
       if (cutsHub) world.hubs.get('hub-1')!.powerOff();
@@ -78,6 +85,24 @@ async function upgrade({ shape = {}, kills, cutsHub = false }: Course): Promise<
     return outcome;
   } finally {
     world.remove();
+  }
+}
+
+/** Of the process or of the upgrade; whoever waits for a hold commands its activation. */
+async function toItsEnd(world: GatewayWorld): Promise<void> {
+  const held = () =>
+    world.image.isAlive
+      ? upgradesOf(world).filter(
+          ({ state, activation }) => state === 'awaiting-activation' && activation.when === 'held',
+        )
+      : [];
+  const isEnded = () => world.isOver || !world.image.isAlive;
+  const isNext = () => isEnded() || held().length > 0;
+  while (!isEnded()) {
+    const isSo = await world.clock.until(isNext, MOST_MS);
+    assert.ok(isSo, `ends; ${statesText(world)}`);
+    for (const { job } of held())
+      world.ask((gateway) => gateway.activate(job.id, undefined, { when: 'now' }, 'api:a'));
   }
 }
 
@@ -154,6 +179,15 @@ test('a clean run keeps every promise', () => {
 test('killed at every operation', async () => {
   const points = every.map((killAt) => ({ kills: [killAt] }));
   assert.equal(await sweep(points, 'every operation'), []);
+});
+
+test('killed in a hold and in what is commanded after it', async () => {
+  const { operations } = await upgrade({ kills: [], isHeld: true });
+  const points = Array.from({ length: Math.floor(operations / HELD_EVERY) }, (_, index) => ({
+    kills: [HELD_EVERY * (index + 1)],
+    isHeld: true,
+  }));
+  assert.equal(await sweep(points, 'held'), []);
 });
 
 test('the hub loses its power with the gateway', async () => {

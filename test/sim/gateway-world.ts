@@ -329,7 +329,7 @@ export class GatewayWorld {
     this.field = this.shape.wrapField?.(rigField, this) ?? rigField;
     return new Gateway({
       timers,
-      journal: this.watched(journal),
+      journal: this.watched(journal, image),
       field: this.field,
       scheduler: new Scheduler(new RetryDesk(this.random, timers.nowMs())),
       brief: (sha256, device) => this.brief(sha256, device),
@@ -348,7 +348,7 @@ export class GatewayWorld {
   }
 
   /** The journal, and what it acknowledged. */
-  private watched(journal: Journal): GatewayJournal {
+  private watched(journal: Journal, image: ProcessImage): GatewayJournal {
     const keep = ({ sequence, hash }: { sequence: number; hash: string }) =>
       this.acknowledged.set(sequence, hash);
     return {
@@ -356,14 +356,21 @@ export class GatewayWorld {
         return journal.head;
       },
       append: (entries, nowMs) => {
+        image.assertAlive('append');
         const records = journal.append(entries, nowMs);
         for (const record of records) keep(record);
         return records;
       },
-      note: (entry, nowMs, key) => journal.note(entry, nowMs, key),
+      note: (entry, nowMs, key) => {
+        image.assertAlive('note');
+        journal.note(entry, nowMs, key);
+      },
       records: (from, limit) => journal.records(from, limit),
       pollTimeout: () => journal.pollTimeout(),
-      handleTimeout: (nowMs) => journal.handleTimeout(nowMs),
+      handleTimeout: (nowMs) => {
+        image.assertAlive('timeout');
+        journal.handleTimeout(nowMs);
+      },
     };
   }
 
