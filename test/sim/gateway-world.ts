@@ -47,8 +47,6 @@ import { Killed, ProcessImage, SimulatedClock } from './clock.ts';
 import { SimulatedPort } from './serial-port.ts';
 import { SimulatedNetwork, SimulatedSite } from './zigbee-network.ts';
 
-export { NETWORK_KEY, VERSION_NEW, VERSION_OLD };
-
 export const HOUR_MS = 3_600_000;
 
 /** Small, so that every point of an upgrade can be tried: a dozen blocks, a few chunks. */
