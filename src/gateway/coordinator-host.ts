@@ -165,10 +165,12 @@ export class CoordinatorHost {
   }
 
   private stop(run: Run, detail: string): void {
+    const { link } = this;
+    // Blocks would go on without anybody who keeps the record of them, at once or when a wait is over.
+    link?.call('withhold', { eui64: run.device.eui64 }).catch(() => {});
     this.end(run, { kind: 'stopped', detail });
-    if (this.runs.size > 0 || !this.link) return;
-    // Blocks would go on without anybody who keeps the record of them.
-    const parking = this.link.call('park', { waitMs: PARK_MS, graceMs: PARK_GRACE_MS });
+    if (this.runs.size > 0 || !link) return;
+    const parking = link.call('park', { waitMs: PARK_MS, graceMs: PARK_GRACE_MS });
     this.parked = parking.catch(() => {});
   }
 

@@ -96,8 +96,8 @@ export class Gateway implements RunDesk {
   private readonly limits: GatewayLimits;
   private readonly devices: ReadonlyMap<string, FieldDevice>;
   private readonly running = new Map<string, UpgradeRun>();
-  /** Upgrades that the scheduler has. */
-  private readonly scheduled = new Set<string>();
+  /** Upgrades that the scheduler has, and until when each is tried. */
+  private readonly scheduled = new Map<string, number>();
   private readonly listeners = new Set<GatewayListener>();
   /** Of each job, where its records are. */
   private readonly places = new Map<string, number[]>();
@@ -228,7 +228,9 @@ export class Gateway implements RunDesk {
   cancel(id: string, devices: readonly string[] | undefined, by: Actor, reason?: string): Job {
     const { job, upgrades } = this.meant(id, devices);
     this.assertAccepting();
-    const open = upgrades.filter(({ state }) => !isOver(state) && !isBeyondRecall(state));
+    const open = upgrades.filter(
+      ({ state, intents }) => !isOver(state) && !isBeyondRecall(state) && !intents.has('activate'),
+    );
     if (open.length === 0 || (devices && open.length < upgrades.length)) {
       throw refused('not-cancellable', { actual: statesText(upgrades) });
     }
@@ -322,8 +324,16 @@ export class Gateway implements RunDesk {
   /** @throws UpliftError where they are not durable */
   record(...entries: (JobRecordBody | JournalBody)[]): void {
     const { journal } = this.options;
+    for (const entry of entries as JobRecordBody[])
+      if (entry.kind === 'state') this.book.assertFits(entry);
     const firstNew = journal.head.sequence + 1;
-    journal.append(entries as JournalBody[], this.nowMs);
+    try {
+      journal.append(entries as JournalBody[], this.nowMs);
+    } catch (error) {
+      // Also where somebody asked, who is told as well: nobody else may go on as if nothing was.
+      if (error instanceof UpliftError) this.faulted(error);
+      throw error;
+    }
     // Notes that waited are written with them, and come first.
     for (const record of journal.records(firstNew)) {
       this.keep(record);
@@ -380,7 +390,8 @@ export class Gateway implements RunDesk {
     more: { detail?: string; code?: string; next?: string; untilMs?: number } = {},
   ): JobRecordBody {
     const { job, device, attempt } = upgrade;
-    const untilMs = isOver(state) ? undefined : (more.untilMs ?? job.request.deadlineMs);
+    const byScheduleMs = this.scheduled.get(upgrade.id) ?? job.request.deadlineMs;
+    const untilMs = isOver(state) ? undefined : (more.untilMs ?? byScheduleMs);
     return {
       ...this.stateBody(job.id, device, state, attempt),
       ...more,
@@ -439,6 +450,7 @@ export class Gateway implements RunDesk {
     this.running.set(id, run);
     this.noted.delete(id);
     run.begin(this.options.field, this.activationNow(upgrade));
+    this.options.timers.after(this.limits.verifyMs, () => run.expireUnheard());
   }
 
   /** What was commanded before a crash is read back under the state it has; all else is verified anew. */
@@ -473,12 +485,9 @@ export class Gateway implements RunDesk {
     const { scheduler } = this.options;
     if (end.kind === 'stopped') {
       if (this.isStopping || this.trouble) return;
-      const again = scheduler.ended(
-        upgrade.id,
-        { kind: 'failed', code: 'worker-ended' },
-        this.nowMs,
-      );
-      this.tellAgain(upgrade, again, 'worker-ended', end.detail);
+      const code = 'worker-ended';
+      const again = scheduler.ended(upgrade.id, { kind: 'failed', code }, this.nowMs);
+      this.tellAgain(upgrade, again, code, end.detail, undefined, unheardState(upgrade));
       return;
     }
     if (end.kind === 'held') {
@@ -491,7 +500,8 @@ export class Gateway implements RunDesk {
     if (end.kind === 'not-begun') {
       const { code, message, actual } = end.error;
       const again = scheduler.ended(upgrade.id, failedBy(code), this.nowMs);
-      this.tellAgain(upgrade, again, code, textOf(message, actual), end.error.next);
+      const detail = textOf(message, actual);
+      this.tellAgain(upgrade, again, code, detail, end.error.next, unheardState(upgrade));
       return;
     }
     const { state, code, detail } = end.state;
@@ -519,8 +529,8 @@ export class Gateway implements RunDesk {
     disposition: Disposition,
     code: string,
     detail: string | undefined,
-    next?: string,
-    state: 'failed' | 'unknown-outcome' = 'failed',
+    next: string | undefined,
+    state: 'failed' | 'unknown-outcome',
   ): void {
     const isCalledOff = upgrade.cancelRequested && state === 'failed';
     if (disposition.kind !== 'again' || isCalledOff) {
@@ -554,7 +564,8 @@ export class Gateway implements RunDesk {
     if (isOver(upgrade.state)) return;
     const { sentence } = EXPIRIES[code];
     const next = 'make a new job, with a later deadline';
-    this.finish(upgrade, 'expired', { code, detail: sentence, next });
+    const isSpent = unheardState(upgrade) === 'unknown-outcome';
+    this.finish(upgrade, isSpent ? 'unknown-outcome' : 'expired', { code, detail: sentence, next });
   }
 
   private callOff(upgrade: Upgrade, detail: string): void {
@@ -635,7 +646,7 @@ export class Gateway implements RunDesk {
       ...(blackout === undefined || isReading || !activates ? {} : { blackout }),
     };
     scheduler.submit(item);
-    this.scheduled.add(upgrade.id);
+    this.scheduled.set(upgrade.id, item.deadlineMs);
   }
 
   private deadlineOf(upgrade: Upgrade): number {
@@ -643,6 +654,12 @@ export class Gateway implements RunDesk {
     if (isCommanded(upgrade) || state === 'unknown-outcome')
       return this.nowMs + this.limits.unknownMs;
     return Math.max(untilMs ?? job.request.deadlineMs, this.nowMs + 1);
+  }
+
+  /** What had begun in time goes on: its job's deadline is for what has not. */
+  private goesOnMs({ job: { request } }: Upgrade): number {
+    const isPast = request.deadlineMs <= this.nowMs;
+    return isPast ? this.nowMs + this.limits.activationLateMs : request.deadlineMs;
   }
 
   private unschedule(upgrade: Upgrade): void {
@@ -667,14 +684,18 @@ export class Gateway implements RunDesk {
         continue;
       }
       const { state } = upgrade;
+      if (upgrade.cancelRequested && !upgrade.intents.has('activate') && !isBeyondRecall(state)) {
+        this.finish(upgrade, 'cancelled', { detail: 'as was asked before the gateway was ended' });
+        continue;
+      }
       // Until somebody commands it.
       if (state === 'awaiting-activation' && upgrade.activation.when === 'held') continue;
       const waits =
         state === 'scheduled' || state === 'awaiting-approval' || state === 'awaiting-activation';
-      // Of one that was commanded the device knows the outcome; whatever else it was goes on from its start.
       if (!waits && !isCommanded(upgrade)) {
+        const detail = 'the gateway was started again';
         this.record(
-          this.stateOf(upgrade, 'scheduled', { detail: 'the gateway was started again' }),
+          this.stateOf(upgrade, 'scheduled', { detail, untilMs: this.goesOnMs(upgrade) }),
         );
       }
       this.submit(upgrade);
@@ -801,6 +822,11 @@ export class Gateway implements RunDesk {
 /** A hub is looked at in `activating` before anything is commanded: what was, its intent says. */
 function isCommanded({ state, intents }: Upgrade): boolean {
   return isBeyondRecall(state) && intents.has('activate');
+}
+
+/** What an upgrade is of which nothing can be heard: a device that was commanded may have followed. */
+function unheardState({ intents }: Upgrade): 'failed' | 'unknown-outcome' {
+  return intents.has('activate') ? 'unknown-outcome' : 'failed';
 }
 
 function failedBy(code: string): ItemResult {

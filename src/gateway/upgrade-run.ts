@@ -38,6 +38,9 @@ export class UpgradeRun implements FieldOwner {
   private run: FieldRun | undefined;
   private last: Extract<SessionEvent, { kind: 'state' }> | undefined;
   private isOver = false;
+  /** Something of it is not on record: nothing after it may be. */
+  private isHalted = false;
+  private isOverdue = false;
 
   constructor(upgrade: Upgrade, brief: Brief, desk: RunDesk) {
     this.upgrade = upgrade;
@@ -58,6 +61,13 @@ export class UpgradeRun implements FieldOwner {
 
   stop(): void {
     this.run?.stop();
+  }
+
+  /** Nothing came of it in time, and nothing may ever come: a port or a process that does not answer. */
+  expireUnheard(): void {
+    if (this.isOver || this.last) return;
+    this.isOverdue = true;
+    this.stop();
   }
 
   event(event: SessionEvent): boolean {
@@ -97,21 +107,25 @@ export class UpgradeRun implements FieldOwner {
   ended(end: FieldEnd): void {
     this.isOver = true;
     const { last } = this;
-    if (end.kind !== 'final') this.desk.ended(this, end);
+    if (this.isOverdue && end.kind === 'stopped')
+      this.desk.ended(this, { kind: 'not-begun', error: unheard() });
+    else if (end.kind !== 'final') this.desk.ended(this, end);
     else if (last) this.desk.ended(this, { kind: 'final', state: last });
   }
 
   /** A final state is told at the end: what follows from it is not this attempt's to say. */
   private state(event: Extract<SessionEvent, { kind: 'state' }>): void {
     this.last = event;
-    const { state, untilMs, detail } = event;
+    const { untilMs, detail } = event;
     const { upgrade } = this;
     // What is held is told with the end as well: how long it may be is the gateway's to say.
-    if (isFinal(state) || state === 'awaiting-activation') return;
+    if (isFinal(event.state) || event.state === 'awaiting-activation') return;
     // While an outcome is read again it stays unknown, whatever the session calls its reading.
-    if (upgrade.state === 'unknown-outcome' || upgrade.state === state) return;
-    // Read again after a cut, it is where it was, whatever the new session begins with.
-    if (upgrade.state === 'confirming' && state === 'activating') return;
+    if (upgrade.state === 'unknown-outcome') return;
+    // A session that reads back what one before it began says so from the beginning.
+    const isBehind = upgrade.state === 'confirming' && event.state === 'activating';
+    const state = isBehind ? 'confirming' : event.state;
+    if (upgrade.state === state && upgrade.untilMs === untilMs) return;
     this.desk.record({
       ...this.about('state'),
       state,
@@ -127,16 +141,25 @@ export class UpgradeRun implements FieldOwner {
   }
 
   private safely(work: () => void): boolean {
-    if (this.isOver) return false;
+    if (this.isOver || this.isHalted) return false;
     try {
       work();
       return true;
     } catch (error) {
       if (!(error instanceof UpliftError)) throw error;
+      this.isHalted = true;
       this.desk.faulted(error);
       return false;
     }
   }
+}
+
+function unheard(): UpliftError {
+  return new UpliftError('link-down', 'its link was turned to and did not answer', {
+    expected: 'a port or a coordinator that opens, or says why not',
+    actual: 'neither in time',
+    next: 'check its cable and its driver; it is tried again by itself',
+  });
 }
 
 /** What a person can do about a failure of a session. */

@@ -95,6 +95,14 @@ export class JobBook {
     }
   }
 
+  /** Before it is written down: a record that contradicts those before it would stop every start to come. */
+  assertFits(record: Pick<JobRecord & { kind: 'state' }, 'job' | 'device' | 'state'>): void {
+    const upgrade = this.upgrade(record.job, record.device);
+    const { state } = record;
+    const fits = !upgrade || upgrade.state === state || mayFollow(upgrade.state, state);
+    assert(fits, `${upgrade?.state} is followed by ${state}`);
+  }
+
   /** Records of jobs that were retired are passed over. */
   apply(record: JobRecord): void {
     switch (record.kind) {
@@ -175,9 +183,8 @@ export class JobBook {
     const upgrade = this.upgrade(record.job, record.device);
     if (!upgrade) return;
     const { state, attempt, owner, untilMs, code, detail, next, atMs } = record;
-    const isSame = upgrade.state === state;
-    assert(isSame || mayFollow(upgrade.state, state), `${upgrade.state} is followed by ${state}`);
-    if (!isSame) upgrade.sinceMs = atMs;
+    this.assertFits(record);
+    if (upgrade.state !== state) upgrade.sinceMs = atMs;
     if (state === 'awaiting-activation') upgrade.holds = true;
     else if (state === 'distributing' || isOver(state)) upgrade.holds = false;
     Object.assign(upgrade, { state, attempt, owner, untilMs, code, detail, next });

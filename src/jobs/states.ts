@@ -54,7 +54,7 @@ export const STATE_RULES: Readonly<Record<UpgradeState, StateRule>> = {
   scheduled: {
     owner: 'gateway',
     waitsFor: 'its turn: time, window, link and room',
-    next: ['verifying', 'activating', 'superseded', 'refused', ...ENDS],
+    next: ['verifying', 'activating', 'superseded', 'refused', 'unknown-outcome', ...ENDS],
   },
   verifying: {
     owner: 'gateway',

@@ -8,6 +8,7 @@
  * deadline that no device can push away; success is a version read back, never assumed.
  * Distribution and activation are two stages: a held image waits in `awaiting-activation`.
  */
+import type { Decision } from '../admission/decide.ts';
 import type { AdmissionFacts, DeviceFacts } from '../admission/facts.ts';
 import { assert, UpliftError } from '../errors.ts';
 import type { Machine } from '../protocol/machine.ts';
@@ -253,7 +254,7 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   private handleReading(reading: DeviceReading, nowMs: number): void {
     if (this.confirms()) {
       this.judge(reading.currentFileVersion, reading.softwareBuild, nowMs);
-      if (this.confirms() && this.waitsForCommand(reading)) this.tellAgain(reading, nowMs);
+      if (this.confirms() && this.waitsForCommand(reading)) this.repeatActivation(reading, nowMs);
       return;
     }
     if (!this.distributes()) return;
@@ -411,18 +412,24 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
 
   /** False where the session ended by it. Authorises as soon as nothing is open any more. */
   private decide(nowMs: number): boolean {
-    const { image, list, policy, context } = this.request;
-    const facts: AdmissionFacts = { image, device: this.device, list, policy, context };
-    const decision = this.course.decide(facts, nowMs);
+    const decision = this.ask(nowMs);
     if (decision.verdict === 'refused') {
       this.finish('refused', undefined, decision.ruleId);
       return false;
     }
-    if (!decision.conditional && !this.authorised && this.state !== 'planned') {
-      this.authorised = true;
-      this.commands.push({ kind: 'authorise', admitted: this.query ?? 'unasked' });
-    }
+    if (!decision.conditional && !this.authorised && this.state !== 'planned') this.authorise();
     return true;
+  }
+
+  private ask(nowMs: number): Decision {
+    const { image, list, policy, context } = this.request;
+    const facts: AdmissionFacts = { image, device: this.device, list, policy, context };
+    return this.course.decide(facts, nowMs);
+  }
+
+  private authorise(): void {
+    this.authorised = true;
+    this.commands.push({ kind: 'authorise', admitted: this.query ?? 'unasked' });
   }
 
   /**
@@ -440,17 +447,15 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
     return this.holdsImage(reading) && !countsDown && currentFileVersion !== undefined;
   }
 
-  /** After a cut this process has not admitted it yet: without that the OTA server tells it nothing. */
-  private tellAgain({ currentFileVersion }: DeviceReading, nowMs: number): void {
-    if (!this.authorised) {
-      this.device.currentFileVersion = currentFileVersion;
-      if (!this.decide(nowMs)) return;
-    }
-    if (this.authorised) this.repeatActivation();
-  }
-
-  private repeatActivation(): void {
+  private repeatActivation({ currentFileVersion }: DeviceReading, nowMs: number): void {
     if (this.activationRepeats >= ACTIVATION_REPEATS_MAX) return;
+    // An OTA server that was started since the announcement commands nobody whom it may not serve.
+    if (!this.authorised) {
+      this.device = { ...this.device, currentFileVersion };
+      const { verdict, conditional } = this.ask(nowMs);
+      if (verdict === 'refused' || conditional) return;
+      this.authorise();
+    }
     this.activationRepeats++;
     this.note('still waits for the command to activate, told again');
     this.commands.push({ kind: 'activate', activation: { when: 'now' } });

@@ -6,6 +6,7 @@ import { parseHours } from '../../src/schedule/windows.ts';
 import { GatewayDesk, HOUR_MS, IMAGE } from './gateway-desk.ts';
 
 const test = suite('gateway');
+const MINUTE_MS = 60_000;
 
 test('a job from beginning to end, each state on record before what follows it', () => {
   const desk = new GatewayDesk();
@@ -119,13 +120,13 @@ test('an unknown outcome is read again until it is known, and never activated ag
     .say('staged', 'activating')
     .end('unknown-outcome', 'version-not-readable');
   assert.is(desk.state(job), 'unknown-outcome');
-  desk.clock.run(HOUR_MS);
+  desk.clock.run(MINUTE_MS);
   assert.is(desk.field.runs.length, 2);
   const second = desk.field.of('ppmid-1');
   assert.equal(second.task.announced, ['activate']);
   second.say('activating').end('unknown-outcome', 'version-not-readable');
   desk.start();
-  desk.clock.run(10 * HOUR_MS);
+  desk.clock.run(MINUTE_MS / 2);
   const third = desk.field.of('ppmid-1');
   third.say('activating').end('done');
   assert.is(desk.state(job), 'done');
@@ -137,7 +138,7 @@ test('a failure is tried again by its class, and after an activation by a person
   const job = desk.job();
   desk.field.of('ppmid-1').say('staged', 'distributing').end('failed', 'transfer-stalled');
   assert.is(desk.state(job), 'scheduled');
-  desk.clock.run(HOUR_MS);
+  desk.clock.run(MINUTE_MS);
   const second = desk.field.of('ppmid-1');
   assert.not.ok(second.isOver);
   second.say('staged', 'distributed', 'activating').end('failed', 'device-reverted');
@@ -146,6 +147,26 @@ test('a failure is tried again by its class, and after an activation by a person
   assert.is(desk.field.runs.length, 2);
   desk.gateway.retry(job, undefined, 'api:author');
   assert.equal(desk.field.of('ppmid-1').task.announced, [], 'a command of its own');
+});
+
+test('a run that is never heard of ends, and its device is turned to again', () => {
+  const desk = new GatewayDesk();
+  const job = desk.job();
+  const first = desk.field.of('ppmid-1');
+  desk.clock.run(MINUTE_MS + 1);
+  assert.ok(first.isOver);
+  assert.is(desk.state(job), 'scheduled');
+  assert.is(desk.gateway.book.upgrade(job, 'ppmid-1')!.code, 'link-down');
+});
+
+test('commanded, and never heard of again: nobody says that it failed', () => {
+  const desk = new GatewayDesk();
+  const job = desk.job();
+  desk.field.of('ppmid-1').say('staged', 'distributing', 'distributed', 'activating').stop();
+  desk.field.listener.link('network:zigbee-1', false, 'no cable');
+  desk.refuses('not-cancellable', () => desk.gateway.cancel(job, undefined, 'api:author'));
+  desk.clock.run(25 * HOUR_MS);
+  assert.is(desk.state(job), 'unknown-outcome');
 });
 
 test('a job whose link is not there waits with its deadline, and goes on when it is', () => {

@@ -39,6 +39,9 @@ export const KEPT_BYTES_MAX = 65_536;
 /** Rounds of one pumping: a machine that always has one more event would never let go. */
 const ROUNDS_MAX = 1_000_000;
 
+/** How late a machine hears of its time where the system takes nothing from it, as without CTS. */
+const STUCK_WRITE_MS = 50;
+
 /** The longest delay that setTimeout keeps; a longer one would fire at once. */
 const LONGEST_DELAY_MS = 2_147_483_647;
 
@@ -243,16 +246,22 @@ export class LinkDriver {
 
   /** A timer that is due earlier stays: it finds nothing to do and sets the next. */
   private rearm(): void {
-    const atMs =
-      this.running && this.link.isOpen
-        ? this.running.machine.pollTimeout()
-        : Number.POSITIVE_INFINITY;
+    const atMs = this.dueMs();
     if (this.timerAtMs <= atMs && atMs !== Number.POSITIVE_INFINITY) return;
     this.timer?.cancel();
     this.timer = undefined;
     this.timerAtMs = atMs;
     if (atMs === Number.POSITIVE_INFINITY) return;
     this.timer = this.timers.after(Math.max(atMs - this.timers.nowMs(), 0), this.timeUp);
+  }
+
+  /** What is due to be sent stays due while a write is stuck: that alone is no reason to look at once. */
+  private dueMs(): number {
+    if (!this.running || !this.link.isOpen) return Number.POSITIVE_INFINITY;
+    const atMs = this.running.machine.pollTimeout();
+    if (!this.sending || this.timerAtMs !== Number.POSITIVE_INFINITY) return atMs;
+    const nowMs = this.timers.nowMs();
+    return atMs <= nowMs ? nowMs + STUCK_WRITE_MS : atMs;
   }
 
   private readonly timeUp = (): void => {

@@ -7,9 +7,11 @@
  * page wait behind each other.
  */
 import { assert } from '../../errors.ts';
+import type { Timers } from '../../ports.ts';
 import { OTA_COMMAND } from '../../protocol/zcl-ota/codec.ts';
 import { ZclOtaServer } from '../../protocol/zcl-ota/server.ts';
 import type { OtaProgress, OtaServerEvent, OtaTransmit } from '../../protocol/zcl-ota/session.ts';
+import { SYSTEM_TIMERS } from '../serial/driver.ts';
 import type { OtaFrame } from './controller.ts';
 import type { LinkEvent, ProgressSample } from './messages.ts';
 
@@ -18,8 +20,6 @@ const WAITING_MAX = 4;
 /** In an image block response: the ZCL sequence, and the file offset behind status and triple. */
 const SEQUENCE_AT = 1;
 const OFFSET_AT = 12;
-/** Node cuts longer timers. */
-const TIMER_MS_MAX = 2_147_483_647;
 
 /** What sends; undefined while the link is down, and then answers are dropped: the device asks again. */
 export interface FrameSender {
@@ -46,7 +46,8 @@ export class OtaLink {
   private readonly byEui64 = new Map<string, Peer>();
   private readonly onEvent: (event: LinkEvent) => void;
   private sender: FrameSender | undefined;
-  private timer: NodeJS.Timeout | undefined;
+  private readonly timers: Timers;
+  private timer: { cancel(): void } | undefined;
   private timerAtMs = Number.POSITIVE_INFINITY;
   private readonly sample: OtaProgress = {
     sentBytes: 0,
@@ -59,8 +60,9 @@ export class OtaLink {
     parked: false,
   };
 
-  constructor(onEvent: (event: LinkEvent) => void) {
+  constructor(onEvent: (event: LinkEvent) => void, timers = SYSTEM_TIMERS) {
     this.onEvent = onEvent;
+    this.timers = timers;
   }
 
   /** What the last one has not sent is lost: it may never say so, and must hold up nobody. */
@@ -81,13 +83,13 @@ export class OtaLink {
     const peer = this.peer(frame.eui64, frame.endpoint);
     peer.endpoint = frame.endpoint;
     peer.sourceEndpoint = frame.destinationEndpoint;
-    this.server.handleFrame(peer.device, frame.bytes, Date.now());
+    this.server.handleFrame(peer.device, frame.bytes, this.timers.nowMs());
     this.drain();
   }
 
   /** Runs a call into the machine and drains it. */
   command(body: (server: ZclOtaServer, nowMs: number) => void): void {
-    body(this.server, Date.now());
+    body(this.server, this.timers.nowMs());
     this.drain();
   }
 
@@ -104,7 +106,7 @@ export class OtaLink {
   }
 
   stop(): void {
-    clearTimeout(this.timer);
+    this.timer?.cancel();
     this.sender = undefined;
   }
 
@@ -120,7 +122,7 @@ export class OtaLink {
   }
 
   private drain(): void {
-    const nowMs = Date.now();
+    const nowMs = this.timers.nowMs();
     for (let out = this.server.pollTransmit(nowMs); out; out = this.server.pollTransmit(nowMs)) {
       this.transmit(out);
     }
@@ -134,16 +136,13 @@ export class OtaLink {
     const atMs = this.server.pollTimeout();
     if (atMs === this.timerAtMs) return;
     this.timerAtMs = atMs;
-    clearTimeout(this.timer);
+    this.timer?.cancel();
     if (atMs === Number.POSITIVE_INFINITY) return;
-    this.timer = setTimeout(
-      () => {
-        this.timerAtMs = Number.POSITIVE_INFINITY;
-        this.server.handleTimeout(Date.now());
-        this.drain();
-      },
-      Math.min(TIMER_MS_MAX, Math.max(0, atMs - nowMs)),
-    );
+    this.timer = this.timers.after(Math.max(0, atMs - nowMs), () => {
+      this.timerAtMs = Number.POSITIVE_INFINITY;
+      this.server.handleTimeout(this.timers.nowMs());
+      this.drain();
+    });
   }
 
   /** The machine's bytes are copied: they change with its next call, and the driver sends later. */

@@ -3,7 +3,7 @@
  * and answers the gateway over the channel it was forked with. It ends when the gateway does.
  */
 import { EXIT, UpliftError } from '../../errors.ts';
-import { BLOCK_BYTES_MAX } from '../../protocol/zcl-ota/block-response.ts';
+import { SYSTEM_TIMERS } from '../serial/driver.ts';
 import { readAdmitted } from './checked-image.ts';
 import { ZigbeeController } from './controller.ts';
 import { linkFailure } from './link-failure.ts';
@@ -18,11 +18,11 @@ import type {
   ToWorker,
 } from './messages.ts';
 import { OtaLink } from './ota-link.ts';
+import { otaMethods } from './ota-methods.ts';
 
 const PROGRESS_PERIOD_MS = 200;
 const RECONNECT_MS_MIN = 100;
 const RECONNECT_MS_MAX = 5_000;
-const PARK_POLL_MS = 20;
 
 let controller: ZigbeeController | undefined;
 let options: CoordinatorOptions | undefined;
@@ -54,57 +54,7 @@ const methods: { [M in Method]: (parameters: Methods[M][0]) => Promise<Methods[M
   async read({ eui64, endpoint, timeoutMs }) {
     return connected().read(eui64, endpoint, timeoutMs);
   },
-  async assign(request) {
-    const image = openImage(request);
-    const { eui64, endpoint, triple, authorised, resumable, activation, blockPeriodMs, stallMs } =
-      request;
-    const assignment = { image, triple, authorised, resumable, activation, blockPeriodMs, stallMs };
-    const device = link.device(eui64, endpoint);
-    link.command((server, nowMs) =>
-      server.assign(
-        device,
-        { ...assignment, paceBy: 'delay', blockBytesMax: BLOCK_BYTES_MAX },
-        nowMs,
-      ),
-    );
-    return {};
-  },
-  async authorise({ eui64, admitted }) {
-    link.command((server, nowMs) => server.authorise(link.device(eui64), admitted, nowMs));
-    return {};
-  },
-  async withhold({ eui64 }) {
-    link.command((server) => server.withhold(link.device(eui64)));
-    return {};
-  },
-  async notify({ eui64, payloadType }) {
-    link.command((server) => server.notify(link.device(eui64), payloadType));
-    return {};
-  },
-  async activate({ eui64, activation }) {
-    link.command((server, nowMs) => server.activate(link.device(eui64), activation, nowMs));
-    return {};
-  },
-  async abort({ eui64 }) {
-    link.command((server) => server.abort(link.device(eui64)));
-    return {};
-  },
-  async release({ eui64 }) {
-    link.command((server) => server.release(link.device(eui64)));
-    return {};
-  },
-  async park({ waitMs, graceMs }) {
-    const running = link.samples().filter((sample) => sample.sentBytes < sample.totalBytes);
-    link.command((server, nowMs) => {
-      for (const { eui64 } of running) server.park(link.device(eui64), waitMs, nowMs);
-    });
-    const endMs = Date.now() + graceMs;
-    const told = () => link.samples().filter((sample) => sample.parked).length;
-    // Told is not heard: what says so has to have left before the link is closed.
-    while ((told() < running.length || !link.isIdle()) && Date.now() < endMs)
-      await sleep(PARK_POLL_MS);
-    return { parked: told() };
-  },
+  ...otaMethods(link, openImage, SYSTEM_TIMERS),
   async close() {
     closing = true;
     clearInterval(progress);
