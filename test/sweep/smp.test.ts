@@ -323,16 +323,20 @@ const DEFECTS: [string, { prototype: object }, string, Method][] = [
 
 for (const [name, owner, method, wrong] of DEFECTS) {
   test(`finds: ${name}`, () => {
-    const list = SETUPS.slice(0, 2);
-    const cleans = cleanRuns(list, 20);
-    const found = planted(owner, method, wrong, () => {
-      try {
-        const failures = singles(list, 20, cleans);
-        return failures.length > 0 ? failures : pairs(list, 4, 1).failures;
-      } catch (error) {
-        return [String(error)];
-      }
-    });
+    const look = (list: typeof SETUPS, step: number): readonly unknown[] => {
+      const cleans = cleanRuns(list, 20);
+      return planted(owner, method, wrong, () => {
+        try {
+          const failures = singles(list, 20, cleans);
+          return failures.length > 0 ? failures : pairs(list, step, 1).failures;
+        } catch (error) {
+          return [String(error)];
+        }
+      });
+    };
+    const first = look(SETUPS.slice(0, 2), 4);
+    // What the first setups do not show, all of them do.
+    const found = first.length > 0 ? first : look(SETUPS, 2);
     assert.ok(found.length > 0, 'no run found it');
   });
 }
