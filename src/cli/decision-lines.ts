@@ -4,8 +4,8 @@ import type { AdmissionFacts } from '../admission/facts.ts';
 import { PENDING_FACTS } from '../admission/pending-facts.ts';
 import { factsSeen, type SeenFact } from '../admission/seen-facts.ts';
 import { escapeText } from '../bytes/escape-text.ts';
+import { someOf } from '../bytes/some-of.ts';
 import { printable } from '../products/codes.ts';
-import { someOf } from './inputs.ts';
 import { paint, table } from './output.ts';
 
 /** A decision, and what it was made on. */

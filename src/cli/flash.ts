@@ -1,6 +1,7 @@
 /** `uplift flash`: upgrade now, with progress. Ctrl-C stops cleanly; the next flash goes on. */
 import type { AdmissionFacts, DeviceFacts } from '../admission/facts.ts';
 import { escapeText } from '../bytes/escape-text.ts';
+import { someOf } from '../bytes/some-of.ts';
 import type { RigDevice } from '../config/schema.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { type DeviceOutcome, type FlashEvent, flash as flashDevices } from '../gateway/flash.ts';
@@ -14,14 +15,7 @@ import {
   refusalLines,
   type Told,
 } from './decision-lines.ts';
-import {
-  activationOf,
-  loadTargets,
-  type RigOptions,
-  someOf,
-  type Targets,
-  usage,
-} from './inputs.ts';
+import { activationOf, loadTargets, type RigOptions, type Targets, usage } from './inputs.ts';
 import { bytesText, durationText, type Output, paint, table } from './output.ts';
 import { type BoardKind, ProgressBoard, stateCounts } from './progress.ts';
 import { siteLine } from './site-line.ts';

@@ -1,6 +1,7 @@
 /** What the commands share: options that name files and devices, turned into what the gateway takes. */
 import type { AdmissionContext } from '../admission/context.ts';
 import type { AdmissionPolicy, AnyImageProfile } from '../admission/facts.ts';
+import { someOf } from '../bytes/some-of.ts';
 import { loadRig } from '../config/load.ts';
 import { isDay, MOMENT, momentMs } from '../config/moment.ts';
 import type { PpmidDevice, Rig, RigDevice } from '../config/schema.ts';
@@ -191,12 +192,6 @@ export function momentOf(option: string, text: string): number {
   const ms = momentMs(text);
   if (ms !== undefined) return ms;
   throw usage(option, MOMENT, text);
-}
-
-/** A long list of names, cut short. */
-export function someOf(names: string[], most = 12): string {
-  const rest = names.length - most;
-  return `${names.slice(0, most).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
 }
 
 export function usage(option: string, expected: string, actual: string): UpliftError {

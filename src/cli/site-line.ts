@@ -1,7 +1,8 @@
 /** What happens to the coordinators and ports of a rig, as a line for people. */
+
+import { someOf } from '../bytes/some-of.ts';
 import type { FlashEvent } from '../gateway/flash.ts';
 import type { SiteEvent } from '../gateway/zigbee-site.ts';
-import { someOf } from './inputs.ts';
 import { durationText } from './output.ts';
 
 /** Undefined for what only `--verbose` tells. */

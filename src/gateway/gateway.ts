@@ -10,6 +10,7 @@
  * - When the journal takes no more, nothing new begins, what runs is left so that devices keep what they
  *   have, and everybody who asks is told.
  */
+import { someOf } from '../bytes/some-of.ts';
 import { assert, UpliftError } from '../errors.ts';
 import { type Job, JobBook, type Upgrade } from '../jobs/book.ts';
 import {
@@ -845,13 +846,6 @@ function refused(
 
 function statesText(upgrades: readonly Upgrade[]): string {
   return someOf(upgrades.map(({ device, state }) => `${device}: ${state}`));
-}
-
-function someOf(names: Iterable<string>): string {
-  const all = [...names];
-  return all.length <= 12
-    ? all.join(', ')
-    : `${all.slice(0, 12).join(', ')} and ${all.length - 12} more`;
 }
 
 function timeText(ms: number): string {

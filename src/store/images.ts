@@ -11,21 +11,21 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { dirname, join } from 'node:path';
-import { assert, EXIT, UpliftError } from '../errors.ts';
+import { assert } from '../errors.ts';
 import { sha256Hex } from '../trust/digest.ts';
 import {
   codeOfError,
   faulted,
   READY,
   refuse,
-  STORE_CODES,
   type StoreCode,
   type StoreRefusal,
   type StoreState,
 } from './codes.ts';
 import { type FileSystem, readFully, realFiles, syncFolder, withFile } from './files.ts';
 import { type Upload, UploadFolder, type UploadRequest } from './image-uploads.ts';
-import { giveUpLock, takeLock } from './process-lock.ts';
+import { openLocked } from './opening.ts';
+import { giveUpLock } from './process-lock.ts';
 
 export interface ImageStoreOptions {
   files?: FileSystem;
@@ -104,22 +104,17 @@ export class ImageStore {
     nowMs: number,
   ): { images: ImageStore; report: ImageStoreReport } {
     const images = new ImageStore(folder, options);
-    try {
-      for (const name of ['images', 'uploads', 'poisoned']) {
-        images.files.makeFolder(join(folder, name));
-      }
-      syncFolder(images.files, folder);
-      const taken = takeLock(images.lockPath);
-      if (!taken.taken) throw inUse(folder, taken.holder);
-      try {
-        return { images, report: images.load(nowMs) };
-      } catch (error) {
-        giveUpLock(images.lockPath);
-        throw error;
-      }
-    } catch (error) {
-      throw notOpened(folder, error);
-    }
+    return openLocked({
+      folder,
+      lock: images.lockPath,
+      prepare: () => {
+        for (const name of ['images', 'uploads', 'poisoned']) {
+          images.files.makeFolder(join(folder, name));
+        }
+        syncFolder(images.files, folder);
+      },
+      open: () => ({ images, report: images.load(nowMs) }),
+    });
   }
 
   get state(): StoreState {
@@ -398,24 +393,4 @@ function digestOfFile(files: FileSystem, path: string): string {
     }
   });
   return hash.digest('hex');
-}
-
-function inUse(folder: string, holder: string): UpliftError {
-  return new UpliftError('store-in-use', `another Uplift (${holder}) is using ${folder}`, {
-    expected: 'to be the only one that writes to it',
-    actual: `${holder} has its lock, and is running`,
-    next: 'wait for it or stop it, then try again',
-    exit: EXIT.notReachable,
-  });
-}
-
-function notOpened(folder: string, error: unknown): unknown {
-  const code = codeOfError(error);
-  if (error instanceof UpliftError || code === undefined) return error;
-  return new UpliftError('store-unusable', `the images in ${folder} cannot be used`, {
-    expected: 'a folder on a disk that this user may read and write',
-    actual: `${STORE_CODES[code]} (${(error as Error).message})`,
-    next: 'put that right; nothing of what is in it was changed',
-    cause: error,
-  });
 }

@@ -24,7 +24,7 @@ import {
   nextRecord,
   recordLine,
 } from '../audit/chain.ts';
-import { assert, EXIT, UpliftError } from '../errors.ts';
+import { assert, UpliftError } from '../errors.ts';
 import { codeOfError, faulted, READY, STORE_CODES, type StoreState } from './codes.ts';
 import { type FileSystem, realFiles, syncFolder, withFile } from './files.ts';
 import { exportRows, exportTo, type JournalExport } from './journal-export.ts';
@@ -38,7 +38,8 @@ import {
 } from './journal-opening.ts';
 import { headLineOf, type JournalTable } from './journal-table.ts';
 import type { KeptHead } from './kept-head.ts';
-import { giveUpLock, takeLock } from './process-lock.ts';
+import { openLocked } from './opening.ts';
+import { giveUpLock } from './process-lock.ts';
 import type { Database } from './sqlite.ts';
 
 /** What is recorded: a kind of the caller's and whatever else that is JSON. */
@@ -99,21 +100,15 @@ export class Journal {
     nowMs: number,
   ): { journal: Journal; report: JournalReport } {
     const files = options.files ?? realFiles;
-    const lock = join(folder, 'journal.lock');
-    try {
-      files.makeFolder(folder);
-      const taken = takeLock(lock);
-      if (!taken.taken) throw inUse(folder, taken.holder);
-      try {
+    return openLocked({
+      folder,
+      lock: join(folder, 'journal.lock'),
+      prepare: () => files.makeFolder(folder),
+      open: () => {
         const { parts, report } = openParts(folder, files, options, nowMs);
         return { journal: new Journal(folder, options, parts), report };
-      } catch (error) {
-        giveUpLock(lock);
-        throw error;
-      }
-    } catch (error) {
-      throw notOpened(folder, error);
-    }
+      },
+    });
   }
 
   get state(): StoreState {
@@ -364,24 +359,4 @@ export class Journal {
       cause: error,
     });
   }
-}
-
-function inUse(folder: string, holder: string): UpliftError {
-  return new UpliftError('store-in-use', `another Uplift (${holder}) is using ${folder}`, {
-    expected: 'to be the only one that writes to it',
-    actual: `${holder} has its lock, and is running`,
-    next: 'wait for it or stop it, then try again',
-    exit: EXIT.notReachable,
-  });
-}
-
-function notOpened(folder: string, error: unknown): unknown {
-  const code = codeOfError(error);
-  if (error instanceof UpliftError || code === undefined) return error;
-  return new UpliftError('store-unusable', `the store ${folder} cannot be opened`, {
-    expected: 'a folder on a disk that this user may read and write',
-    actual: `${STORE_CODES[code]} (${(error as Error).message})`,
-    next: 'put that right; nothing of what is in it was changed',
-    cause: error,
-  });
 }

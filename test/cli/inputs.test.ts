@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { someOf } from '../../src/bytes/some-of.ts';
 import {
   activationOf,
   devicesFor,
@@ -7,7 +8,6 @@ import {
   profileOf,
   selectDevices,
   selectPpmids,
-  someOf,
   wholeNumber,
 } from '../../src/cli/inputs.ts';
 import type { Rig } from '../../src/config/schema.ts';
