@@ -36,6 +36,8 @@ const files = globSync('test/**/*.test.ts', { cwd: root })
   .sort((a, b) => Number(isSlow(b)) - Number(isSlow(a)) || a.localeCompare(b));
 
 const totals = { passed: 0, failed: 0, skipped: 0 };
+/** Told once more at the end, where they are looked for. */
+const failures: string[] = [];
 const cores = Math.min(availableParallelism(), 4);
 // An emulated board lives in real time, and starves where others take its core.
 await runAll(files.filter(isRealTime), cores);
@@ -48,6 +50,7 @@ if (files.length === 0) {
   console.log(`no test file matches ${filters.join(' ') || 'test/**/*.test.ts'}`);
   totals.failed = 1;
 }
+for (const failure of failures) console.log(failure);
 console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
 process.exitCode = totals.failed > 0 ? 1 : 0;
 
@@ -70,6 +73,10 @@ function report(result: FileResult): void {
   console.log(
     `${result.failed ? 'FAIL' : ' ok '} ${result.file}  ${counts}  ${(result.wallMs / 1000).toFixed(1)} s`,
   );
+  if (result.failed) {
+    const tests = [...result.output.matchAll(/^ +FAIL +(.+)$/gm)].map(([, name]) => name);
+    failures.push(`FAILED ${result.file}: ${tests.join(', ') || 'see above'}`);
+  }
   const notable = result.failed
     ? result.output
     : result.output
