@@ -10,16 +10,9 @@
  * - When the journal takes no more, nothing new begins, what runs is left so that devices keep what they
  *   have, and everybody who asks is told.
  */
-import { someOf } from '../bytes/some-of.ts';
 import { assert, UpliftError } from '../errors.ts';
-import { type Job, JobBook, type Upgrade } from '../jobs/book.ts';
-import {
-  type Actor,
-  isJobRecord,
-  type JobActivation,
-  type JobRecordBody,
-  type JobRequest,
-} from '../jobs/records.ts';
+import type { JobBook, Upgrade } from '../jobs/book.ts';
+import type { JobRecordBody } from '../jobs/records.ts';
 import { isBeyondRecall, isOver, STATE_RULES, type UpgradeState } from '../jobs/states.ts';
 import type { Timers } from '../ports.ts';
 import { EXPIRIES, type ExpiryCode } from '../schedule/codes.ts';
@@ -27,26 +20,11 @@ import type { Disposition, ItemResult, ScheduleItem, Start } from '../schedule/i
 import { FAILURE_CLASSES, type RetryableCode } from '../schedule/retry.ts';
 import type { Scheduler } from '../schedule/scheduler.ts';
 import type { LocalHours } from '../schedule/windows.ts';
-import {
-  CONTROL_CODES,
-  type ControlCode,
-  type GatewayListener,
-  type GatewayRecord,
-} from './control.ts';
+import type { GatewayListener } from './control.ts';
 import type { Brief, Field, FieldDevice } from './field.ts';
+import { type Floor, JobDesk, refused } from './job-desk.ts';
+import { type GatewayJournal, type JournalBody, RecordKeeper } from './record-keeper.ts';
 import { type AttemptEnd, nextOf, type RunDesk, UpgradeRun } from './upgrade-run.ts';
-
-/** Of the store's journal, as much as is used here. */
-export interface GatewayJournal {
-  readonly head: { sequence: number; hash: string };
-  append(entries: readonly JournalBody[], nowMs: number): readonly GatewayRecord[];
-  note(entry: JournalBody, nowMs: number, key?: string): void;
-  records(fromSequence?: number, limit?: number): Iterable<GatewayRecord>;
-  pollTimeout(): number;
-  handleTimeout(nowMs: number): void;
-}
-
-type JournalBody = Readonly<Record<string, unknown>> & { kind: string };
 
 export interface GatewayLimits {
   /** From the start of an attempt to the session's first word. */
@@ -86,28 +64,22 @@ export interface GatewayOptions {
 }
 
 const LONGEST_TIMER_MS = 2_000_000_000;
-const PRIORITY_MAX = 8;
-/** A progress record is worth its place: a hundredth more. */
-const PROGRESS_SHARE = 0.01;
 
-export class Gateway implements RunDesk {
-  readonly book = new JobBook();
+export class Gateway implements RunDesk, Floor {
+  /** What may be asked about jobs. */
+  readonly jobs: JobDesk;
   readonly startedMs: number;
+  readonly devices: ReadonlyMap<string, FieldDevice>;
   private readonly options: GatewayOptions;
   private readonly limits: GatewayLimits;
-  private readonly devices: ReadonlyMap<string, FieldDevice>;
+  private readonly records: RecordKeeper;
   private readonly running = new Map<string, UpgradeRun>();
   /** Upgrades that the scheduler has, and until when each is tried. */
   private readonly scheduled = new Map<string, number>();
-  private readonly listeners = new Set<GatewayListener>();
-  /** Of each job, where its records are. */
-  private readonly places = new Map<string, number[]>();
-  private readonly noted = new Map<string, number>();
   private readonly links = new Map<string, { up: boolean; since: number; detail: string }>();
   private readonly runs = new Map<string, { version: string; atMs: number }>();
   private timer: { cancel(): void } | undefined;
   private isTurning = false;
-  private trouble: UpliftError | undefined;
   private isStopping = false;
 
   constructor(options: GatewayOptions) {
@@ -115,12 +87,30 @@ export class Gateway implements RunDesk {
     this.limits = options.limits ?? GATEWAY_LIMITS;
     this.startedMs = options.timers.nowMs();
     this.devices = new Map(options.field.devices.map((device) => [device.id, device]));
+    const nowMs = () => options.timers.nowMs();
+    this.records = new RecordKeeper(options.journal, nowMs, () => this.leaveAll());
+    this.jobs = new JobDesk({
+      floor: this,
+      records: this.records,
+      windows: options.windows,
+      devicesMax: this.limits.devicesMax,
+      retryMs: this.limits.activationLateMs,
+      hasImage: (sha256) => options.hasImage(sha256),
+    });
+  }
+
+  get book(): JobBook {
+    return this.records.book;
+  }
+
+  get nowMs(): number {
+    return this.options.timers.nowMs();
   }
 
   /** Replays the journal, opens the field, and goes on with what was not over. */
   start(): void {
-    const { journal, field } = this.options;
-    for (const record of journal.records(1)) this.keep(record);
+    const { field } = this.options;
+    this.records.replay();
     this.guarded(() => this.record({ kind: 'gateway-started' }));
     field.start({ link: (link, up, detail) => this.link(link, up, detail) });
     this.guarded(() => this.recover());
@@ -130,7 +120,7 @@ export class Gateway implements RunDesk {
   /** Leaves every device so that it keeps what it has. The field is the caller's to close. */
   stop(): void {
     this.isStopping = true;
-    for (const run of [...this.running.values()]) run.stop();
+    this.leaveAll();
     this.timer?.cancel();
     if (!this.trouble) this.guarded(() => this.record({ kind: 'gateway-stopped' }));
   }
@@ -146,141 +136,13 @@ export class Gateway implements RunDesk {
     this.guarded(() => this.record(entry));
   }
 
-  // ---- what is asked ----------------------------------------------------------------------------------
-
-  createJob(request: JobRequest, by: Actor): Job {
-    const known = this.knownRequest(request);
-    if (known) return known;
-    this.assertAccepting();
-    this.checkRequest(request);
-    const superseded = this.supersede(request);
-    const id = `j${this.options.journal.head.sequence + 1}`;
-    const state = request.needsApproval ? 'awaiting-approval' : 'scheduled';
-    this.record(
-      { kind: 'job', job: id, by, request },
-      ...superseded.map((upgrade) => this.stateOf(upgrade, 'superseded', { detail: `by ${id}` })),
-      ...request.devices.map((device) => ({
-        ...this.stateBody(id, device, state, 0),
-        untilMs: request.deadlineMs,
-      })),
-    );
-    for (const upgrade of superseded) this.unschedule(upgrade);
-    const job = this.book.job(id)!;
-    for (const upgrade of job.upgrades) this.submit(upgrade);
-    this.turn();
-    return job;
-  }
-
-  approve(id: string, by: Actor): Job {
-    const job = this.jobOf(id);
-    this.assertAccepting();
-    const waiting = this.waitingForApproval(job);
-    if (job.by === by) throw refused('own-approval', { actual: by });
-    this.record(
-      { kind: 'command', job: id, by, command: 'approve' },
-      ...waiting.map((upgrade) =>
-        this.stateOf(upgrade, 'scheduled', { detail: `approved by ${by}` }),
-      ),
-    );
-    for (const upgrade of waiting) this.options.scheduler.approve(upgrade.id);
-    this.turn();
-    return job;
-  }
-
-  reject(id: string, by: Actor, reason: string): Job {
-    const job = this.jobOf(id);
-    this.assertAccepting();
-    const waiting = this.waitingForApproval(job);
-    this.record(
-      { kind: 'command', job: id, by, command: 'reject', reason },
-      ...waiting.map((upgrade) =>
-        this.stateOf(upgrade, 'refused', { detail: `by ${by}: ${reason}` }),
-      ),
-    );
-    for (const upgrade of waiting) this.unschedule(upgrade);
-    this.turn();
-    return job;
-  }
-
-  activate(
-    id: string,
-    devices: readonly string[] | undefined,
-    activation: JobActivation,
-    by: Actor,
-  ): Job {
-    const { job, upgrades } = this.meant(id, devices);
-    this.assertAccepting();
-    const held = upgrades.filter(
-      (upgrade) => upgrade.state === 'awaiting-activation' && !this.running.has(upgrade.id),
-    );
-    if (held.length === 0 || (devices && held.length < upgrades.length)) {
-      throw refused('not-activatable', { actual: statesText(upgrades) });
-    }
-    const names = held.map(({ device }) => device);
-    this.record({ kind: 'command', job: id, by, command: 'activate', devices: names, activation });
-    for (const upgrade of held) {
-      this.unschedule(upgrade);
-      this.submit(upgrade);
-    }
-    this.turn();
-    return job;
-  }
-
-  cancel(id: string, devices: readonly string[] | undefined, by: Actor, reason?: string): Job {
-    const { job, upgrades } = this.meant(id, devices);
-    this.assertAccepting();
-    const open = upgrades.filter(
-      ({ state, intents }) => !isOver(state) && !isBeyondRecall(state) && !intents.has('activate'),
-    );
-    if (open.length === 0 || (devices && open.length < upgrades.length)) {
-      throw refused('not-cancellable', { actual: statesText(upgrades) });
-    }
-    const names = open.map(({ device }) => device);
-    const why = reason === undefined ? {} : { reason };
-    this.record({ kind: 'command', job: id, by, command: 'cancel', devices: names, ...why });
-    for (const upgrade of open) this.callOff(upgrade, `by ${by}`);
-    this.turn();
-    return job;
-  }
-
-  retry(id: string, devices: readonly string[] | undefined, by: Actor): Job {
-    const { job, upgrades } = this.meant(id, devices);
-    this.assertAccepting();
-    const again = upgrades.filter(
-      ({ state, device }) =>
-        STATE_RULES[state].next.includes('scheduled') &&
-        isOver(state) &&
-        !this.running.has(`${id}/${device}`) &&
-        this.book.openFor(device).length === 0,
-    );
-    if (again.length === 0 || (devices && again.length < upgrades.length)) {
-      throw refused('not-retryable', { actual: statesText(upgrades) });
-    }
-    const names = again.map(({ device }) => device);
-    for (const upgrade of again) this.unschedule(upgrade);
-    const untilMs = Math.max(job.request.deadlineMs, this.nowMs + this.limits.activationLateMs);
-    this.record(
-      { kind: 'command', job: id, by, command: 'retry', devices: names },
-      ...again.map((upgrade) =>
-        this.stateOf(upgrade, 'scheduled', { detail: `by ${by}`, untilMs }),
-      ),
-    );
-    for (const upgrade of again) this.submit(upgrade);
-    this.turn();
-    return job;
-  }
+  // ---- what it is asked -------------------------------------------------------------------------------
 
   /** What is waited for, in words. */
   explain(upgrade: Upgrade): string {
     const waits = this.scheduled.has(upgrade.id) && !this.running.has(upgrade.id);
     const found = waits ? this.options.scheduler.explain(upgrade.id, this.nowMs) : undefined;
     return found?.text ?? STATE_RULES[upgrade.state].waitsFor;
-  }
-
-  story(job: string): GatewayRecord[] {
-    return (this.places.get(job) ?? []).flatMap((sequence) => [
-      ...this.options.journal.records(sequence, 1),
-    ]);
   }
 
   get condition(): { state: 'ready' | 'degraded' | 'stopping'; error: UpliftError | undefined } {
@@ -306,8 +168,7 @@ export class Gateway implements RunDesk {
   }
 
   listen(listener: GatewayListener): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    return this.records.listen(listener);
   }
 
   /** @throws UpliftError where nothing new may begin */
@@ -324,37 +185,15 @@ export class Gateway implements RunDesk {
 
   /** @throws UpliftError where they are not durable */
   record(...entries: (JobRecordBody | JournalBody)[]): void {
-    const { journal } = this.options;
-    for (const entry of entries as JobRecordBody[])
-      if (entry.kind === 'state') this.book.assertFits(entry);
-    const firstNew = journal.head.sequence + 1;
-    try {
-      journal.append(entries as JournalBody[], this.nowMs);
-    } catch (error) {
-      // Also where somebody asked, who is told as well: nobody else may go on as if nothing was.
-      if (error instanceof UpliftError) this.faulted(error);
-      throw error;
-    }
-    // Notes that waited are written with them, and come first.
-    for (const record of journal.records(firstNew)) {
-      this.keep(record);
-      for (const listener of this.listeners) listener.record(record);
-    }
+    this.records.write(...entries);
   }
 
   note(entry: JournalBody, key: string): void {
-    this.options.journal.note(entry, this.nowMs, `${entry['job']}/${entry['device']} ${key}`);
+    this.records.note(entry, key);
   }
 
   progress(upgrade: Upgrade, sentBytes: number, totalBytes: number): void {
-    const { id, job, device } = upgrade;
-    const sample = { job: job.id, device, atMs: this.nowMs, sentBytes, totalBytes };
-    for (const listener of this.listeners) listener.progress(sample);
-    const before = this.noted.get(id) ?? 0;
-    if (Math.abs(sentBytes - before) < totalBytes * PROGRESS_SHARE) return;
-    this.noted.set(id, sentBytes);
-    this.note({ kind: 'progress', job: job.id, device, sentBytes, totalBytes }, 'progress');
-    this.rearm();
+    if (this.records.progress(upgrade, sentBytes, totalBytes)) this.rearm();
   }
 
   admitted(upgrade: Upgrade): void {
@@ -366,44 +205,33 @@ export class Gateway implements RunDesk {
   }
 
   faulted(error: UpliftError): void {
-    if (this.trouble) return;
-    this.trouble = error;
+    this.records.faulted(error);
+  }
+
+  private get trouble(): UpliftError | undefined {
+    return this.records.trouble;
+  }
+
+  private guarded(work: () => void): void {
+    this.records.guarded(work);
+  }
+
+  private leaveAll(): void {
     for (const run of [...this.running.values()]) run.stop();
-  }
-
-  private keep(record: GatewayRecord): void {
-    const job = record['job'];
-    if (typeof job === 'string') {
-      const places = this.places.get(job);
-      if (places) places.push(record.sequence);
-      else this.places.set(job, [record.sequence]);
-    }
-    if (isJobRecord(record)) this.book.apply(record);
-  }
-
-  private stateBody(job: string, device: string, state: UpgradeState, attempt: number) {
-    return { kind: 'state' as const, job, device, state, attempt, owner: STATE_RULES[state].owner };
   }
 
   private stateOf(
     upgrade: Upgrade,
     state: UpgradeState,
-    more: { detail?: string; code?: string; next?: string; untilMs?: number } = {},
+    { untilMs, ...more }: { detail?: string; code?: string; next?: string; untilMs?: number } = {},
   ): JobRecordBody {
-    const { job, device, attempt } = upgrade;
-    const byScheduleMs = this.scheduled.get(upgrade.id) ?? job.request.deadlineMs;
-    const untilMs = isOver(state) ? undefined : (more.untilMs ?? byScheduleMs);
-    return {
-      ...this.stateBody(job.id, device, state, attempt),
-      ...more,
-      ...(untilMs === undefined ? {} : { untilMs }),
-    };
+    return this.records.stateOf(upgrade, state, untilMs ?? this.endMs(upgrade), more);
   }
 
   // ---- what runs --------------------------------------------------------------------------------------
 
   /** Whatever is due: starts, expiries, holds that nobody ended, records that waited. */
-  private turn(): void {
+  turn(): void {
     if (this.isTurning || this.trouble || this.isStopping) return;
     this.isTurning = true;
     this.guarded(() => {
@@ -449,7 +277,7 @@ export class Gateway implements RunDesk {
     this.tellAttempt(upgrade);
     const run = new UpgradeRun(upgrade, brief, this);
     this.running.set(id, run);
-    this.noted.delete(id);
+    this.records.forgetProgress(upgrade);
     run.begin(this.options.field, this.activationNow(upgrade));
     this.options.timers.after(this.limits.verifyMs, () => run.expireUnheard());
   }
@@ -460,9 +288,8 @@ export class Gateway implements RunDesk {
     const attempt = upgrade.attempt + 1;
     const isReading = state === 'unknown-outcome' || isCommanded(upgrade);
     const next = isReading ? state : upgrade.intents.has('activate') ? 'activating' : 'verifying';
-    const body = this.stateBody(job.id, device, next, attempt);
-    const until = isReading && isOver(state) ? {} : { untilMs: this.nowMs + this.limits.verifyMs };
-    this.record({ ...body, ...until });
+    const untilMs = this.nowMs + this.limits.verifyMs;
+    this.record(this.records.stateOf({ job, device, attempt }, next, untilMs));
   }
 
   /** A blackout of activations parts the two stages: the second is an item of its own. */
@@ -569,7 +396,7 @@ export class Gateway implements RunDesk {
     this.finish(upgrade, isSpent ? 'unknown-outcome' : 'expired', { code, detail: sentence, next });
   }
 
-  private callOff(upgrade: Upgrade, detail: string): void {
+  callOff(upgrade: Upgrade, detail: string): void {
     const run = this.running.get(upgrade.id);
     if (run) {
       run.cancel();
@@ -622,7 +449,7 @@ export class Gateway implements RunDesk {
 
   // ---- scheduling -------------------------------------------------------------------------------------
 
-  private submit(upgrade: Upgrade): void {
+  submit(upgrade: Upgrade): void {
     const { scheduler, windows, blackout } = this.options;
     const { job, state, activation, device } = upgrade;
     const { request } = job;
@@ -663,7 +490,19 @@ export class Gateway implements RunDesk {
     return isPast ? this.nowMs + this.limits.activationLateMs : request.deadlineMs;
   }
 
-  private unschedule(upgrade: Upgrade): void {
+  isRunning({ id }: Upgrade): boolean {
+    return this.running.has(id);
+  }
+
+  approved({ id }: Upgrade): void {
+    this.options.scheduler.approve(id);
+  }
+
+  endMs({ id, job }: Upgrade): number {
+    return this.scheduled.get(id) ?? job.request.deadlineMs;
+  }
+
+  unschedule(upgrade: Upgrade): void {
     if (!this.scheduled.delete(upgrade.id)) return;
     this.options.scheduler.cancel(upgrade.id);
   }
@@ -714,90 +553,7 @@ export class Gateway implements RunDesk {
     this.turn();
   }
 
-  // ---- checks -----------------------------------------------------------------------------------------
-
-  private knownRequest(request: JobRequest): Job | undefined {
-    const { requestId } = request;
-    const known = requestId === undefined ? undefined : this.book.jobOfRequest(requestId);
-    if (!known) return undefined;
-    if (JSON.stringify(known.request) === JSON.stringify(request)) return known;
-    throw refused('request-id-reused', { actual: `${requestId}, of ${known.id}` });
-  }
-
-  private checkRequest(request: JobRequest): void {
-    const { devices, image, window, priority, deadlineMs, notBeforeMs, activation } = request;
-    const malformed = (expected: string, actual: string) =>
-      refused('job-malformed', { expected, actual });
-    if (devices.length === 0 || devices.length > this.limits.devicesMax) {
-      throw malformed(`1 to ${this.limits.devicesMax} devices`, `${devices.length}`);
-    }
-    if (new Set(devices).size < devices.length) throw malformed('each device once', 'one twice');
-    const unknown = devices.find((device) => !this.devices.has(device));
-    if (unknown !== undefined) {
-      throw refused('device-unknown', { expected: someOf(this.devices.keys()), actual: unknown });
-    }
-    if (!this.options.hasImage(image)) throw refused('image-unknown', { actual: image });
-    if (window !== undefined && !Object.hasOwn(this.options.windows, window)) {
-      const expected = Object.keys(this.options.windows).join(', ') || 'none is configured';
-      throw refused('window-unknown', { expected, actual: window });
-    }
-    if (!Number.isInteger(priority) || priority < 0 || priority > PRIORITY_MAX) {
-      throw malformed(`a priority from 0 to ${PRIORITY_MAX}`, `${priority}`);
-    }
-    if (!(deadlineMs > this.nowMs))
-      throw malformed('a deadline that is to come', timeText(deadlineMs));
-    if (notBeforeMs !== undefined && !(notBeforeMs < deadlineMs)) {
-      throw malformed('a beginning before the deadline', timeText(notBeforeMs));
-    }
-    const needsHold =
-      activation.when !== 'now' && devices.find((id) => !this.devices.get(id)!.canHold);
-    if (needsHold) throw malformed('activation now: it cannot hold an image', needsHold);
-  }
-
-  /** What is open for these devices and gives way; where it does not, the new job is refused. */
-  private supersede({ devices, supersede }: JobRequest): Upgrade[] {
-    const open = devices.flatMap((device) => this.book.openFor(device));
-    const stubborn = open.find((upgrade) => !supersede || this.running.has(upgrade.id));
-    if (stubborn) {
-      throw refused('job-open', {
-        expected: 'no other job for the device',
-        actual: `${stubborn.id}, ${stubborn.state}`,
-        next: supersede
-          ? 'cancel it first: it has begun'
-          : 'cancel it, or let this one supersede it',
-      });
-    }
-    return open;
-  }
-
-  private waitingForApproval(job: Job): Upgrade[] {
-    const waiting = job.upgrades.filter(({ state }) => state === 'awaiting-approval');
-    if (waiting.length > 0) return waiting;
-    throw refused('not-approvable', { actual: statesText(job.upgrades) });
-  }
-
-  private jobOf(id: string): Job {
-    const job = this.book.job(id);
-    if (job) return job;
-    throw refused('job-unknown', { actual: id });
-  }
-
-  private meant(id: string, devices: readonly string[] | undefined) {
-    const job = this.jobOf(id);
-    if (!devices) return { job, upgrades: job.upgrades };
-    const upgrades = devices.map((device) => {
-      const upgrade = this.book.upgrade(id, device);
-      if (upgrade) return upgrade;
-      throw refused('device-not-in-job', { actual: device });
-    });
-    return { job, upgrades };
-  }
-
   // ---- leaves -----------------------------------------------------------------------------------------
-
-  private get nowMs(): number {
-    return this.options.timers.nowMs();
-  }
 
   private canHold({ device }: Upgrade): boolean {
     return this.devices.get(device)!.canHold;
@@ -808,15 +564,6 @@ export class Gateway implements RunDesk {
     const upgrade = this.book.upgrade(id.slice(0, slash), id.slice(slash + 1));
     assert(upgrade !== undefined, `${id} is in the book`);
     return upgrade;
-  }
-
-  private guarded(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      if (!(error instanceof UpliftError)) throw error;
-      this.faulted(error);
-    }
   }
 }
 
@@ -835,21 +582,6 @@ function failedBy(code: string): ItemResult {
   return isKnown
     ? { kind: 'failed', code: code as RetryableCode }
     : { kind: 'failed', code: 'worker-ended' };
-}
-
-function refused(
-  code: ControlCode,
-  detail: { expected?: string; actual?: string; next?: string },
-): UpliftError {
-  return new UpliftError(code, CONTROL_CODES[code], detail);
-}
-
-function statesText(upgrades: readonly Upgrade[]): string {
-  return someOf(upgrades.map(({ device, state }) => `${device}: ${state}`));
-}
-
-function timeText(ms: number): string {
-  return Number.isFinite(ms) ? new Date(ms).toISOString() : `${ms}`;
 }
 
 function textOf(message: string, actual: string | undefined): string {

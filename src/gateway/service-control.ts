@@ -26,13 +26,14 @@ import {
   type UpgradeView,
   type UploadView,
 } from './control.ts';
-import type { Gateway, GatewayJournal } from './gateway.ts';
+import type { Gateway } from './gateway.ts';
 import {
   loadCentralProductsList,
   loadEligibleCombinations,
   loadInstallations,
   loadPendingCombinations,
 } from './list-library.ts';
+import type { GatewayJournal } from './record-keeper.ts';
 
 export interface ServiceControlOptions {
   id: string;
@@ -107,23 +108,23 @@ export class ServiceControl implements GatewayControl {
   }
 
   story(job: string): readonly GatewayRecord[] {
-    return this.options.gateway.story(job);
+    return this.options.gateway.jobs.story(job);
   }
 
   explain(upgrade: Upgrade): UpgradeView {
-    return { upgrade, waitsFor: this.options.gateway.explain(upgrade) };
+    return { upgrade, waitsFor: this.options.gateway.jobs.explain(upgrade) };
   }
 
   createJob(request: JobRequest, by: Actor): Job {
-    return this.options.gateway.createJob(request, by);
+    return this.options.gateway.jobs.create(request, by);
   }
 
   approve(job: string, by: Actor): Job {
-    return this.options.gateway.approve(job, by);
+    return this.options.gateway.jobs.approve(job, by);
   }
 
   reject(job: string, by: Actor, reason: string): Job {
-    return this.options.gateway.reject(job, by, reason);
+    return this.options.gateway.jobs.reject(job, by, reason);
   }
 
   activate(
@@ -132,15 +133,15 @@ export class ServiceControl implements GatewayControl {
     activation: JobActivation,
     by: Actor,
   ): Job {
-    return this.options.gateway.activate(job, devices, activation, by);
+    return this.options.gateway.jobs.activate(job, devices, activation, by);
   }
 
   cancel(job: string, devices: readonly string[] | undefined, by: Actor, reason?: string): Job {
-    return this.options.gateway.cancel(job, devices, by, reason);
+    return this.options.gateway.jobs.cancel(job, devices, by, reason);
   }
 
   retry(job: string, devices: readonly string[] | undefined, by: Actor): Job {
-    return this.options.gateway.retry(job, devices, by);
+    return this.options.gateway.jobs.retry(job, devices, by);
   }
 
   devices(): readonly DeviceView[] {

@@ -12,9 +12,9 @@ export interface Job {
   readonly id: string;
   readonly by: string;
   readonly createdMs: number;
-  readonly request: JobRequest;
+  request: JobRequest;
   /** In the order of the request. */
-  readonly upgrades: readonly Upgrade[];
+  readonly upgrades: Upgrade[];
   approvedBy?: string;
 }
 
@@ -50,6 +50,8 @@ export interface Upgrade {
 export class JobBook {
   private readonly byId = new Map<string, Job>();
   private readonly byRequestId = new Map<string, Job>();
+  /** By its id. */
+  private readonly upgradeById = new Map<string, Upgrade>();
   /** By device: what is not over, the newest last. */
   private readonly open = new Map<string, Upgrade[]>();
 
@@ -66,7 +68,7 @@ export class JobBook {
   }
 
   upgrade(job: string, device: string): Upgrade | undefined {
-    return this.byId.get(job)?.upgrades.find((upgrade) => upgrade.device === device);
+    return this.upgradeById.get(`${job}/${device}`);
   }
 
   openFor(device: string): readonly Upgrade[] {
@@ -90,6 +92,7 @@ export class JobBook {
       if (!job.upgrades.every(({ state, sinceMs }) => isOver(state) && sinceMs < beforeMs))
         continue;
       this.byId.delete(job.id);
+      for (const { id } of job.upgrades) this.upgradeById.delete(id);
       const { requestId } = job.request;
       if (requestId !== undefined) this.byRequestId.delete(requestId);
     }
@@ -109,6 +112,14 @@ export class JobBook {
       case 'job':
         this.addJob(record);
         return;
+      case 'job-devices': {
+        const job = this.byId.get(record.job);
+        if (!job) return;
+        const { request } = job;
+        job.request = { ...request, devices: [...request.devices, ...record.devices] };
+        this.addUpgrades(job, record.devices, record.sequence);
+        return;
+      }
       case 'command':
         this.applyCommand(record);
         return;
@@ -131,16 +142,22 @@ export class JobBook {
   }
 
   private addJob({ job: id, by, request, atMs, sequence }: JobRecord & { kind: 'job' }): void {
-    const upgrades: Upgrade[] = [];
-    const job: Job = { id, by, createdMs: atMs, request, upgrades };
-    for (const device of request.devices) {
+    const job: Job = { id, by, createdMs: atMs, request, upgrades: [] };
+    this.byId.set(id, job);
+    if (request.requestId !== undefined) this.byRequestId.set(request.requestId, job);
+    this.addUpgrades(job, request.devices, sequence);
+  }
+
+  private addUpgrades(job: Job, devices: readonly string[], commandedBy: number): void {
+    const { id, createdMs, request } = job;
+    for (const device of devices) {
       const upgrade: Upgrade = {
         id: `${id}/${device}`,
         job,
         device,
         state: 'planned',
         owner: 'gateway',
-        sinceMs: atMs,
+        sinceMs: createdMs,
         untilMs: request.deadlineMs,
         attempt: 0,
         code: undefined,
@@ -149,25 +166,24 @@ export class JobBook {
         sentBytes: 0,
         totalBytes: 0,
         activation: request.activation,
-        commandedBy: sequence,
+        commandedBy,
         holds: false,
         intents: new Set(),
         cancelRequested: false,
       };
-      upgrades.push(upgrade);
+      job.upgrades.push(upgrade);
+      this.upgradeById.set(upgrade.id, upgrade);
       this.open.set(device, [...this.openFor(device), upgrade]);
     }
-    this.byId.set(id, job);
-    if (request.requestId !== undefined) this.byRequestId.set(request.requestId, job);
   }
 
   private applyCommand(record: JobRecord & { kind: 'command' }): void {
     const job = this.byId.get(record.job);
     if (!job) return;
     if (record.command === 'approve') job.approvedBy = record.by;
-    const { devices } = record;
+    const devices = record.devices && new Set(record.devices);
     for (const upgrade of job.upgrades) {
-      if (devices && !devices.includes(upgrade.device)) continue;
+      if (devices && !devices.has(upgrade.device)) continue;
       if (record.command === 'cancel') {
         if (!isOver(upgrade.state)) upgrade.cancelRequested = true;
       } else if (record.command === 'activate' || record.command === 'retry') {

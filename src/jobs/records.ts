@@ -43,6 +43,8 @@ export type JobCommand =
 
 export type JobRecordBody =
   | { kind: 'job'; job: string; by: Actor; request: JobRequest }
+  /** More devices of the job before it. */
+  | { kind: 'job-devices'; job: string; devices: readonly string[] }
   | ({
       kind: 'command';
       job: string;
@@ -69,7 +71,18 @@ export type JobRecordBody =
   | { kind: 'progress'; job: string; device: string; sentBytes: number; totalBytes: number }
   | { kind: 'note'; job: string; device: string; text: string };
 
-export const JOB_RECORD_KINDS = ['job', 'command', 'state', 'intent', 'progress', 'note'] as const;
+export const JOB_RECORD_KINDS = [
+  'job',
+  'job-devices',
+  'command',
+  'state',
+  'intent',
+  'progress',
+  'note',
+] as const;
+
+/** A record has its bound; what names more devices is several of them. */
+export const DEVICES_A_RECORD = 2_000;
 
 /** As it is read back: with its place in the journal. */
 export type JobRecord = JobRecordBody & { sequence: number; atMs: number };

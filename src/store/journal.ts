@@ -49,7 +49,7 @@ export type JournalRecord = ChainRecord<JournalEntry>;
 /** Written by the journal itself. */
 const OWN_KINDS: readonly string[] = ['checkpoint', 'recovered'];
 /** Of one record's line; the audit log finds its newest record within as much. */
-const RECORD_CHARACTERS_MAX = 256 * 1024;
+export const RECORD_CHARACTERS_MAX = 256 * 1024;
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Notes kept back at most; with more they are written without waiting. */
 const NOTES_MAX = 1000;

@@ -14,7 +14,8 @@ import type {
   FieldRun,
   FieldTask,
 } from '../../src/gateway/field.ts';
-import { Gateway, type GatewayJournal, type GatewayOptions } from '../../src/gateway/gateway.ts';
+import { Gateway, type GatewayOptions } from '../../src/gateway/gateway.ts';
+import type { GatewayJournal } from '../../src/gateway/record-keeper.ts';
 import type { JobRequest } from '../../src/jobs/records.ts';
 import type { UpgradeState } from '../../src/jobs/states.ts';
 import { RetryDesk } from '../../src/schedule/retry.ts';
@@ -123,15 +124,21 @@ export class ScriptedRun implements FieldRun {
   }
 }
 
+const DEVICES: readonly FieldDevice[] = [
+  { id: 'hub-1', kind: 'communications_hub', link: 'port:hub-1', canHold: true },
+  { id: 'hub-2', kind: 'communications_hub', link: 'port:hub-2', canHold: false },
+  { id: 'ppmid-1', kind: 'ppmid', link: 'network:zigbee-1', canHold: true },
+  { id: 'ppmid-2', kind: 'ppmid', link: 'network:zigbee-1', canHold: true },
+];
+
 export class ScriptedField implements Field {
-  readonly devices: readonly FieldDevice[] = [
-    { id: 'hub-1', kind: 'communications_hub', link: 'port:hub-1', canHold: true },
-    { id: 'hub-2', kind: 'communications_hub', link: 'port:hub-2', canHold: false },
-    { id: 'ppmid-1', kind: 'ppmid', link: 'network:zigbee-1', canHold: true },
-    { id: 'ppmid-2', kind: 'ppmid', link: 'network:zigbee-1', canHold: true },
-  ];
+  readonly devices: readonly FieldDevice[];
   readonly runs: ScriptedRun[] = [];
   listener!: FieldListener;
+
+  constructor(devices: readonly FieldDevice[] = DEVICES) {
+    this.devices = devices;
+  }
 
   start(listener: FieldListener): void {
     this.listener = listener;
@@ -159,9 +166,11 @@ export class GatewayDesk {
   field!: ScriptedField;
   gateway!: Gateway;
   private readonly change: Partial<GatewayOptions>;
+  private readonly devices: readonly FieldDevice[] | undefined;
 
-  constructor(change: Partial<GatewayOptions> = {}) {
+  constructor(change: Partial<GatewayOptions> = {}, devices?: readonly FieldDevice[]) {
     this.change = change;
+    this.devices = devices;
     this.start();
   }
 
@@ -172,7 +181,7 @@ export class GatewayDesk {
   /** Another process over what is on disk; the one before is gone as with kill -9. */
   start(): this {
     this.journal = new MemoryJournal(this.journal.rows);
-    this.field = new ScriptedField();
+    this.field = new ScriptedField(this.devices);
     this.gateway = new Gateway({
       timers: this.clock,
       journal: this.journal,
@@ -197,7 +206,7 @@ export class GatewayDesk {
       deadlineMs: this.nowMs + 24 * HOUR_MS,
       ...change,
     };
-    return this.gateway.createJob(request, by).id;
+    return this.gateway.jobs.create(request, by).id;
   }
 
   state(job: string, device = 'ppmid-1'): UpgradeState {
@@ -206,7 +215,7 @@ export class GatewayDesk {
 
   /** What a device went through in a job. */
   states(job: string, device = 'ppmid-1'): string[] {
-    return this.gateway
+    return this.gateway.jobs
       .story(job)
       .flatMap((record) =>
         record.kind === 'state' && record['device'] === device ? String(record['state']) : [],
@@ -214,7 +223,7 @@ export class GatewayDesk {
   }
 
   intents(job: string): number {
-    return this.gateway.story(job).filter(({ kind }) => kind === 'intent').length;
+    return this.gateway.jobs.story(job).filter(({ kind }) => kind === 'intent').length;
   }
 
   refuses(code: string, ask: () => unknown): void {

@@ -3,6 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { STATE_RULES, type UpgradeState } from '../../src/jobs/states.ts';
 import { parseHours } from '../../src/schedule/windows.ts';
+import { RECORD_CHARACTERS_MAX } from '../../src/store/journal.ts';
 import { GatewayDesk, HOUR_MS, IMAGE } from './gateway-desk.ts';
 
 const test = suite('gateway');
@@ -36,7 +37,7 @@ test('every state that is on record and not final says who acts and until when',
   const job = desk.job({ devices: ['ppmid-1', 'hub-1'], activation: { when: 'held' } });
   desk.field.of('ppmid-1').say('staged', 'distributing', 'distributed').hold();
   desk.field.of('hub-1').say('staged').end('failed', 'device-reverted');
-  desk.gateway.cancel(job, undefined, 'api:author');
+  desk.gateway.jobs.cancel(job, undefined, 'api:author');
   for (const record of desk.journal.rows.filter(({ kind }) => kind === 'state')) {
     const { owner } = STATE_RULES[record['state'] as UpgradeState];
     assert.is(record['owner'], owner);
@@ -50,14 +51,14 @@ test('held for days, then activated by its own command', () => {
   const first = desk.field.of('ppmid-1');
   assert.equal(first.task.activation, { when: 'held' });
   desk.refuses('not-activatable', () =>
-    desk.gateway.activate(job, undefined, { when: 'now' }, 'api:author'),
+    desk.gateway.jobs.activate(job, undefined, { when: 'now' }, 'api:author'),
   );
   first.say('staged', 'distributing', 'distributed').hold();
   assert.is(desk.state(job), 'awaiting-activation');
   desk.clock.run(5 * 24 * HOUR_MS);
   desk.start();
   assert.is(desk.field.runs.length, 0, 'nobody commanded it');
-  desk.gateway.activate(job, ['ppmid-1'], { when: 'now' }, 'api:author');
+  desk.gateway.jobs.activate(job, ['ppmid-1'], { when: 'now' }, 'api:author');
   const second = desk.field.of('ppmid-1');
   assert.equal(second.task.activation, { when: 'now' });
   second.say('staged', 'distributed', 'activating').end('done');
@@ -145,7 +146,7 @@ test('a failure is tried again by its class, and after an activation by a person
   desk.clock.run(10 * HOUR_MS);
   assert.is(desk.state(job), 'failed');
   assert.is(desk.field.runs.length, 2);
-  desk.gateway.retry(job, undefined, 'api:author');
+  desk.gateway.jobs.retry(job, undefined, 'api:author');
   assert.equal(desk.field.of('ppmid-1').task.announced, [], 'a command of its own');
 });
 
@@ -164,7 +165,7 @@ test('commanded, and never heard of again: nobody says that it failed', () => {
   const job = desk.job();
   desk.field.of('ppmid-1').say('staged', 'distributing', 'distributed', 'activating').stop();
   desk.field.listener.link('network:zigbee-1', false, 'no cable');
-  desk.refuses('not-cancellable', () => desk.gateway.cancel(job, undefined, 'api:author'));
+  desk.refuses('not-cancellable', () => desk.gateway.jobs.cancel(job, undefined, 'api:author'));
   desk.clock.run(25 * HOUR_MS);
   assert.is(desk.state(job), 'unknown-outcome');
 });
@@ -175,7 +176,7 @@ test('a job whose link is not there waits with its deadline, and goes on when it
   const job = desk.job();
   assert.is(desk.field.runs.length, 0);
   assert.match(
-    desk.gateway.explain(desk.gateway.book.upgrade(job, 'ppmid-1')!),
+    desk.gateway.jobs.explain(desk.gateway.book.upgrade(job, 'ppmid-1')!),
     /zigbee-1 is down/,
   );
   desk.clock.run(5 * HOUR_MS);
@@ -193,13 +194,13 @@ test('approval: by somebody else, or rejected, or too late', () => {
   const desk = new GatewayDesk();
   const job = desk.job({ needsApproval: true });
   assert.is(desk.state(job), 'awaiting-approval');
-  desk.refuses('own-approval', () => desk.gateway.approve(job, 'api:author'));
+  desk.refuses('own-approval', () => desk.gateway.jobs.approve(job, 'api:author'));
   desk.start();
-  desk.gateway.approve(job, 'api:other');
+  desk.gateway.jobs.approve(job, 'api:other');
   assert.is(desk.state(job), 'verifying');
-  desk.refuses('not-approvable', () => desk.gateway.approve(job, 'api:other'));
+  desk.refuses('not-approvable', () => desk.gateway.jobs.approve(job, 'api:other'));
   const no = desk.job({ needsApproval: true, devices: ['hub-1'] });
-  desk.gateway.reject(no, 'api:other', 'not this week');
+  desk.gateway.jobs.reject(no, 'api:other', 'not this week');
   assert.is(desk.state(no, 'hub-1'), 'refused');
   const late = desk.job({ needsApproval: true, devices: ['ppmid-2'] });
   desk.clock.run(25 * HOUR_MS);
@@ -212,16 +213,16 @@ test('called off in every state in which it can be, and refused where not', () =
     const desk = new GatewayDesk();
     const job = desk.job();
     desk.field.of('ppmid-1').say(...states.slice(0, count));
-    desk.gateway.cancel(job, undefined, 'api:author');
+    desk.gateway.jobs.cancel(job, undefined, 'api:author');
     assert.is(desk.state(job), 'cancelled');
-    desk.refuses('not-cancellable', () => desk.gateway.cancel(job, undefined, 'api:author'));
+    desk.refuses('not-cancellable', () => desk.gateway.jobs.cancel(job, undefined, 'api:author'));
   }
   const desk = new GatewayDesk();
   const job = desk.job();
   desk.field.of('ppmid-1').say('staged', 'activating');
-  desk.refuses('not-cancellable', () => desk.gateway.cancel(job, undefined, 'api:author'));
+  desk.refuses('not-cancellable', () => desk.gateway.jobs.cancel(job, undefined, 'api:author'));
   const waits = desk.job({ devices: ['hub-1'], notBeforeMs: desk.nowMs + HOUR_MS });
-  desk.gateway.cancel(waits, undefined, 'api:author');
+  desk.gateway.jobs.cancel(waits, undefined, 'api:author');
   desk.clock.run(2 * HOUR_MS);
   assert.is(desk.state(waits, 'hub-1'), 'cancelled');
 });
@@ -231,7 +232,7 @@ test('a hub that has no application is not left without: it is called off when i
   const job = desk.job({ devices: ['hub-2'] });
   const run = desk.field.of('hub-2').say('staged', 'distributing');
   run.cancellable = false;
-  desk.gateway.cancel(job, undefined, 'api:author');
+  desk.gateway.jobs.cancel(job, undefined, 'api:author');
   assert.is(desk.state(job, 'hub-2'), 'distributing');
   run.end('failed', 'transfer-broken');
   assert.is(desk.state(job, 'hub-2'), 'cancelled');
@@ -271,9 +272,29 @@ test('what cannot be taken is refused with its code, and nothing is changed', ()
   desk.refuses('job-malformed', () =>
     desk.job({ devices: ['hub-2'], activation: { when: 'held' } }),
   );
-  desk.refuses('job-unknown', () => desk.gateway.cancel('j99', undefined, 'api:author'));
+  desk.refuses('job-unknown', () => desk.gateway.jobs.cancel('j99', undefined, 'api:author'));
   const job = desk.job({ image: IMAGE });
-  desk.refuses('device-not-in-job', () => desk.gateway.cancel(job, ['hub-1'], 'api:author'));
+  desk.refuses('device-not-in-job', () => desk.gateway.jobs.cancel(job, ['hub-1'], 'api:author'));
+});
+
+test('a job for 50,000 devices: no record over its bound, the same book after a restart', () => {
+  const devices = Array.from(
+    { length: 50_000 },
+    (_, n) => `device-${n}-of-a-name-as-long-as-names-are`,
+  );
+  const many = devices.map((id) => ({
+    ...{ id, kind: 'communications_hub' as const, link: 'port:one', canHold: true },
+  }));
+  const desk = new GatewayDesk({}, many);
+  const job = desk.job({ devices });
+  const longest = Math.max(...desk.journal.rows.map((row) => JSON.stringify(row).length));
+  assert.ok(longest < RECORD_CHARACTERS_MAX, `${longest} characters`);
+  desk.start();
+  assert.equal(desk.gateway.book.job(job)!.request.devices, devices);
+  assert.is(desk.gateway.book.upgrade(job, devices[49_999]!)!.state, 'scheduled');
+  desk.gateway.jobs.cancel(job, devices.slice(1), 'api:author');
+  assert.is(desk.state(job, devices[49_999]), 'cancelled');
+  assert.is(desk.state(job, devices[0]), 'verifying');
 });
 
 test('a journal that takes no more: nothing goes on, everybody is told, a restart finds all', () => {
@@ -320,7 +341,7 @@ test('a blackout of activations parts the stages', () => {
   desk.clock.run(1.9 * HOUR_MS);
   assert.is(desk.field.runs.length, 1);
   const upgrade = desk.gateway.book.upgrade(job, 'ppmid-1')!;
-  assert.match(desk.gateway.explain(upgrade), /nothing is activated/);
+  assert.match(desk.gateway.jobs.explain(upgrade), /nothing is activated/);
   desk.clock.run(0.2 * HOUR_MS);
   assert.equal(desk.field.of('ppmid-1').task.activation, { when: 'now' });
 });

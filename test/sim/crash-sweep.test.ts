@@ -72,7 +72,7 @@ async function upgrade({ shape = {}, kills, cutsHub, isHeld }: Course): Promise<
             }),
           ),
         );
-      for (const request of requests) world.ask((gateway) => gateway.createJob(request, 'api:a'));
+      for (const request of requests) world.ask((gateway) => gateway.jobs.create(request, 'api:a'));
       await toItsEnd(world);
       if (world.image.isAlive) break;
       world.kill();
@@ -102,7 +102,7 @@ async function toItsEnd(world: GatewayWorld): Promise<void> {
     const isSo = await world.clock.until(isNext, MOST_MS);
     assert.ok(isSo, `ends; ${statesText(world)}`);
     for (const { job } of held())
-      world.ask((gateway) => gateway.activate(job.id, undefined, { when: 'now' }, 'api:a'));
+      world.ask((gateway) => gateway.jobs.activate(job.id, undefined, { when: 'now' }, 'api:a'));
   }
 }
 
@@ -127,7 +127,7 @@ function judge(world: GatewayWorld): Outcome {
 async function carryThrough(world: GatewayWorld, { broken, end }: Outcome): Promise<void> {
   world.image.killAt = Number.POSITIVE_INFINITY;
   for (const { job, state } of upgradesOf(world))
-    if (state !== 'done') world.ask((gateway) => gateway.retry(job.id, undefined, 'api:b'));
+    if (state !== 'done') world.ask((gateway) => gateway.jobs.retry(job.id, undefined, 'api:b'));
   assert.ok(await world.clock.until(() => world.isOver, MOST_MS), statesText(world));
   checkJournal(world);
   for (const { device, state } of upgradesOf(world)) {

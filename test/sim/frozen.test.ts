@@ -57,7 +57,7 @@ for (const [peer, { device, freeze }] of Object.entries(PEERS)) {
           progress: () => {},
         });
         const request = world.request([device]);
-        const { id } = world.ask((gateway) => gateway.createJob(request, 'api:a'))!;
+        const { id } = world.ask((gateway) => gateway.jobs.create(request, 'api:a'))!;
         await world.clock.run(request.deadlineMs - world.nowMs + DAY_MS);
         assert.ok(isFrozen, `it was ${state}`);
         checkJournal(world);

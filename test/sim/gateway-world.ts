@@ -12,14 +12,10 @@ import type { CoordinatorConfig, HubDevice, PpmidDevice, Rig } from '../../src/c
 import { UpliftError } from '../../src/errors.ts';
 import type { GatewayRecord } from '../../src/gateway/control.ts';
 import type { Brief, Field } from '../../src/gateway/field.ts';
-import {
-  Gateway,
-  type GatewayJournal,
-  type GatewayLimits,
-  type GatewayOptions,
-} from '../../src/gateway/gateway.ts';
+import { Gateway, type GatewayLimits, type GatewayOptions } from '../../src/gateway/gateway.ts';
 import { ImageFile } from '../../src/gateway/image-library.ts';
 import type { DistributionRecords } from '../../src/gateway/ppmid-run.ts';
+import type { GatewayJournal } from '../../src/gateway/record-keeper.ts';
 import { RigField } from '../../src/gateway/rig-field.ts';
 import type { Distribution } from '../../src/gateway/state-folder.ts';
 import type { JobRequest } from '../../src/jobs/records.ts';

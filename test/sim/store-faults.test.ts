@@ -70,7 +70,7 @@ function ask(world: GatewayWorld): boolean {
   try {
     for (const device of DEVICES) {
       const request = world.request([device], { requestId: device, deadlineMs: 2_000_000_000_000 });
-      world.ask((gateway) => gateway.createJob(request, 'api:a'));
+      world.ask((gateway) => gateway.jobs.create(request, 'api:a'));
     }
     return true;
   } catch (error) {
@@ -83,7 +83,7 @@ async function checkDegraded(world: GatewayWorld, broken: string[]): Promise<voi
   const { error } = world.gateway!.condition;
   if (!error?.actual || !error.next) broken.push('the condition does not say what is wrong');
   try {
-    world.ask((gateway) => gateway.createJob(world.request(['hub-1']), 'api:b'));
+    world.ask((gateway) => gateway.jobs.create(world.request(['hub-1']), 'api:b'));
     broken.push('a job was taken all the same');
   } catch (refusal) {
     if ((refusal as UpliftError).code !== 'not-accepting') throw refusal;

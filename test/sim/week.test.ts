@@ -94,11 +94,19 @@ class Week {
   private something(): void {
     const deeds: [number, string, () => void][] = [
       [30, 'job', () => this.job()],
-      [6, 'approve', () => this.command((gateway, id) => gateway.approve(id, 'api:b'))],
-      [2, 'reject', () => this.command((gateway, id) => gateway.reject(id, 'api:b', 'no'))],
+      [6, 'approve', () => this.command((gateway, id) => gateway.jobs.approve(id, 'api:b'))],
+      [2, 'reject', () => this.command((gateway, id) => gateway.jobs.reject(id, 'api:b', 'no'))],
       [8, 'activate', () => this.command((gateway, id) => this.activate(gateway, id))],
-      [5, 'cancel', () => this.command((gateway, id) => gateway.cancel(id, undefined, 'api:a'))],
-      [10, 'retry', () => this.command((gateway, id) => gateway.retry(id, undefined, 'api:a'))],
+      [
+        5,
+        'cancel',
+        () => this.command((gateway, id) => gateway.jobs.cancel(id, undefined, 'api:a')),
+      ],
+      [
+        10,
+        'retry',
+        () => this.command((gateway, id) => gateway.jobs.retry(id, undefined, 'api:a')),
+      ],
       [6, 'kill', () => this.restart()],
       [6, 'cable', () => this.cable()],
       [6, 'port', () => this.port()],
@@ -136,7 +144,7 @@ class Week {
       supersede: this.random.chance(0.5),
       requestId: `job ${++this.jobs}`,
     });
-    this.refusable((gateway) => gateway.createJob(request, 'api:a'));
+    this.refusable((gateway) => gateway.jobs.create(request, 'api:a'));
   }
 
   private activation(): JobActivation {
@@ -147,7 +155,7 @@ class Week {
   }
 
   private activate(gateway: Gateway, id: string): void {
-    gateway.activate(id, undefined, { when: 'now' }, 'api:a');
+    gateway.jobs.activate(id, undefined, { when: 'now' }, 'api:a');
   }
 
   private command(give: (gateway: Gateway, id: string) => void): void {
@@ -232,7 +240,7 @@ class Week {
   private endHolds(): void {
     for (const { id } of [...this.world.gateway!.book.jobs]) {
       this.refusable((gateway) => this.activate(gateway, id));
-      this.refusable((gateway) => gateway.approve(id, 'api:b'));
+      this.refusable((gateway) => gateway.jobs.approve(id, 'api:b'));
     }
   }
 

@@ -1,0 +1,141 @@
+/**
+ * The gateway's records: on disk first, then in the book, then told to whoever listens. When the journal
+ * takes no more, that is the gateway's trouble from then on, and whoever wanted to write is told.
+ */
+import { UpliftError } from '../errors.ts';
+import { JobBook, type Upgrade } from '../jobs/book.ts';
+import { isJobRecord, type JobRecordBody } from '../jobs/records.ts';
+import { isOver, STATE_RULES, type UpgradeState } from '../jobs/states.ts';
+import type { GatewayListener, GatewayRecord } from './control.ts';
+
+/** Of the store's journal, as much as is used here. */
+export interface GatewayJournal {
+  readonly head: { sequence: number; hash: string };
+  append(entries: readonly JournalBody[], nowMs: number): readonly GatewayRecord[];
+  note(entry: JournalBody, nowMs: number, key?: string): void;
+  records(fromSequence?: number, limit?: number): Iterable<GatewayRecord>;
+  pollTimeout(): number;
+  handleTimeout(nowMs: number): void;
+}
+
+export type JournalBody = Readonly<Record<string, unknown>> & { kind: string };
+
+/** A progress record is worth its place: a hundredth more. */
+const PROGRESS_SHARE = 0.01;
+
+export class RecordKeeper {
+  readonly book = new JobBook();
+  /** Why nothing is written any more. */
+  trouble: UpliftError | undefined;
+  private readonly journal: GatewayJournal;
+  private readonly nowMs: () => number;
+  private readonly onTrouble: () => void;
+  private readonly listeners = new Set<GatewayListener>();
+  /** Of each job, where its records are. */
+  private readonly places = new Map<string, number[]>();
+  private readonly noted = new Map<string, number>();
+
+  constructor(journal: GatewayJournal, nowMs: () => number, onTrouble: () => void) {
+    this.journal = journal;
+    this.nowMs = nowMs;
+    this.onTrouble = onTrouble;
+  }
+
+  get head(): { sequence: number; hash: string } {
+    return this.journal.head;
+  }
+
+  /** Listeners hear of what was there before them too, but not when the gateway starts anew. */
+  replay(): void {
+    for (const record of this.journal.records(1)) this.keep(record);
+  }
+
+  listen(listener: GatewayListener): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** @throws UpliftError where they are not durable */
+  write(...entries: (JobRecordBody | JournalBody)[]): void {
+    const { journal } = this;
+    for (const entry of entries as JobRecordBody[])
+      if (entry.kind === 'state') this.book.assertFits(entry);
+    const firstNew = journal.head.sequence + 1;
+    try {
+      journal.append(entries as JournalBody[], this.nowMs());
+    } catch (error) {
+      // Also where somebody asked, who is told as well: nobody else may go on as if nothing was.
+      if (error instanceof UpliftError) this.faulted(error);
+      throw error;
+    }
+    // Notes that waited are written with them, and come first.
+    for (const record of journal.records(firstNew)) {
+      this.keep(record);
+      for (const listener of this.listeners) listener.record(record);
+    }
+  }
+
+  note(entry: JournalBody, key: string): void {
+    this.journal.note(entry, this.nowMs(), `${entry['job']}/${entry['device']} ${key}`);
+  }
+
+  /** Told to whoever listens, and noted where it is worth it: whether it was. */
+  progress({ id, job, device }: Upgrade, sentBytes: number, totalBytes: number): boolean {
+    const sample = { job: job.id, device, atMs: this.nowMs(), sentBytes, totalBytes };
+    for (const listener of this.listeners) listener.progress(sample);
+    const before = this.noted.get(id) ?? 0;
+    if (Math.abs(sentBytes - before) < totalBytes * PROGRESS_SHARE) return false;
+    this.noted.set(id, sentBytes);
+    this.note({ kind: 'progress', job: job.id, device, sentBytes, totalBytes }, 'progress');
+    return true;
+  }
+
+  /** The next attempt of it begins at nothing. */
+  forgetProgress({ id }: Upgrade): void {
+    this.noted.delete(id);
+  }
+
+  /** The record of a state; where it is not final, it ends by `untilMs`. */
+  stateOf(
+    { job, device, attempt }: { job: { id: string }; device: string; attempt: number },
+    state: UpgradeState,
+    untilMs: number,
+    more: { detail?: string; code?: string; next?: string } = {},
+  ): JobRecordBody {
+    const { owner } = STATE_RULES[state];
+    const until = isOver(state) ? {} : { untilMs };
+    return { kind: 'state', job: job.id, device, state, attempt, owner, ...more, ...until };
+  }
+
+  story(job: string): GatewayRecord[] {
+    return (this.places.get(job) ?? []).flatMap((sequence) => [
+      ...this.journal.records(sequence, 1),
+    ]);
+  }
+
+  /** Where the store fails in it, nothing more is written. */
+  guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof UpliftError)) throw error;
+      this.faulted(error);
+    }
+  }
+
+  faulted(error: UpliftError): void {
+    if (this.trouble) return;
+    this.trouble = error;
+    this.onTrouble();
+  }
+
+  private keep(record: GatewayRecord): void {
+    const job = record['job'];
+    if (typeof job === 'string') {
+      const places = this.places.get(job);
+      if (places) places.push(record.sequence);
+      else this.places.set(job, [record.sequence]);
+    }
+    if (isJobRecord(record)) this.book.apply(record);
+  }
+}
