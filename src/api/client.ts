@@ -22,6 +22,8 @@ export interface ApiClientOptions {
   /** How often in a row a connection that is lost is made anew, and how long is waited before. */
   attemptsMax?: number;
   pauseMs?: number;
+  /** Who asks, where the gateway is to know more than that it is somebody on this machine. */
+  token?: string;
 }
 
 interface Sent {
@@ -46,11 +48,14 @@ const DEFAULTS = { silenceMs: 60_000, attemptsMax: 10, pauseMs: 1_000 };
 
 export class ApiClient {
   readonly socketPath: string;
-  private readonly options: Required<ApiClientOptions>;
+  private readonly options: Required<Omit<ApiClientOptions, 'token'>>;
+  private readonly authorization: Record<string, string>;
 
   constructor(socketPath: string, options: ApiClientOptions = {}) {
     this.socketPath = socketPath;
-    this.options = { ...DEFAULTS, ...options };
+    const { token, ...limits } = options;
+    this.options = { ...DEFAULTS, ...limits };
+    this.authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
   }
 
   /** @throws UpliftError */
@@ -177,6 +182,7 @@ export class ApiClient {
           ...(signal ? { signal } : {}),
           headers: {
             host: 'localhost',
+            ...this.authorization,
             ...(content === undefined
               ? {}
               : { 'content-type': 'application/json', 'content-length': `${content.length}` }),

@@ -197,7 +197,8 @@ export class ApiServer {
     const { least, isOpen } = request.routeOptions.config as { least?: Role; isOpen?: boolean };
     if (!door.isKnownHost(headers.host)) throw new ApiError('host-unknown');
     if (isOpen) return;
-    const identity = door.kind === 'socket' ? this.local() : this.identify(request);
+    const isLocal = door.kind === 'socket' && headers.authorization === undefined;
+    const identity = isLocal ? this.local() : this.identify(request);
     this.identities.set(raw, identity);
     if (!SAFE_METHODS.includes(method) && isForeign(headers)) throw new ApiError('origin-foreign');
     if (least !== undefined && !mayUse(identity.role, least)) {
@@ -275,8 +276,10 @@ interface EventQuery {
   job?: string;
 }
 
-function tokensOf({ tcp }: GatewayConfig['api']): ApiToken[] {
-  return tcp?.tokensFile === undefined ? [] : loadTokens(tcp.tokensFile);
+/** A token is one at both doors. */
+function tokensOf({ socket, tcp }: GatewayConfig['api']): ApiToken[] {
+  const files = new Set([socket.tokensFile, tcp?.tokensFile]);
+  return [...files].flatMap((path) => (path === undefined ? [] : loadTokens(path)));
 }
 
 function sendAnswer(reply: FastifyReply, { status, body, headers }: Answer): FastifyReply {

@@ -44,7 +44,7 @@ export function createToken({ name, role, days }: TokenOptions, output: Output):
     `token  ${token}`,
     '       it is shown this once',
     '',
-    'for the file that api.tcp.tokensFile names:',
+    'for the file that tokensFile names, in api.tcp or api.socket:',
     line,
   ]);
   return EXIT.done;

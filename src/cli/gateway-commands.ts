@@ -128,8 +128,10 @@ function addImageCommands(program: Command): void {
 }
 
 function asking(parent: Command, name: string, description: string): Command {
-  return addCommand(parent, name, description).option(
-    '--socket <path>',
-    'the socket of the gateway, else $UPLIFT_SOCKET, else /run/uplift/uplift.sock',
-  );
+  return addCommand(parent, name, description)
+    .option(
+      '--socket <path>',
+      'the socket of the gateway, else $UPLIFT_SOCKET, else /run/uplift/uplift.sock',
+    )
+    .option('--token-file <file>', 'who asks: a file with their token, else $UPLIFT_TOKEN_FILE');
 }

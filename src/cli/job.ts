@@ -5,6 +5,7 @@
 import { ApiClient, type ApiEvent } from '../api/client.ts';
 import type { JobSummary, JobView } from '../api/views.ts';
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
+import { readBounded } from '../gateway/bounded-file.ts';
 import type { GatewayRecord, ImageView } from '../gateway/control.ts';
 import { FAILURES, type FailureCode } from '../upgrade/states.ts';
 import { upload } from './image.ts';
@@ -14,6 +15,7 @@ import { type Output, table, writeLine } from './output.ts';
 
 export interface AskOptions {
   socket?: string;
+  tokenFile?: string;
 }
 
 export interface CreateOptions extends AskOptions {
@@ -42,13 +44,22 @@ interface SomeDevices extends AskOptions {
   device?: string[];
 }
 
+const TOKEN_BYTES_MAX = 1024;
 const SOCKET = '/run/uplift/uplift.sock';
 const WEEK_MS = 7 * 24 * 3_600_000;
 const PRIORITY_MAX = 8;
 const LAST_MAX = 1_000;
 
-export function clientOf({ socket }: AskOptions): ApiClient {
-  return new ApiClient(socket ?? (process.env['UPLIFT_SOCKET'] || SOCKET));
+/** @throws UpliftError where the file of the token cannot be read */
+export function clientOf({ socket, tokenFile }: AskOptions): ApiClient {
+  const path = tokenFile ?? process.env['UPLIFT_TOKEN_FILE'];
+  const token = path ? { token: tokenIn(path) } : {};
+  return new ApiClient(socket ?? (process.env['UPLIFT_SOCKET'] || SOCKET), token);
+}
+
+function tokenIn(path: string): string {
+  const bytes = readBounded(path, TOKEN_BYTES_MAX, 'the file of the token');
+  return Buffer.from(bytes).toString('latin1').trim();
 }
 
 export async function createJob(options: CreateOptions, output: Output): Promise<ExitCode> {

@@ -252,6 +252,9 @@ const socket = z.strictObject({
   path: path.optional().describe('Default: uplift.sock in the runtime directory.'),
   mode: matching(/^0?[0-7]{2}0$/, MODE).default('0660'),
   role: role.default('admin').describe('Of whoever may open it.'),
+  tokensFile: secretFile
+    .optional()
+    .describe('Who says a token over the socket is its holder, and not just somebody local.'),
 });
 
 const tls = z.strictObject({

@@ -85,7 +85,10 @@ export interface GatewayConfig {
     backup: { directory: string; everyHours: number; keep: number } | undefined;
   };
   images: { fileBytesMax: number; allBytesMax: number };
-  api: { socket: { path: string; mode: number; role: Role }; tcp: ApiTcp | undefined };
+  api: {
+    socket: { path: string; mode: number; role: Role; tokensFile?: string };
+    tcp: ApiTcp | undefined;
+  };
   /** `listen` where `serve` is `listener`. */
   metrics: { serve: 'off' | 'api' | 'listener'; listen: ListenAddress | undefined };
   log: { level: 'debug' | 'info' | 'warning' | 'error' };
@@ -288,9 +291,13 @@ class GatewayBuilder {
       const expected = `a path of at most ${SOCKET_PATH_BYTES_MAX} bytes`;
       this.add('socket-path-long', ['api', 'socket', 'path'], expected, found);
     }
-    const { mode, role } = socket;
+    const { mode, role, tokensFile } = socket;
+    const tokens = this.tokens(tokensFile, ['api', 'socket', 'tokensFile']);
     return {
-      socket: { path, mode: Number.parseInt(mode, 8), role },
+      socket: {
+        ...{ path, mode: Number.parseInt(mode, 8), role },
+        ...(tokens === undefined ? {} : { tokensFile: tokens }),
+      },
       tcp: tcp && this.apiTcp(tcp),
     };
   }
@@ -298,18 +305,21 @@ class GatewayBuilder {
   private apiTcp({ tls, tokensFile, ...tcp }: NonNullable<GatewayDocument['api']['tcp']>): ApiTcp {
     const { files } = this;
     const at = ['api', 'tcp', 'tls'];
-    const tokensAt = ['api', 'tcp', 'tokensFile'];
-    const tokens = tokensFile === undefined ? undefined : files.secret(tokensFile, tokensAt);
-    if (tokens !== undefined) this.nested(tokensAt, 'input-wrong', () => loadTokens(tokens));
     return {
       ...tcp,
-      tokensFile: tokens,
+      tokensFile: this.tokens(tokensFile, ['api', 'tcp', 'tokensFile']),
       tls: tls && {
         certificateFile: files.input(tls.certificateFile, [...at, 'certificateFile']) ?? '',
         keyFile: files.secret(tls.keyFile, [...at, 'keyFile']) ?? '',
         clientCaFile: files.optionalInput(tls.clientCaFile, [...at, 'clientCaFile']),
       },
     };
+  }
+
+  private tokens(written: string | undefined, at: KeyPath): string | undefined {
+    const path = written === undefined ? undefined : this.files.secret(written, at);
+    if (path !== undefined) this.nested(at, 'input-wrong', () => loadTokens(path));
+    return path;
   }
 
   private metrics(): GatewayConfig['metrics'] {

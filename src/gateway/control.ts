@@ -43,12 +43,19 @@ export interface LiveProgress {
   atMs: number;
   sentBytes: number;
   totalBytes: number;
+  /** Blocks that were sent, and those of them that were sent again. */
+  blocks: number;
+  repeats: number;
+  /** When the device last asked for one, or took one. */
+  lastRequestMs: number;
 }
 
 export interface GatewayListener {
   /** Must not throw and must not wait: it is called between a record and the action it announces. */
   record(record: GatewayRecord): void;
   progress(progress: LiveProgress): void;
+  /** A link came or went. Neither kept nor replayed. */
+  link?(link: string, up: boolean): void;
 }
 
 export interface DeviceView {

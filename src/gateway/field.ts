@@ -2,11 +2,13 @@
  * What the gateway asks of the world of links and devices, whatever carries it: rigs with real ports and
  * coordinators, or simulated ones. One upgrade runs on a device at a time.
  */
+
 import type { AdmissionContext } from '../admission/context.ts';
 import type { AdmissionPolicy } from '../admission/facts.ts';
 import type { UpliftError } from '../errors.ts';
 import type { CentralProductsList } from '../products/central-products-list.ts';
 import type { DeviceKind } from '../products/combinations.ts';
+import type { UploadSample } from '../upgrade/hub-session-messages.ts';
 import type { Intent, SessionEvent } from '../upgrade/session-messages.ts';
 import type { LoadedImage } from './image-library.ts';
 
@@ -50,7 +52,7 @@ export type FieldEnd =
 export interface FieldOwner {
   /** False where it is not on record: nothing may be done on it or after it, and an intent least of all. */
   event(event: SessionEvent): boolean;
-  progress(sample: { sentBytes: number; totalBytes: number }): void;
+  progress(sample: UploadSample): void;
   /** Once, and nothing after it. */
   ended(end: FieldEnd): void;
 }

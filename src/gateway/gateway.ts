@@ -20,6 +20,7 @@ import type { Disposition, ItemResult, ScheduleItem, Start } from '../schedule/i
 import { FAILURE_CLASSES, type RetryableCode } from '../schedule/retry.ts';
 import type { Scheduler } from '../schedule/scheduler.ts';
 import type { LocalHours } from '../schedule/windows.ts';
+import type { UploadSample } from '../upgrade/hub-session-messages.ts';
 import type { GatewayListener } from './control.ts';
 import type { Brief, Field, FieldDevice } from './field.ts';
 import { type Floor, JobDesk, refused } from './job-desk.ts';
@@ -192,8 +193,8 @@ export class Gateway implements RunDesk, Floor {
     this.records.note(entry, key);
   }
 
-  progress(upgrade: Upgrade, sentBytes: number, totalBytes: number): void {
-    if (this.records.progress(upgrade, sentBytes, totalBytes)) this.rearm();
+  progress(upgrade: Upgrade, sample: UploadSample): void {
+    if (this.records.progress(upgrade, sample)) this.rearm();
   }
 
   admitted(upgrade: Upgrade): void {
@@ -548,6 +549,7 @@ export class Gateway implements RunDesk, Floor {
 
   private link(link: string, up: boolean, detail: string): void {
     this.links.set(link, { up, since: this.nowMs, detail });
+    this.records.tellLink(link, up);
     if (up) this.options.scheduler.linkUp(link);
     else this.options.scheduler.linkDown(link);
     this.turn();

@@ -6,6 +6,7 @@ import { UpliftError } from '../errors.ts';
 import { JobBook, type Upgrade } from '../jobs/book.ts';
 import { isJobRecord, type JobRecordBody } from '../jobs/records.ts';
 import { isOver, STATE_RULES, type UpgradeState } from '../jobs/states.ts';
+import type { UploadSample } from '../upgrade/hub-session-messages.ts';
 import type { GatewayListener, GatewayRecord } from './control.ts';
 
 /** Of the store's journal, as much as is used here. */
@@ -80,14 +81,19 @@ export class RecordKeeper {
   }
 
   /** Told to whoever listens, and noted where it is worth it: whether it was. */
-  progress({ id, job, device }: Upgrade, sentBytes: number, totalBytes: number): boolean {
-    const sample = { job: job.id, device, atMs: this.nowMs(), sentBytes, totalBytes };
-    for (const listener of this.listeners) listener.progress(sample);
+  progress({ id, job, device }: Upgrade, sample: UploadSample): boolean {
+    const { sentBytes, totalBytes } = sample;
+    const told = { job: job.id, device, atMs: this.nowMs(), ...sample };
+    for (const listener of this.listeners) listener.progress(told);
     const before = this.noted.get(id) ?? 0;
     if (Math.abs(sentBytes - before) < totalBytes * PROGRESS_SHARE) return false;
     this.noted.set(id, sentBytes);
     this.note({ kind: 'progress', job: job.id, device, sentBytes, totalBytes }, 'progress');
     return true;
+  }
+
+  tellLink(link: string, up: boolean): void {
+    for (const listener of this.listeners) listener.link?.(link, up);
   }
 
   /** The next attempt of it begins at nothing. */

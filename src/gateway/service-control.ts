@@ -34,6 +34,7 @@ import {
   loadPendingCombinations,
 } from './list-library.ts';
 import type { GatewayJournal } from './record-keeper.ts';
+import type { StandingRecords } from './standing.ts';
 
 export interface ServiceControlOptions {
   id: string;
@@ -42,6 +43,7 @@ export interface ServiceControlOptions {
   journal: GatewayJournal & { readonly state: StoreState };
   images: ImageStore;
   desk: AdmissionDesk;
+  standing: StandingRecords;
   /** Where lists are kept that came in by a door. */
   listFolder: string;
   nowMs(): number;
@@ -54,22 +56,12 @@ const LIST_READERS = {
   installations: loadInstallations,
 } as const satisfies Record<ListKind, (path: string) => { entries: readonly unknown[] }>;
 
-interface Stored {
-  name: string;
-  storedMs: number;
-}
-
 export class ServiceControl implements GatewayControl {
   private readonly options: ServiceControlOptions;
-  private readonly stored = new Map<string, Stored>();
   private readonly formats = new Map<string, string | undefined>();
-  private readonly uploads = new Map<string, { bytes: number; name: string; sha256: string }>();
-  private readonly inForce = new Map<ListKind, ListView>();
 
   constructor(options: ServiceControlOptions) {
     this.options = options;
-    for (const record of options.journal.records(1)) this.keep(record);
-    options.gateway.listen({ record: (record) => this.keep(record), progress: () => {} });
   }
 
   health(): HealthView {
@@ -177,30 +169,28 @@ export class ServiceControl implements GatewayControl {
     if (!begun.ok) throw storeError(begun);
     if (begun.kind === 'present') {
       const { sha256, bytes, name } = upload;
-      if (!this.stored.has(sha256)) this.tellStored(sha256, bytes, name, by);
+      if (!this.options.standing.stored(sha256)) this.tellStored(sha256, bytes, name, by);
       return this.imageView(sha256, bytes);
     }
-    this.uploads.set(begun.uploadId, upload);
-    return this.uploadView(begun.uploadId, begun.offset, upload.bytes);
+    return this.upload(begun.uploadId)!;
   }
 
   upload(id: string): UploadView | undefined {
     const status = this.options.images.status(id);
-    const known = this.uploads.get(id);
     if (!status.ok) return undefined;
-    return this.uploadView(id, status.offset, known?.bytes ?? status.offset);
+    const { bytes, offset, expiresMs } = status;
+    return { upload: id, bytes, receivedBytes: offset, expiresMs };
   }
 
   appendUpload(id: string, offset: number, chunk: Uint8Array): UploadView {
     const appended = this.options.images.append(id, offset, chunk, this.options.nowMs());
     if (!appended.ok) throw storeError(appended);
-    return this.uploadView(id, appended.offset, this.uploads.get(id)?.bytes ?? appended.offset);
+    return this.upload(id)!;
   }
 
   finishUpload(id: string, by: Actor): ImageView {
     const finished = this.options.images.finish(id);
     if (!finished.ok) throw storeError(finished);
-    this.uploads.delete(id);
     this.tellStored(finished.sha256, finished.bytes, finished.name, by);
     return this.imageView(finished.sha256, finished.bytes);
   }
@@ -208,7 +198,6 @@ export class ServiceControl implements GatewayControl {
   abandonUpload(id: string): void {
     const abandoned = this.options.images.abandon(id);
     if (!abandoned.ok) throw storeError(abandoned);
-    this.uploads.delete(id);
   }
 
   deleteImage(sha256: string, by: Actor): void {
@@ -226,7 +215,7 @@ export class ServiceControl implements GatewayControl {
   // ---- lists ------------------------------------------------------------------------------------------
 
   lists(): readonly ListView[] {
-    return [...this.inForce.values()];
+    return this.options.standing.lists;
   }
 
   putList(
@@ -246,7 +235,7 @@ export class ServiceControl implements GatewayControl {
     desk.change({ [LIST_FIELDS[kind]]: path, stamp });
     const view = { list: kind, path, sha256, entries: entries.length, fetchedAtMs, source };
     gateway.record({ kind: 'list', by, ...view });
-    return this.inForce.get(kind)!;
+    return this.lists().find((list) => list.kind === kind)!;
   }
 
   rules(): readonly RuleText[] {
@@ -263,29 +252,12 @@ export class ServiceControl implements GatewayControl {
 
   // ---- leaves -----------------------------------------------------------------------------------------
 
-  private keep(record: GatewayRecord): void {
-    if (record.kind === 'image-stored') {
-      const { sha256, name } = record as unknown as { sha256: string; name: string };
-      this.stored.set(sha256, { name, storedMs: record.atMs });
-    }
-    if (record.kind === 'list') {
-      const { list, sha256, entries, fetchedAtMs, source } = record as unknown as {
-        list: ListKind;
-        sha256: string;
-        entries: number;
-        fetchedAtMs: number;
-        source: string;
-      };
-      this.inForce.set(list, { kind: list, sha256, entries, fetchedAtMs, source });
-    }
-  }
-
   private tellStored(sha256: string, bytes: number, name: string, by: Actor): void {
     this.options.gateway.record({ kind: 'image-stored', sha256, bytes, name, by });
   }
 
   private imageView(sha256: string, bytes: number): ImageView {
-    const { name = '', storedMs = 0 } = this.stored.get(sha256) ?? {};
+    const { name = '', storedMs = 0 } = this.options.standing.stored(sha256) ?? {};
     const format = this.formatOf(sha256);
     return {
       sha256,
@@ -311,11 +283,6 @@ export class ServiceControl implements GatewayControl {
     return jobs.flatMap(({ id, request, upgrades }) =>
       request.image === sha256 && upgrades.some(({ state }) => !isOver(state)) ? [id] : [],
     );
-  }
-
-  private uploadView(upload: string, receivedBytes: number, bytes: number): UploadView {
-    const DAY_MS = 24 * 3_600_000;
-    return { upload, bytes, receivedBytes, expiresMs: this.options.nowMs() + DAY_MS };
   }
 }
 

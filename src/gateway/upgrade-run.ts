@@ -8,6 +8,7 @@ import { hex } from '../bytes/hex.ts';
 import { UpliftError } from '../errors.ts';
 import type { Upgrade } from '../jobs/book.ts';
 import { STATE_RULES } from '../jobs/states.ts';
+import type { UploadSample } from '../upgrade/hub-session-messages.ts';
 import type { SessionEvent } from '../upgrade/session-messages.ts';
 import { FAILURES, isFinal } from '../upgrade/states.ts';
 import type { Brief, Field, FieldEnd, FieldOwner, FieldRun } from './field.ts';
@@ -22,7 +23,7 @@ export interface RunDesk {
   /** @throws UpliftError where it is not durable; then nothing of what it announces may be done. */
   record(entry: Record<string, unknown> & { kind: string }): void;
   note(entry: Record<string, unknown> & { kind: string }, key: string): void;
-  progress(upgrade: Upgrade, sentBytes: number, totalBytes: number): void;
+  progress(upgrade: Upgrade, sample: UploadSample): void;
   saidToRun(device: string, version: string): void;
   /** On the facts of the device itself. @throws UpliftError */
   admitted(upgrade: Upgrade): void;
@@ -100,8 +101,8 @@ export class UpgradeRun implements FieldOwner {
     });
   }
 
-  progress({ sentBytes, totalBytes }: { sentBytes: number; totalBytes: number }): void {
-    this.safely(() => this.desk.progress(this.upgrade, sentBytes, totalBytes));
+  progress(sample: UploadSample): void {
+    this.safely(() => this.desk.progress(this.upgrade, sample));
   }
 
   ended(end: FieldEnd): void {

@@ -12,8 +12,8 @@ import { assert } from '../errors.ts';
 export const METRIC_LINKS = ['serial', 'zigbee', 'wan'] as const;
 export type MetricLink = (typeof METRIC_LINKS)[number];
 
-/** What goes wrong on a serial line. */
-export const SERIAL_ERROR_KINDS = ['crc', 'timeout', 'overrun', 'unplug'] as const;
+/** What goes wrong on a serial line: something had to be sent again, its port vanished. */
+export const SERIAL_ERROR_KINDS = ['repeat', 'unplug'] as const;
 export type SerialErrorKind = (typeof SERIAL_ERROR_KINDS)[number];
 
 export const LABEL_VALUES_MAX = 200;
@@ -44,7 +44,7 @@ export interface GatewayMetrics {
   journalUnacked(events: number): void;
   /** Until the first one the series is absent: an alert on its age does not take 1970 for a contact. */
   lastCentralContact(atMs: number): void;
-  serialError(kind: SerialErrorKind): void;
+  serialErrors(kind: SerialErrorKind, count: number): void;
   /** How late a timer of the event loop came. */
   eventLoopDelay(seconds: number): void;
 }
@@ -64,7 +64,7 @@ export const NO_METRICS: GatewayMetrics = {
   verifyFailure() {},
   journalUnacked() {},
   lastCentralContact() {},
-  serialError() {},
+  serialErrors() {},
   eventLoopDelay() {},
 };
 
@@ -98,7 +98,7 @@ export function openMetrics(build: BuildFacts): MetricsPage {
       contactTold = true;
       series.contact.set(atMs / 1000);
     },
-    serialError: (kind) => series.serialErrors.inc({ kind }),
+    serialErrors: (kind, count) => series.serialErrors.inc({ kind }, count),
     eventLoopDelay: (seconds) => series.loopDelay.observe(seconds),
     contentType: registry.contentType,
     text: () => registry.metrics(),

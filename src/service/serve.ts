@@ -9,29 +9,29 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GatewayConfig } from '../config/gateway.ts';
-import { momentMs } from '../config/moment.ts';
-import { assert } from '../errors.ts';
-import { AdmissionDesk, type DeskSite } from '../gateway/admission-desk.ts';
-import { LIST_FIELDS, type ListKind } from '../gateway/control.ts';
+import { AdmissionDesk } from '../gateway/admission-desk.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import { RigField } from '../gateway/rig-field.ts';
 import { ServiceControl } from '../gateway/service-control.ts';
+import { StandingRecords } from '../gateway/standing.ts';
 import { takeSystemPorts } from '../gateway/system-ports.ts';
 import { isOver } from '../jobs/states.ts';
 import type { GatewayMetrics } from '../observe/metrics.ts';
 import type { Log } from '../ports.ts';
-import { PREPAYMENT_BLACKOUT } from '../schedule/blackout.ts';
-import { RETRY_POLICY, RetryDesk, type RetryPolicy } from '../schedule/retry.ts';
+import { RetryDesk } from '../schedule/retry.ts';
 import { Scheduler } from '../schedule/scheduler.ts';
-import { type HoursSource, type LocalHours, parseHours } from '../schedule/windows.ts';
 import { ImageStore } from '../store/images.ts';
 import { Journal } from '../store/journal.ts';
+import { hoursOf, retryOf, siteOf } from './choices.ts';
+import { JournalCopies } from './journal-copies.ts';
 import { tellRecords } from './telling.ts';
 
 export interface Service {
   control: ServiceControl;
   /** Everything that is due by itself; says what made progress. */
   keepHouse(): { journal: boolean; scheduler: boolean };
+  /** Its store takes no more; nothing but a start anew helps. */
+  readonly isFaulted: boolean;
   /** Resolves when every device and port is left in order. */
   stop(): Promise<void>;
 }
@@ -47,7 +47,7 @@ export function startService(
   const { stateFolder, rigs } = config;
   const listFolder = join(stateFolder, 'lists');
   mkdirSync(listFolder, { recursive: true, mode: 0o750 });
-  const { headFile, bytesMax, retentionDays } = config.journal;
+  const { headFile, bytesMax, retentionDays, backup } = config.journal;
   const { journal, report } = Journal.open(
     join(stateFolder, 'journal'),
     { bytesMax, ...(headFile === undefined ? {} : { headPath: headFile }) },
@@ -61,7 +61,9 @@ export function startService(
     );
     const ports = takeSystemPorts(rigs);
     try {
-      const site = { ...siteOf(config), ...listsOnRecord(journal) };
+      const standing = new StandingRecords();
+      for (const record of journal.records(1)) standing.keep(record);
+      const site = { ...siteOf(config), ...standing.site };
       const desk = new AdmissionDesk(rigs, site, images, (rig) => ports.folderOf(rig));
       const field = new RigField({ rigs, ports });
       const { hours, windows } = hoursOf(config);
@@ -82,8 +84,10 @@ export function startService(
         ...(hours ? { blackout: hours } : {}),
       });
       gateway.listen(tellRecords(gateway, log, metrics));
+      gateway.listen({ record: (record) => standing.keep(record), progress() {} });
+      const copies = new JournalCopies({ journal, dated: backup, log });
       const control = new ServiceControl({
-        ...{ id: config.id, version, gateway, journal, images, desk, listFolder },
+        ...{ id: config.id, version, gateway, journal, images, desk, standing, listFolder },
         nowMs: Date.now,
       });
       tellReport(report, log);
@@ -94,8 +98,9 @@ export function startService(
         const before = nowMs - retentionDays * DAY_MS;
         gateway.keepHouse(() => {
           images.handleTimeout(nowMs);
-          retire(journal, gateway, before, nowMs);
+          retire({ journal, gateway, standing }, before, nowMs);
         });
+        if (journal.state.state === 'ready') copies.keepHouse(nowMs);
         return {
           journal: journal.state.state === 'ready',
           scheduler: gateway.condition.state === 'ready',
@@ -104,9 +109,14 @@ export function startService(
       return {
         control,
         keepHouse,
+        get isFaulted() {
+          const parts = [journal.state.state, images.state.state];
+          return parts.includes('faulted') || gateway.condition.state === 'degraded';
+        },
         stop: async () => {
           gateway.stop();
           await field.close();
+          await copies.settled();
           ports.close();
           images.close();
           journal.close();
@@ -127,88 +137,6 @@ export { HOUSE_MS };
 
 const RANDOM = { next: Math.random };
 
-/** What is told once for every rig; a rig's own goes first. */
-function siteOf({ admission }: GatewayConfig): DeskSite {
-  const { listsFetched, columns, listAges, certificates, revocationLists, zseSigners } = admission;
-  const stamp =
-    listsFetched === undefined
-      ? undefined
-      : { fetchedAtMs: momentMs(listsFetched)!, source: 'the configuration' };
-  return {
-    intake: admission.intake,
-    trust: admission.trustAnchors,
-    certificates: certificates.length > 0 ? certificates : undefined,
-    revocationLists: revocationLists.length > 0 ? revocationLists : undefined,
-    zseSigners: zseSigners.length > 0 ? zseSigners : undefined,
-    centralProductsList: admission.centralProductsList,
-    eligibleCombinations: admission.eligibleCombinations,
-    pendingCombinations: admission.pendingCombinations,
-    installations: admission.installations,
-    columns,
-    listMapping: columns?.centralProductsList,
-    floors: admission.floors,
-    waiver: admission.waiver,
-    stamp,
-    ages: listAges,
-  };
-}
-
-/** Lists that came in by a door are in force until others do, whatever is started when. */
-function listsOnRecord(journal: Journal): DeskSite {
-  const site: DeskSite = {};
-  for (const record of journal.records(1)) {
-    if (record.kind !== 'list') continue;
-    const { list, path, fetchedAtMs, source } = record as unknown as {
-      list: ListKind;
-      path: string;
-      fetchedAtMs: number;
-      source: string;
-    };
-    Object.assign(site, { [LIST_FIELDS[list]]: path, stamp: { fetchedAtMs, source } });
-  }
-  return site;
-}
-
-function hoursOf({ schedule }: GatewayConfig): {
-  hours: LocalHours | undefined;
-  windows: Record<string, LocalHours>;
-} {
-  const { timeZone: zone, windows, prepaymentBlackout } = schedule;
-  const blackout =
-    prepaymentBlackout === undefined ? PREPAYMENT_BLACKOUT.hours : { weekly: prepaymentBlackout };
-  const isNone = prepaymentBlackout !== undefined && prepaymentBlackout.length === 0;
-  return {
-    hours: isNone ? undefined : parsed({ zone, ...blackout }),
-    windows: Object.fromEntries(
-      Object.entries(windows).map(([name, window]) => [name, parsed({ zone, ...window })]),
-    ),
-  };
-}
-
-function parsed(source: HoursSource): LocalHours {
-  const result = parseHours(source);
-  assert(result.ok, 'hours were checked when the configuration was read');
-  return result.hours;
-}
-
-function retryOf({ schedule }: GatewayConfig): RetryPolicy {
-  const backoff = { ...RETRY_POLICY.backoff };
-  for (const [name, told] of Object.entries(schedule.retry)) {
-    if (!told) continue;
-    const key = name as keyof typeof backoff;
-    const { retriesMax, baseMs, capMs } = told;
-    backoff[key] = {
-      ...backoff[key],
-      ...(baseMs === undefined ? {} : { baseMs }),
-      ...(capMs === undefined ? {} : { capMs }),
-      ...(retriesMax === undefined
-        ? {}
-        : { retriesMax: retriesMax === 'until-deadline' ? Number.POSITIVE_INFINITY : retriesMax }),
-    };
-  }
-  return { ...RETRY_POLICY, backoff };
-}
-
 function tellReport({ records, unacknowledged, damage }: ReportOf, log: Log): void {
   log.write('info', `the journal has ${records} records`, { unacknowledged });
   if (damage) {
@@ -220,14 +148,26 @@ function tellReport({ records, unacknowledged, damage }: ReportOf, log: Log): vo
 
 type ReportOf = ReturnType<typeof Journal.open>['report'];
 
-/** Records that an open job is told by stay, however old they are. */
-function retire(journal: Journal, gateway: Gateway, olderThanMs: number, nowMs: number): void {
+/** Records that an open job is told by stay, however old they are; what still counts is said again. */
+function retire(
+  { journal, gateway, standing }: Retiring,
+  olderThanMs: number,
+  nowMs: number,
+): void {
   const [first] = journal.records(1, 1);
   if (!first || first.atMs >= olderThanMs) return;
   const open = [...gateway.book.jobs].filter(({ upgrades }) =>
     upgrades.some(({ state }) => !isOver(state)),
   );
-  const isNeeded = open.some(({ createdMs }) => createdMs < olderThanMs);
-  const bound = isNeeded ? Math.min(...open.map(({ createdMs }) => createdMs)) : olderThanMs;
-  if (journal.retire({ olderThanMs: bound }, nowMs)) gateway.book.retire(bound);
+  const boundMs = Math.min(olderThanMs, ...open.map(({ createdMs }) => createdMs));
+  if (first.atMs >= boundMs) return;
+  const again = standing.olderThan(boundMs);
+  if (again.length > 0) gateway.record(...again);
+  if (journal.retire({ olderThanMs: boundMs }, nowMs)) gateway.book.retire(boundMs);
+}
+
+interface Retiring {
+  journal: Journal;
+  gateway: Gateway;
+  standing: StandingRecords;
 }

@@ -10,8 +10,10 @@ const BAD: readonly string[] = ['failed', 'unknown-outcome', 'expired'];
 /** Neither log nor metrics may throw into what is between a record and its action. */
 export function tellRecords(gateway: Gateway, log: Log, metrics: GatewayMetrics): GatewayListener {
   const states = new Map<string, string>();
-  const sent = new Map<string, number>();
+  const sent = new Map<string, { bytes: number; repeats: number }>();
   const startedMs = new Map<string, number>();
+  /** Those that are up. */
+  const links = new Set<string>();
   const linkOf = (device: string) =>
     gateway.device(device)?.link.startsWith('network:') ? 'zigbee' : 'serial';
   const tellState = (record: GatewayRecord): void => {
@@ -30,7 +32,10 @@ export function tellRecords(gateway: Gateway, log: Log, metrics: GatewayMetrics)
       metrics.transferDuration(linkOf(device), (record.atMs - began) / 1000);
       startedMs.delete(device);
     }
-    if (isOver(state)) metrics.result(state, code ?? 'none');
+    if (isOver(state)) {
+      metrics.result(state, code ?? 'none');
+      sent.delete(`${job}/${device}`);
+    }
     const level: LogLevel = BAD.includes(state) ? 'warning' : 'info';
     const words = detail === undefined ? state : `${state}: ${detail}`;
     const fields = { dev: device, job, seq: record.sequence, ...(code ? { code } : {}) };
@@ -47,11 +52,19 @@ export function tellRecords(gateway: Gateway, log: Log, metrics: GatewayMetrics)
         log.write('info', record.kind, { seq });
       }
     },
-    progress: ({ job, device, sentBytes }) => {
+    progress: ({ job, device, sentBytes, repeats }) => {
       const key = `${job}/${device}`;
-      const before = sent.get(key) ?? 0;
-      if (sentBytes > before) metrics.transferBytes(linkOf(device), sentBytes - before);
-      sent.set(key, sentBytes);
+      const link = linkOf(device);
+      const before = sent.get(key) ?? { bytes: 0, repeats: 0 };
+      if (sentBytes > before.bytes) metrics.transferBytes(link, sentBytes - before.bytes);
+      const more = repeats - before.repeats;
+      if (link === 'serial' && more > 0) metrics.serialErrors('repeat', more);
+      sent.set(key, { bytes: sentBytes, repeats });
+    },
+    link: (link, up) => {
+      if (!up && links.has(link) && link.startsWith('port:')) metrics.serialErrors('unplug', 1);
+      if (up) links.add(link);
+      else links.delete(link);
     },
   };
 }

@@ -53,6 +53,7 @@ export interface FileSystem {
 /** What is in the store is for the user that runs the gateway. */
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
+const COPY_BYTES = 1024 * 1024;
 
 export const realFiles: FileSystem = {
   open: (path, flags) => openSync(path, flags, FILE_MODE),
@@ -133,6 +134,25 @@ export function replaceFile(files: FileSystem, path: string, content: string | U
   });
   files.rename(temporary, path);
   syncFolder(files, dirname(path));
+}
+
+/** The copy has its name when all of it is on disk. */
+export function copyFile(files: FileSystem, from: string, to: string): void {
+  const temporary = `${to}.new`;
+  const chunk = new Uint8Array(COPY_BYTES);
+  withFile(files, from, 'r', (source) =>
+    withFile(files, temporary, 'w', (target) => {
+      for (let at = 0; ; ) {
+        const bytes = readFully(files, source, chunk, at);
+        writeAll(files, target, bytes, at);
+        at += bytes.length;
+        if (bytes.length < chunk.length) break;
+      }
+      files.sync(target);
+    }),
+  );
+  files.rename(temporary, to);
+  syncFolder(files, dirname(to));
 }
 
 /** A new name is on disk only when its folder is. */

@@ -61,6 +61,9 @@ export type Appended =
   | { ok: true; offset: number }
   /** With `upload-offset`: where the upload goes on. */
   | (StoreRefusal & { offset?: number });
+export type UploadStatus =
+  | { ok: true; offset: number; bytes: number; expiresMs: number }
+  | StoreRefusal;
 export type Finished =
   | { ok: true; sha256: string; bytes: number; name: string }
   | (StoreRefusal & { offset?: number });
@@ -159,9 +162,11 @@ export class ImageStore {
   }
 
   /** How far an upload came: what a client that lost its connection asks. */
-  status(uploadId: string): Appended {
+  status(uploadId: string): UploadStatus {
     const upload = this.uploads.get(uploadId);
-    return upload ? { ok: true, offset: upload.received } : refuse('upload-unknown');
+    if (!upload) return refuse('upload-unknown');
+    const { received, bytes, touchedMs } = upload;
+    return { ok: true, offset: received, bytes, expiresMs: touchedMs + this.limits.staleMs };
   }
 
   /** The bytes are the caller's again when this returns. */

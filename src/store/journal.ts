@@ -237,7 +237,8 @@ export class Journal {
       syncFolder(this.files, this.folder);
       return { path, head };
     } catch (error) {
-      throw this.failed('copying the database', error, false);
+      // The journal itself is as good as it was.
+      throw this.told('copying the database', error, true);
     }
   }
 
@@ -350,9 +351,15 @@ export class Journal {
     // Nothing was begun, so nothing is in doubt.
     const isClean = !isBegun && (code === 'busy' || code === 'open-files');
     if (!isClean) this.condition = faulted(code, detail);
+    return this.told(doing, error, isClean);
+  }
+
+  private told(doing: string, error: unknown, isClean: boolean): unknown {
+    const code = codeOfError(error);
+    if (code === undefined) return error;
     return new UpliftError('store-fault', `${this.folder}: ${STORE_CODES[code]}`, {
       expected: 'a disk that keeps what is written',
-      actual: detail,
+      actual: `${doing}: ${(error as Error).message}`,
       next: isClean
         ? 'try again'
         : 'put the disk right, then start the gateway again; what was acknowledged is kept',

@@ -129,6 +129,29 @@ test('the socket has its mode from its first moment, and is local to this machin
   assert.is(json.by, 'api:operator');
 });
 
+test('who shows a token over the socket is its holder; a wrong one is nobody', async () => {
+  const asks = (token: string) => served.local({ path: HEALTH, token });
+  assert.equal([(await asks(TOKENS.viewer)).status, (await asks('wrong')).status], [200, 401]);
+  const body = {
+    image: '11'.repeat(32),
+    devices: ['ppmid-1'],
+    activation: { when: 'now' },
+    priority: 1,
+    deadlineMs: Date.now() + 1e6,
+    needsApproval: true,
+  };
+  const { json } = await served.local({ method: 'POST', path: '/api/v1/jobs', body });
+  assert.ok(json.id, JSON.stringify(json));
+  const path = `/api/v1/jobs/${json.id}/approve`;
+  assert.is((await served.local({ method: 'POST', path, body: {} })).status, 403, 'its author');
+  const approved = await served.local({ method: 'POST', path, body: {}, token: TOKENS.approver });
+  assert.is(approved.status, 200, JSON.stringify(approved.json));
+  assert.is(
+    (await served.local({ method: 'POST', path, body: {}, token: TOKENS.viewer })).status,
+    403,
+  );
+});
+
 test('a socket that a killed process left is taken; one that is answered on, or a file, is not', async () => {
   const { folder } = served;
   const start = async (path: string) => {

@@ -310,7 +310,9 @@ export class FakeControl implements GatewayControl {
   }
 
   progress(job: string, device: string, sentBytes: number, totalBytes: number): void {
-    const sample = { job, device, atMs: this.nowMs(), sentBytes, totalBytes };
+    const atMs = this.nowMs();
+    const more = { blocks: 1, repeats: 0, lastRequestMs: atMs };
+    const sample = { job, device, atMs, sentBytes, totalBytes, ...more };
     for (const listener of this.listeners) listener.progress(sample);
   }
 

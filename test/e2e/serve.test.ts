@@ -2,7 +2,20 @@
  * The gateway service as its users run it: `uplift serve` over a rig of virtual devices with the real
  * driver and a real serial line, jobs by the command line, and kill -9 again and again.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -27,15 +40,17 @@ class Site {
   readonly rig: TestRig;
   readonly config: string;
   readonly socket: string;
+  readonly state: string;
 
-  private constructor(rig: TestRig) {
+  private constructor(rig: TestRig, { state, more }: SiteOptions) {
     this.rig = rig;
+    this.state = state ?? join(rig.folder, 'state');
     this.config = join(rig.folder, 'gateway.yaml');
     this.socket = join(rig.folder, 'api.sock');
     writeFileSync(
       this.config,
       JSON.stringify({
-        gateway: { id: 'test', stateDirectory: join(rig.folder, 'state') },
+        gateway: { id: 'test', stateDirectory: this.state },
         rigs: [rig.path],
         admission: {
           intake: 'bench',
@@ -44,12 +59,16 @@ class Site {
         },
         schedule: { prepaymentBlackout: [] },
         api: { socket: { path: this.socket, role: 'admin' } },
+        ...more,
       }),
     );
   }
 
-  static async make(options: Parameters<typeof TestRig.make>[0]): Promise<Site> {
-    const site = new Site(await TestRig.make(options));
+  static async make(
+    options: Parameters<typeof TestRig.make>[0],
+    more: SiteOptions = {},
+  ): Promise<Site> {
+    const site = new Site(await TestRig.make(options), more);
     await site.rig.up();
     return site;
   }
@@ -67,6 +86,12 @@ class Site {
   cli(...words: string[]) {
     return runCli([...words, '--socket', this.socket, '--json']);
   }
+}
+
+interface SiteOptions {
+  state?: string;
+  /** Sections of the configuration. */
+  more?: Record<string, unknown>;
 }
 
 interface Shown {
@@ -165,6 +190,109 @@ test(`kill -9, ${KILLS} times in one upgrade of two devices: nothing acknowledge
     await site.rig.remove();
   }
 });
+
+test('a full disk: no work is taken and it says so; with room again it goes on in the same process', async () => {
+  const disk = mkdtempSync(join(tmpdir(), 'uplift-disk-'));
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=320m', 'tmpfs', disk]);
+  if (mounted.status !== 0) {
+    console.log('SKIP a disk that fills up: no file system can be mounted here');
+    rmdirSync(disk);
+    return;
+  }
+  const filler = join(disk, 'filler');
+  const copies = mkdtempSync(join(tmpdir(), 'uplift-copies-'));
+  const tokensFile = join(copies, 'tokens');
+  const token = (name: string) => `viewer ${name} sha256:${sha256(name)}\n`;
+  writeFileSync(tokensFile, token('first'), { mode: 0o600 });
+  const site = await Site.make(
+    { devices: 1, otaClient: QUICK_CLIENT },
+    {
+      state: join(disk, 'state'),
+      more: {
+        journal: { backup: { directory: copies } },
+        metrics: { serve: 'listener', listen: '127.0.0.1:0' },
+        api: {
+          socket: { path: join(disk, 'api.sock'), role: 'admin' },
+          tcp: { listen: '127.0.0.1:0', tokensFile },
+        },
+      },
+    },
+  );
+  const socket = join(disk, 'api.sock');
+  const run = site.serve();
+  try {
+    const ready = await run.until(({ code }) => code === 'ready');
+    const said = /and 127\.0\.0\.1:(\d+) and 127\.0\.0\.1:(\d+) \(metrics\)/.exec(
+      ready['msg'] as string,
+    );
+    assert.ok(said, ready['msg'] as string);
+    const [, api, metrics] = said;
+    const page = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text();
+    assert.match(page, /uplift_build_info/);
+    assert.is((await fetch(`http://127.0.0.1:${metrics}/`)).status, 404);
+    const asks = (name: string) =>
+      fetch(`http://127.0.0.1:${api}/api/v1/jobs`, {
+        headers: { authorization: `Bearer ${name}` },
+      });
+    assert.is((await asks('second')).status, 401);
+    writeFileSync(tokensFile, token('second'));
+    run.child.kill('SIGHUP');
+    await run.until(({ code }) => code === 'tokens-read');
+    assert.equal([(await asks('second')).status, (await asks('first')).status], [200, 401]);
+    const cli = (...words: string[]) => runCli([...words, '--socket', socket, '--json']);
+    const put = await cli('image', 'put', FIRMWARE.new);
+    assert.is(put.code, 0, put.stderr + put.stdout);
+    const { sha256: image } = JSON.parse(put.stdout) as { sha256: string };
+    const create = () =>
+      cli('job', 'create', '--device', site.rig.rig.ppmids[0]!.id, '--image', image);
+    fill(filler);
+    const refused = await create();
+    assert.is(refused.code === 0, false, refused.stdout);
+    const health = await new ApiClient(socket).get<{ state: string; reasons: unknown[] }>(
+      '/health',
+    );
+    assert.is(health.state, 'degraded');
+    assert.ok(health.reasons.length > 0);
+    rmSync(filler);
+    await run.until(({ code }) => code === 'reopening');
+    while (run.events.filter(({ code }) => code === 'ready').length < 2) await sleep(50);
+    const made = await cli(
+      'job',
+      'create',
+      '--device',
+      site.rig.rig.ppmids[0]!.id,
+      '--image',
+      image,
+      '--watch',
+    );
+    assert.is(made.code, 0, made.stderr + made.stdout);
+    assert.is(readdirSync(copies).filter((name) => /^journal-.*\.db$/.test(name)).length, 1);
+  } finally {
+    run.child.kill('SIGKILL');
+    await run.done;
+    await site.rig.remove();
+    spawnSync('umount', ['-l', disk]);
+    rmdirSync(disk);
+    rmSync(copies, { recursive: true });
+  }
+});
+
+/** Until nothing more fits. */
+function fill(path: string): void {
+  const file = openSync(path, 'w');
+  for (const piece of [new Uint8Array(1 << 20), new Uint8Array(1)]) {
+    try {
+      for (;;) writeSync(file, piece);
+    } catch (error) {
+      assert.is((error as NodeJS.ErrnoException).code, 'ENOSPC');
+    }
+  }
+  closeSync(file);
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
 
 /** Whatever was read of the journal before reads the same now. */
 async function check(client: ApiClient, seen: Map<number, string>, kill: number): Promise<void> {

@@ -78,7 +78,7 @@ function everything(metrics: MetricsPage): void {
   metrics.verifyFailure('cpl.listed');
   metrics.journalUnacked(3);
   metrics.lastCentralContact(1_800_000_000_500);
-  metrics.serialError('crc');
+  metrics.serialErrors('repeat', 1);
   metrics.eventLoopDelay(0.001);
 }
 
@@ -127,7 +127,7 @@ test('what was told is what is shown', async () => {
     metrics.deviceState(undefined, 'planned');
     metrics.deviceState('distributing', undefined);
     metrics.transferBytes('zigbee', 2);
-    metrics.serialError('crc');
+    metrics.serialErrors('repeat', 1);
     metrics.journalUnacked(2);
   });
   assert.is(sampleOf(page, 'uplift_devices', { state: 'planned' }), 1);
@@ -143,7 +143,7 @@ test('what was told is what is shown', async () => {
   assert.is(sampleOf(page, 'uplift_verify_failures_total', { reason: 'cpl.listed' }), 1);
   assert.is(sampleOf(page, 'uplift_journal_unacked_events'), 2);
   assert.is(sampleOf(page, 'uplift_last_central_contact_timestamp_seconds'), 1_800_000_000.5);
-  assert.is(sampleOf(page, 'uplift_serial_errors_total', { kind: 'crc' }), 2);
+  assert.is(sampleOf(page, 'uplift_serial_errors_total', { kind: 'repeat' }), 2);
   assert.is(sampleOf(page, 'uplift_build_info', BUILD), 1);
 });
 
@@ -183,9 +183,9 @@ test('labels stay few and plain whatever comes', async () => {
 });
 
 test('two pages know nothing of each other, and no metrics are harmless', async () => {
-  await pageOf((metrics) => metrics.serialError('overrun'));
+  await pageOf((metrics) => metrics.serialErrors('unplug', 1));
   const page = await pageOf(() => {});
-  assert.is(sampleOf(page, 'uplift_serial_errors_total', { kind: 'overrun' }), 0);
+  assert.is(sampleOf(page, 'uplift_serial_errors_total', { kind: 'unplug' }), 0);
   NO_METRICS.deviceState('a', 'b');
   NO_METRICS.result('done', 'none');
   assert.match(openMetrics(BUILD).contentType, /^text\/plain; version=0\.0\.4/);

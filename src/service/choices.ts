@@ -1,0 +1,74 @@
+/** What the configuration says, in the words of the parts that it is said to. */
+import type { GatewayConfig } from '../config/gateway.ts';
+import { momentMs } from '../config/moment.ts';
+import { assert } from '../errors.ts';
+import type { DeskSite } from '../gateway/admission-desk.ts';
+import { PREPAYMENT_BLACKOUT } from '../schedule/blackout.ts';
+import { RETRY_POLICY, type RetryPolicy } from '../schedule/retry.ts';
+import { type HoursSource, type LocalHours, parseHours } from '../schedule/windows.ts';
+
+/** What is told once for every rig; a rig's own goes first. */
+export function siteOf({ admission }: GatewayConfig): DeskSite {
+  const { listsFetched, columns, listAges, certificates, revocationLists, zseSigners } = admission;
+  const stamp =
+    listsFetched === undefined
+      ? undefined
+      : { fetchedAtMs: momentMs(listsFetched)!, source: 'the configuration' };
+  return {
+    intake: admission.intake,
+    trust: admission.trustAnchors,
+    certificates: certificates.length > 0 ? certificates : undefined,
+    revocationLists: revocationLists.length > 0 ? revocationLists : undefined,
+    zseSigners: zseSigners.length > 0 ? zseSigners : undefined,
+    centralProductsList: admission.centralProductsList,
+    eligibleCombinations: admission.eligibleCombinations,
+    pendingCombinations: admission.pendingCombinations,
+    installations: admission.installations,
+    columns,
+    listMapping: columns?.centralProductsList,
+    floors: admission.floors,
+    waiver: admission.waiver,
+    stamp,
+    ages: listAges,
+  };
+}
+
+export function hoursOf({ schedule }: GatewayConfig): {
+  hours: LocalHours | undefined;
+  windows: Record<string, LocalHours>;
+} {
+  const { timeZone: zone, windows, prepaymentBlackout } = schedule;
+  const blackout =
+    prepaymentBlackout === undefined ? PREPAYMENT_BLACKOUT.hours : { weekly: prepaymentBlackout };
+  const isNone = prepaymentBlackout !== undefined && prepaymentBlackout.length === 0;
+  return {
+    hours: isNone ? undefined : parsed({ zone, ...blackout }),
+    windows: Object.fromEntries(
+      Object.entries(windows).map(([name, window]) => [name, parsed({ zone, ...window })]),
+    ),
+  };
+}
+
+function parsed(source: HoursSource): LocalHours {
+  const result = parseHours(source);
+  assert(result.ok, 'hours were checked when the configuration was read');
+  return result.hours;
+}
+
+export function retryOf({ schedule }: GatewayConfig): RetryPolicy {
+  const backoff = { ...RETRY_POLICY.backoff };
+  for (const [name, told] of Object.entries(schedule.retry)) {
+    if (!told) continue;
+    const key = name as keyof typeof backoff;
+    const { retriesMax, baseMs, capMs } = told;
+    backoff[key] = {
+      ...backoff[key],
+      ...(baseMs === undefined ? {} : { baseMs }),
+      ...(capMs === undefined ? {} : { capMs }),
+      ...(retriesMax === undefined
+        ? {}
+        : { retriesMax: retriesMax === 'until-deadline' ? Number.POSITIVE_INFINITY : retriesMax }),
+    };
+  }
+  return { ...RETRY_POLICY, backoff };
+}
