@@ -279,8 +279,9 @@ export class Gateway implements RunDesk, Floor {
     const run = new UpgradeRun(upgrade, brief, this);
     this.running.set(id, run);
     this.records.forgetProgress(upgrade);
-    run.begin(this.options.field, this.activationNow(upgrade));
-    this.options.timers.after(this.limits.verifyMs, () => run.expireUnheard());
+    const { field, timers } = this.options;
+    const { verifyMs } = this.limits;
+    run.begin({ field, timers, verifyMs }, this.activationNow(upgrade));
   }
 
   /** What was commanded before a crash is read back under the state it has; all else is verified anew. */

@@ -8,6 +8,7 @@ import { hex } from '../bytes/hex.ts';
 import { UpliftError } from '../errors.ts';
 import type { Upgrade } from '../jobs/book.ts';
 import { STATE_RULES } from '../jobs/states.ts';
+import type { Timers } from '../ports.ts';
 import type { UploadSample } from '../upgrade/hub-session-messages.ts';
 import type { SessionEvent } from '../upgrade/session-messages.ts';
 import { FAILURES, isFinal } from '../upgrade/states.ts';
@@ -37,6 +38,7 @@ export class UpgradeRun implements FieldOwner {
   private readonly brief: Brief;
   private readonly desk: RunDesk;
   private run: FieldRun | undefined;
+  private unheard: { cancel(): void } | undefined;
   private last: Extract<SessionEvent, { kind: 'state' }> | undefined;
   private isOver = false;
   /** Something of it is not on record: nothing after it may be. */
@@ -49,8 +51,13 @@ export class UpgradeRun implements FieldOwner {
     this.desk = desk;
   }
 
-  begin(field: Field, activation: { when: 'now' } | { when: 'held' }): void {
+  /** It is given up where nothing is heard of it within `verifyMs`. */
+  begin(
+    { field, timers, verifyMs }: { field: Field; timers: Timers; verifyMs: number },
+    activation: { when: 'now' } | { when: 'held' },
+  ): void {
     const { upgrade, brief } = this;
+    this.unheard = timers.after(verifyMs, () => this.expireUnheard());
     const announced = [...upgrade.intents];
     const run = field.run({ device: upgrade.device, brief, activation, announced }, this);
     if (!this.isOver) this.run = run;
@@ -62,13 +69,6 @@ export class UpgradeRun implements FieldOwner {
 
   stop(): void {
     this.run?.stop();
-  }
-
-  /** Nothing came of it in time, and nothing may ever come: a port or a process that does not answer. */
-  expireUnheard(): void {
-    if (this.isOver || this.last) return;
-    this.isOverdue = true;
-    this.stop();
   }
 
   event(event: SessionEvent): boolean {
@@ -107,6 +107,7 @@ export class UpgradeRun implements FieldOwner {
 
   ended(end: FieldEnd): void {
     this.isOver = true;
+    this.unheard?.cancel();
     const { last } = this;
     if (this.isOverdue && end.kind === 'stopped')
       this.desk.ended(this, { kind: 'not-begun', error: unheard() });
@@ -117,6 +118,7 @@ export class UpgradeRun implements FieldOwner {
   /** A final state is told at the end: what follows from it is not this attempt's to say. */
   private state(event: Extract<SessionEvent, { kind: 'state' }>): void {
     this.last = event;
+    this.unheard?.cancel();
     const { untilMs, detail } = event;
     const { upgrade } = this;
     // What is held is told with the end as well: how long it may be is the gateway's to say.
@@ -135,6 +137,12 @@ export class UpgradeRun implements FieldOwner {
       ...(untilMs === undefined ? {} : { untilMs }),
       ...(detail === undefined ? {} : { detail }),
     });
+  }
+
+  /** Nothing came of it in time, and nothing may ever come: a port or a process that does not answer. */
+  private expireUnheard(): void {
+    this.isOverdue = true;
+    this.stop();
   }
 
   private about(kind: string) {

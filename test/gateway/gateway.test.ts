@@ -346,6 +346,20 @@ test('a blackout of activations parts the stages', () => {
   assert.equal(desk.field.of('ppmid-1').task.activation, { when: 'now' });
 });
 
+test('an attempt that was heard of, or is over, is not waited for any more', () => {
+  const desk = new GatewayDesk();
+  desk.job();
+  const run = desk.field.of('ppmid-1');
+  const before = desk.clock.pending;
+  run.say('staged', 'distributing');
+  assert.is(desk.clock.pending, before - 1);
+  run.end('done');
+  desk.job({ devices: ['hub-1'] });
+  desk.field.of('hub-1').stop();
+  desk.gateway.stop();
+  assert.is(desk.clock.pending, 0);
+});
+
 test('stopped: devices keep what they have, and the next process goes on', () => {
   const desk = new GatewayDesk();
   const job = desk.job();
@@ -354,6 +368,7 @@ test('stopped: devices keep what they have, and the next process goes on', () =>
   assert.ok(desk.field.of('ppmid-1').isOver);
   assert.is(desk.state(job), 'distributing', 'no outcome is made up');
   desk.refuses('not-accepting', () => desk.job({ devices: ['hub-1'] }));
+  assert.is(desk.clock.pending, 0, 'nothing keeps its process from ending');
   desk.start();
   assert.is(desk.field.runs.length, 1);
 });

@@ -165,6 +165,11 @@ export class SimulatedScheduler implements Scheduler {
     return this.timeMs;
   }
 
+  /** Tasks that are still to run: they would keep a process from ending. */
+  get pending(): number {
+    return this.tasks.length;
+  }
+
   after(delayMs: number, task: () => void): Scheduled {
     const entry = { atMs: this.timeMs + Math.max(0, delayMs), order: this.order++, task };
     this.tasks.push(entry);
