@@ -218,6 +218,19 @@ const readings: RouteShape[] = [
     handle: (_call, { control }) => ({ status: 200, body: { devices: control.devices() } }),
   }),
   route({
+    operation: 'readDevice',
+    method: 'POST',
+    path: '/devices/{device}/read',
+    role: 'operator',
+    summary: 'Asks a device what it runs. The answer is a record, `device-read`, from `from` on.',
+    params: schemas.inDevice,
+    answers: { 202: schemas.readingBegun },
+    refuses: ['device-unknown', ...UNWELL],
+    handle({ params: { device }, by }, { control }) {
+      return { status: 202, body: control.readDevice(device, by) };
+    },
+  }),
+  route({
     operation: 'listRules',
     method: 'GET',
     path: '/rules',

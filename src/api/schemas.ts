@@ -97,6 +97,7 @@ export const uploadRequest = z.strictObject({
 export const inJob = z.strictObject({ job: jobId });
 export const inImage = z.strictObject({ sha256 });
 export const inUpload = z.strictObject({ upload: uploadId });
+export const inDevice = z.strictObject({ device });
 export const inList = z.strictObject({
   kind: z.enum(LIST_KINDS, `one of ${LIST_KINDS.join(', ')}`),
 });
@@ -241,6 +242,7 @@ export const healthView = z.strictObject({
 export const liveness = z.strictObject({ state: z.enum(['ready', 'degraded', 'stopping']) });
 
 export const devicesAnswer = z.strictObject({ devices: z.array(deviceView) });
+export const readingBegun = z.strictObject({ from: count });
 export const imagesAnswer = z.strictObject({ images: z.array(imageView) });
 export const listsAnswer = z.strictObject({ lists: z.array(listView) });
 export const rulesAnswer = z.strictObject({ rules: z.array(ruleView) });

@@ -7,6 +7,7 @@ import { addCommand, example, run } from './command.ts';
 export function addGatewayCommands(program: Command, version: string): void {
   addJobCommands(program);
   addImageCommands(program);
+  addDeviceCommands(program);
   const api = program
     .command('api')
     .description('the HTTP API of the gateway service: openapi, token')
@@ -123,6 +124,27 @@ function addImageCommands(program: Command): void {
   asking(images, 'rm <sha256>', 'deletes an image that no job needs').action(
     run(async (options, output, sha256: string) =>
       (await import('./image.ts')).removeImage(sha256, options as never, output),
+    ),
+  );
+}
+
+function addDeviceCommands(program: Command): void {
+  const devices = program
+    .command('device')
+    .description('devices of the gateway: list, read')
+    .addHelpText('after', example('uplift device read hub-1'));
+  asking(
+    devices,
+    'list',
+    'what there is, on which link, and what it said last that it runs',
+  ).action(
+    run(async (options, output) =>
+      (await import('./device.ts')).listDevices(options as never, output),
+    ),
+  );
+  asking(devices, 'read <device>', 'asks a device what it runs, and changes nothing').action(
+    run(async (options, output, device: string) =>
+      (await import('./device.ts')).readDevice(device, options as never, output),
     ),
   );
 }

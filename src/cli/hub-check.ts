@@ -4,14 +4,13 @@ import { escapeText } from '../bytes/escape-text.ts';
 import { encodeHex } from '../bytes/hex.ts';
 import type { HubDevice, Rig } from '../config/schema.ts';
 import { UpliftError } from '../errors.ts';
-import type { Link } from '../ports.ts';
+import { probeHub } from '../gateway/device-words.ts';
 import type { ImageEntry } from '../protocol/smp/messages.ts';
 import { LinkDriver } from '../transport/serial/driver.ts';
 import { newLink } from '../transport/serial/link.ts';
 import { describePort } from '../transport/serial/ports.ts';
 import { type PortReading, SerialLink } from '../transport/serial/serial-link.ts';
 import { findingWords, HUB_PROBLEMS, type HubFinding, problemOf } from '../upgrade/hub-finding.ts';
-import { HubProbe } from '../upgrade/hub-probe.ts';
 import { paint, table } from './output.ts';
 
 export interface HubCheck {
@@ -63,7 +62,7 @@ async function checkHub(hub: HubDevice): Promise<HubCheck> {
     const driver = new LinkDriver(link);
     await driver.open();
     const reading = link instanceof SerialLink ? await link.reading() : undefined;
-    const found = await probe(driver, hub);
+    const found = await probeHub(driver, hub);
     const problem = problemOf(found);
     const { sentence, next } = problem ? HUB_PROBLEMS[problem] : { sentence: '', next: '' };
     return {
@@ -87,31 +86,6 @@ async function checkHub(hub: HubDevice): Promise<HubCheck> {
   } finally {
     await link.close();
   }
-}
-
-/** Text without an answer may be of a start that is under way: it is asked once more. */
-async function probe(driver: LinkDriver, hub: HubDevice): Promise<HubFinding> {
-  const first = await probeOnce(driver, hub);
-  return problemOf(first) === 'hub-no-protocol' ? probeOnce(driver, hub) : first;
-}
-
-function probeOnce(driver: LinkDriver, { baudRate, model }: HubDevice): Promise<HubFinding> {
-  const { protocol } = model.serial;
-  return new Promise((resolve, reject) => {
-    driver.run(new HubProbe({ protocol, baudRate }, Date.now()), {
-      event: ({ finding }) => {
-        driver.release();
-        resolve(finding);
-      },
-      closed: () => reject(lostLink(driver.link)),
-    });
-  });
-}
-
-function lostLink({ name }: Link): UpliftError {
-  return new UpliftError('link-lost', `${name} went away while it was asked`, {
-    next: 'check the cable and its adapter, then run the same command again',
-  });
 }
 
 function factsOf({ path, info, hasModemLines, isLowLatency }: PortReading): Partial<HubCheck> {

@@ -7,6 +7,7 @@ import { loadRig } from '../config/load.ts';
 import type { CoordinatorConfig, HubDevice, PpmidDevice, Rig } from '../config/schema.ts';
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
 import { StateFolder } from '../gateway/state-folder.ts';
+import { READ_TIMEOUT_MS } from '../gateway/zigbee-device.ts';
 import { notJoined, ZigbeeSite } from '../gateway/zigbee-site.ts';
 import type { DeviceReading } from '../protocol/zcl-ota/device-reading.ts';
 import { startVirtualRig } from '../virtual/rig.ts';
@@ -15,8 +16,6 @@ import { selectPpmids } from './inputs.ts';
 import { type Output, paint, table } from './output.ts';
 import { shippedPath } from './shipped.ts';
 import { siteLine } from './site-line.ts';
-
-const READ_TIMEOUT_MS = 6_000;
 
 export interface RigCommandOptions {
   rig: string;

@@ -157,6 +157,8 @@ export interface GatewayControl {
   retry(job: string, devices: readonly string[] | undefined, by: Actor): Job;
 
   devices(): readonly DeviceView[];
+  /** Asks it what it runs; the answer, or why there is none, is a `device-read` record from then on. */
+  readDevice(device: string, by: Actor): { from: number };
 
   images(): readonly ImageView[];
   /** The image, where the store has it already. */

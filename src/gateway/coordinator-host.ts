@@ -3,11 +3,17 @@
  * upgrades of the devices behind it told what concerns them.
  */
 import type { CoordinatorConfig, PpmidDevice } from '../config/schema.ts';
-import { assert, UpliftError } from '../errors.ts';
+import { assert, EXIT, UpliftError } from '../errors.ts';
 import type { Timers } from '../ports.ts';
 import type { LinkEvent } from '../transport/zigbee/messages.ts';
+import { type DeviceWords, wordsOfReading } from './device-words.ts';
 import type { FieldOwner, FieldRun } from './field.ts';
-import { type CoordinatorLink, sessionInput, type ZigbeeDevice } from './zigbee-device.ts';
+import {
+  type CoordinatorLink,
+  READ_TIMEOUT_MS,
+  sessionInput,
+  type ZigbeeDevice,
+} from './zigbee-device.ts';
 import { notJoined, type SiteEvent } from './zigbee-site.ts';
 
 /** As much of a ZigbeeSite as is needed; a simulated one has it as well. */
@@ -70,6 +76,23 @@ export class CoordinatorHost {
       cancel: () => this.cancel(run),
       stop: () => this.stop(run, KEEPS),
     };
+  }
+
+  /** @throws UpliftError where it does not say */
+  async read({ eui64, model }: PpmidDevice): Promise<DeviceWords> {
+    const { link } = this;
+    if (!link) throw this.notOpen();
+    const { endpoint } = model.zigbee;
+    const reading = await link
+      .call('read', { eui64, endpoint, timeoutMs: READ_TIMEOUT_MS })
+      .catch((cause: Error) => {
+        throw new UpliftError('device-silent', cause.message, {
+          next: 'check that it is powered and in range; a sleeping device may need its button pressed',
+          exit: EXIT.notReachable,
+          cause,
+        });
+      });
+    return wordsOfReading(reading);
   }
 
   async close(): Promise<void> {

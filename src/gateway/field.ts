@@ -10,6 +10,7 @@ import type { CentralProductsList } from '../products/central-products-list.ts';
 import type { DeviceKind } from '../products/combinations.ts';
 import type { UploadSample } from '../upgrade/hub-session-messages.ts';
 import type { Intent, SessionEvent } from '../upgrade/session-messages.ts';
+import type { DeviceWords } from './device-words.ts';
 import type { LoadedImage } from './image-library.ts';
 
 export interface FieldDevice {
@@ -73,6 +74,8 @@ export interface Field {
   /** Opens what stays open; before it nothing is run. */
   start(listener: FieldListener): void;
   run(task: FieldTask, owner: FieldOwner): FieldRun;
+  /** Asks it what it runs, and changes nothing. @throws UpliftError where it does not say */
+  read(device: string): Promise<DeviceWords>;
   /** After every run has ended or been stopped. */
   close(): Promise<void>;
 }

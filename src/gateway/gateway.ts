@@ -10,9 +10,10 @@
  * - When the journal takes no more, nothing new begins, what runs is left so that devices keep what they
  *   have, and everybody who asks is told.
  */
+import { someOf } from '../bytes/some-of.ts';
 import { assert, UpliftError } from '../errors.ts';
 import type { JobBook, Upgrade } from '../jobs/book.ts';
-import type { JobRecordBody } from '../jobs/records.ts';
+import type { Actor, JobRecordBody } from '../jobs/records.ts';
 import { isBeyondRecall, isOver, STATE_RULES, type UpgradeState } from '../jobs/states.ts';
 import type { Timers } from '../ports.ts';
 import { EXPIRIES, type ExpiryCode } from '../schedule/codes.ts';
@@ -22,9 +23,15 @@ import type { Scheduler } from '../schedule/scheduler.ts';
 import type { LocalHours } from '../schedule/windows.ts';
 import type { UploadSample } from '../upgrade/hub-session-messages.ts';
 import type { GatewayListener } from './control.ts';
+import type { DeviceWords } from './device-words.ts';
 import type { Brief, Field, FieldDevice } from './field.ts';
 import { type Floor, JobDesk, refused } from './job-desk.ts';
-import { type GatewayJournal, type JournalBody, RecordKeeper } from './record-keeper.ts';
+import {
+  type GatewayJournal,
+  type JournalBody,
+  RecordKeeper,
+  type StateMore,
+} from './record-keeper.ts';
 import { type AttemptEnd, nextOf, type RunDesk, UpgradeRun } from './upgrade-run.ts';
 
 export interface GatewayLimits {
@@ -78,7 +85,6 @@ export class Gateway implements RunDesk, Floor {
   /** Upgrades that the scheduler has, and until when each is tried. */
   private readonly scheduled = new Map<string, number>();
   private readonly links = new Map<string, { up: boolean; since: number; detail: string }>();
-  private readonly runs = new Map<string, { version: string; atMs: number }>();
   private timer: { cancel(): void } | undefined;
   private isTurning = false;
   private isStopping = false;
@@ -146,6 +152,32 @@ export class Gateway implements RunDesk, Floor {
     return found?.text ?? STATE_RULES[upgrade.state].waitsFor;
   }
 
+  /**
+   * Asks a device what it runs: the answer, or why there is none, is on record as `device-read` when this
+   * resolves. @throws UpliftError
+   */
+  async read(device: string, by: Actor): Promise<DeviceWords> {
+    this.assertAccepting();
+    this.assertKnown(device);
+    const about = { kind: 'device-read', device, by };
+    try {
+      const words = await this.options.field.read(device);
+      this.record({ ...about, ...words });
+      return words;
+    } catch (error) {
+      if (!(error instanceof UpliftError)) throw error;
+      const { code, message, actual } = error;
+      if (!this.trouble) this.record({ ...about, code, detail: textOf(message, actual) });
+      throw error;
+    }
+  }
+
+  /** @throws UpliftError where no rig has it */
+  assertKnown(device: string): void {
+    if (this.devices.has(device)) return;
+    throw refused('device-unknown', { expected: someOf(this.devices.keys()), actual: device });
+  }
+
   get condition(): { state: 'ready' | 'degraded' | 'stopping'; error: UpliftError | undefined } {
     const state = this.isStopping ? 'stopping' : this.trouble ? 'degraded' : 'ready';
     return { state, error: this.trouble };
@@ -156,7 +188,7 @@ export class Gateway implements RunDesk, Floor {
   }
 
   runsOf(device: string): { version: string; atMs: number } | undefined {
-    return this.runs.get(device);
+    return this.records.said.get(device);
   }
 
   get fieldDevices(): readonly FieldDevice[] {
@@ -202,7 +234,7 @@ export class Gateway implements RunDesk, Floor {
   }
 
   saidToRun(device: string, version: string): void {
-    this.runs.set(device, { version, atMs: this.nowMs });
+    this.records.said.set(device, { version, atMs: this.nowMs });
   }
 
   faulted(error: UpliftError): void {
@@ -224,7 +256,7 @@ export class Gateway implements RunDesk, Floor {
   private stateOf(
     upgrade: Upgrade,
     state: UpgradeState,
-    { untilMs, ...more }: { detail?: string; code?: string; next?: string; untilMs?: number } = {},
+    { untilMs, ...more }: StateMore & { untilMs?: number } = {},
   ): JobRecordBody {
     return this.records.stateOf(upgrade, state, untilMs ?? this.endMs(upgrade), more);
   }
@@ -334,14 +366,14 @@ export class Gateway implements RunDesk, Floor {
       this.tellAgain(upgrade, again, code, detail, end.error.next, unheardState(upgrade));
       return;
     }
-    const { state, code, detail } = end.state;
+    const { state, code, detail, runs } = end.state;
     if (state === 'failed' || state === 'unknown-outcome') {
       const again = scheduler.ended(upgrade.id, this.resultOf(upgrade, end.state), this.nowMs);
       this.tellAgain(upgrade, again, code ?? state, detail, nextOf(code), state);
       return;
     }
     this.leaveSchedule(upgrade);
-    this.finish(upgrade, state as UpgradeState, { code, detail, next: nextOf(code) });
+    this.finish(upgrade, state as UpgradeState, { code, detail, next: nextOf(code), runs });
   }
 
   /** Under one command there is one activation: what failed after it is not tried again by itself. */
@@ -380,7 +412,7 @@ export class Gateway implements RunDesk, Floor {
   private finish(
     upgrade: Upgrade,
     state: UpgradeState,
-    more: { code?: string | undefined; detail?: string | undefined; next?: string | undefined },
+    more: { [word in keyof StateMore]: string | undefined },
   ): void {
     const said = Object.fromEntries(
       Object.entries(more).filter(([, value]) => value !== undefined),

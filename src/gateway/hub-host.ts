@@ -3,8 +3,10 @@
  * whether the port is there, so that a job waits for a cable instead of failing.
  */
 import type { HubDevice } from '../config/schema.ts';
-import { assert, UpliftError } from '../errors.ts';
+import { assert, EXIT, UpliftError } from '../errors.ts';
 import type { Link, Timers } from '../ports.ts';
+import { LinkDriver } from '../transport/serial/driver.ts';
+import { type DeviceWords, probeHub, wordsOfFinding } from './device-words.ts';
 import type { FieldEnd, FieldOwner, FieldRun } from './field.ts';
 import type { HubRunner } from './hub-runner.ts';
 
@@ -25,6 +27,7 @@ export class HubHost {
   private isUp: boolean | undefined;
   private timer: { cancel(): void } | undefined;
   private isClosed = false;
+  private isReading = false;
   /** The port is given back, and not before it may be opened again. */
   private closing: Promise<void> = Promise.resolve();
 
@@ -92,6 +95,29 @@ export class HubHost {
     };
   }
 
+  /** @throws UpliftError where it does not say, or an upgrade has its port */
+  async read(): Promise<DeviceWords> {
+    const { device, newLink, timers } = this.options;
+    if (this.running || this.isReading) throw busy(device);
+    this.isReading = true;
+    const link = newLink(device);
+    const reading = this.closing.then(async () => {
+      try {
+        const driver = new LinkDriver(link, timers);
+        await driver.open();
+        return wordsOfFinding(await probeHub(driver, device, () => timers.nowMs()));
+      } finally {
+        await link.close();
+        this.isReading = false;
+      }
+    });
+    this.closing = reading.then(
+      () => {},
+      () => {},
+    );
+    return reading;
+  }
+
   async close(): Promise<void> {
     this.isClosed = true;
     this.timer?.cancel();
@@ -116,4 +142,13 @@ export class HubHost {
     this.isUp = isUp;
     this.options.onLink(isUp, detail);
   }
+}
+
+function busy({ id }: HubDevice): UpliftError {
+  return new UpliftError('device-busy', `the port of ${id} is in use`, {
+    expected: 'no upgrade and no other reading of the hub',
+    actual: 'one runs',
+    next: 'ask again when it is over',
+    exit: EXIT.notReachable,
+  });
 }

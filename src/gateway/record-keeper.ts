@@ -24,8 +24,17 @@ export type JournalBody = Readonly<Record<string, unknown>> & { kind: string };
 /** A progress record is worth its place: a hundredth more. */
 const PROGRESS_SHARE = 0.01;
 
+export interface StateMore {
+  detail?: string;
+  code?: string;
+  next?: string;
+  runs?: string;
+}
+
 export class RecordKeeper {
   readonly book = new JobBook();
+  /** What each device said last that it runs. */
+  readonly said = new Map<string, { version: string; atMs: number }>();
   /** Why nothing is written any more. */
   trouble: UpliftError | undefined;
   private readonly journal: GatewayJournal;
@@ -106,7 +115,7 @@ export class RecordKeeper {
     { job, device, attempt }: { job: { id: string }; device: string; attempt: number },
     state: UpgradeState,
     untilMs: number,
-    more: { detail?: string; code?: string; next?: string } = {},
+    more: StateMore = {},
   ): JobRecordBody {
     const { owner } = STATE_RULES[state];
     const until = isOver(state) ? {} : { untilMs };
@@ -143,5 +152,10 @@ export class RecordKeeper {
       else this.places.set(job, [record.sequence]);
     }
     if (isJobRecord(record)) this.book.apply(record);
+    const version = record.kind === 'state' ? record['runs'] : record['version'];
+    const isSaid = record.kind === 'state' || record.kind === 'device-read';
+    if (isSaid && typeof version === 'string') {
+      this.said.set(record['device'] as string, { version, atMs: record.atMs });
+    }
   }
 }

@@ -5,6 +5,7 @@ import type { Link, Timers } from '../ports.ts';
 import { HUB_SESSION_LIMITS } from '../upgrade/hub-session-messages.ts';
 import { SESSION_LIMITS, type SessionLimits } from '../upgrade/session-messages.ts';
 import { CoordinatorHost, type CoordinatorSite } from './coordinator-host.ts';
+import type { DeviceWords } from './device-words.ts';
 import type {
   Field,
   FieldDevice,
@@ -108,6 +109,14 @@ export class RigField implements Field {
       });
       return { runner, holds: () => session.holds() };
     });
+  }
+
+  async read(id: string): Promise<DeviceWords> {
+    const device = this.known.get(id);
+    assert(device !== undefined, `${id} is of a rig of this field`);
+    return device.kind === 'ppmid'
+      ? this.coordinators.get(device.coordinator)!.read(device)
+      : this.hubs.get(device.id)!.read();
   }
 
   async close(): Promise<void> {

@@ -153,6 +153,16 @@ export class ServiceControl implements GatewayControl {
     });
   }
 
+  readDevice(device: string, by: Actor): { from: number } {
+    const { gateway, journal } = this.options;
+    gateway.assertAccepting();
+    gateway.assertKnown(device);
+    const from = journal.head.sequence + 1;
+    // Why it failed is on record.
+    gateway.read(device, by).catch(() => {});
+    return { from };
+  }
+
   // ---- images -----------------------------------------------------------------------------------------
 
   images(): readonly ImageView[] {

@@ -11,7 +11,7 @@ import type {
 } from '../upgrade/session.ts';
 import { isFinal } from '../upgrade/states.ts';
 
-const READ_TIMEOUT_MS = 6_000;
+export const READ_TIMEOUT_MS = 6_000;
 /** Everything a device needs to decide whether to ask is in the query; the shortest notify will do. */
 const NOTIFY_PAYLOAD_TYPE = 0;
 

@@ -66,6 +66,8 @@ export type JobRecordBody =
       /** On what evidence. */
       detail?: string;
       next?: string;
+      /** With `done`: the version that was read back. */
+      runs?: string;
     }
   | { kind: 'intent'; job: string; device: string; intent: Intent }
   | { kind: 'progress'; job: string; device: string; sentBytes: number; totalBytes: number }

@@ -476,7 +476,7 @@ export class BootloaderSession implements HubSession {
     const own = this.ownWords?.versionIn(text);
     const says = own !== undefined && parseHubVersion(profile, own)?.text === version.text;
     if (!says && !saysVersion(text, version.text)) return;
-    this.course.finish('done', undefined, `the application says ${version.text}, read back`);
+    this.course.done(version.text, `the application says ${version.text}, read back`);
   }
 
   private newClient(wakeMs?: readonly number[]): BootloaderClient {

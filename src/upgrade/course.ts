@@ -83,7 +83,12 @@ export class Course<Event = SessionEvent> {
     this.finish('failed', code, detail);
   }
 
-  finish(state: SessionState, code?: FailureCode, detail?: string): void {
+  /** It runs that version, which was read back. */
+  done(runs: string, detail: string): void {
+    this.finish('done', undefined, detail, runs);
+  }
+
+  finish(state: SessionState, code?: FailureCode, detail?: string, runs?: string): void {
     this.state = state;
     this.code = code;
     const sentence = code ? FAILURES[code].sentence : undefined;
@@ -93,6 +98,7 @@ export class Course<Event = SessionEvent> {
       state,
       ...(code ? { code } : {}),
       ...(text ? { detail: text } : {}),
+      ...(runs === undefined ? {} : { runs }),
     });
   }
 

@@ -112,6 +112,8 @@ export type SessionEvent =
       untilMs?: number;
       code?: FailureCode;
       detail?: string;
+      /** With `done`: the version that was read back. */
+      runs?: string;
     }
   | { kind: 'decision'; decision: Decision; device: DeviceFacts }
   | { kind: 'intent'; intent: Intent }

@@ -10,6 +10,7 @@
  */
 import type { Decision } from '../admission/decide.ts';
 import type { AdmissionFacts, DeviceFacts } from '../admission/facts.ts';
+import { hex } from '../bytes/hex.ts';
 import { assert, UpliftError } from '../errors.ts';
 import type { Machine } from '../protocol/machine.ts';
 import { WAIT_S_MAX } from '../protocol/zcl-ota/activation.ts';
@@ -261,7 +262,7 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
     if (reading.currentFileVersion !== undefined)
       this.device.currentFileVersion = reading.currentFileVersion;
     if (this.runsAlready(this.device.currentFileVersion)) {
-      this.finish('done', undefined, 'already ran this version when it was asked');
+      this.done('already ran this version when it was asked');
       return;
     }
     if (!this.decide(nowMs)) return;
@@ -289,7 +290,7 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
       hardwareVersion: unstated ? this.device.hardwareVersion : hardwareVersion,
     };
     if (this.runsAlready(fileVersion)) {
-      this.finish('done', undefined, 'already ran this version when it asked');
+      this.done('already ran this version when it asked');
       return;
     }
     if (!this.distributes() || !this.decide(nowMs)) return;
@@ -550,8 +551,7 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   /** Judges a version read back after the command to activate. */
   private judge(fileVersion: number | undefined, build: string | undefined, nowMs: number): void {
     const judgement = this.confirmation.judge(fileVersion, build, nowMs);
-    if (judgement === 'runs-target')
-      this.finish('done', undefined, `${this.confirmation.text()}, read back`);
+    if (judgement === 'runs-target') this.done(`${this.confirmation.text()}, read back`);
     if (judgement === 'reverted') this.fail('device-reverted', this.confirmation.text());
   }
 
@@ -653,9 +653,13 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
     this.finish('failed', code, detail);
   }
 
-  private finish(state: SessionState, code?: FailureCode, detail?: string): void {
+  private done(detail: string): void {
+    this.finish('done', undefined, detail, hex(this.targetVersion, 8));
+  }
+
+  private finish(state: SessionState, code?: FailureCode, detail?: string, runs?: string): void {
     if (state !== 'refused' || this.course.hasBegun) this.commands.push({ kind: 'release' });
-    this.course.finish(state, code, detail);
+    this.course.finish(state, code, detail, runs);
   }
 
   private note(text: string): void {

@@ -252,7 +252,7 @@ export class SmpActivation {
 
   private judgeTarget({ version, confirmed }: ImageEntry, nowMs: number): void {
     if (confirmed) {
-      this.course.finish('done', undefined, `runs ${version}, confirmed, read back`);
+      this.course.done(version, `runs ${version}, confirmed, read back`);
       return;
     }
     this.lastSeen = { text: `runs ${version}`, atMs: nowMs, state: 'trial' };

@@ -298,7 +298,7 @@ export class SmpSession implements HubSession {
     if (plan.do === 'fail') {
       this.course.fail(plan.code, plan.detail);
     } else if (plan.do === 'nothing') {
-      this.course.finish('done', undefined, `${plan.text}, read back`);
+      this.course.done(hubImage.version?.text ?? plan.text, `${plan.text}, read back`);
     } else if (plan.do === 'confirm') {
       // It runs, admitted once: nothing is sent to it but the word that keeps it.
       this.course.note(plan.text);

@@ -18,6 +18,7 @@ import {
 } from '../../src/gateway/control.ts';
 import { type Job, JobBook, type Upgrade } from '../../src/jobs/book.ts';
 import {
+  type Actor,
   isJobRecord,
   type JobActivation,
   type JobRecordBody,
@@ -177,6 +178,14 @@ export class FakeControl implements GatewayControl {
       link: `port:${id}`,
       linkUp: true,
     }));
+  }
+
+  readDevice(device: string, by: Actor): { from: number } {
+    if (!(DEVICES as readonly string[]).includes(device)) {
+      throw refused('device-unknown', device);
+    }
+    this.append({ kind: 'device-read', device, by, version: '1.0.0' });
+    return { from: this.journal.at(-1)!.sequence };
   }
 
   images(): readonly ImageView[] {

@@ -286,6 +286,12 @@ test('lists, devices, rules, records, health and the document of all this', asyn
     'request-invalid',
   );
   assert.is((await ask('listDevices', { path: '/api/v1/devices' })).json.devices.length, 3);
+  const read = await ask('readDevice', post('/api/v1/devices/hub-1/read'));
+  assert.is(read.status, 202);
+  const said = control.journal.find(({ sequence }) => sequence === read.json.from)!;
+  assert.is(said.kind, 'device-read');
+  const nobody = post('/api/v1/devices/nobody/read');
+  await refuses('readDevice', nobody, 422, 'device-unknown');
   const { json } = await ask('listRules', { path: '/api/v1/rules' });
   const [rule] = json.rules;
   assert.equal((await ask('showRule', { path: `/api/v1/rules/${rule.id}` })).json, rule);

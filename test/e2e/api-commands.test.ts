@@ -106,6 +106,13 @@ test('commands that change a job, and lists', async () => {
   assert.is((await uplift('image', 'list')).out, 'no image\n');
 });
 
+test('devices, and what one says that it runs', async () => {
+  const listed = await uplift('device', 'list');
+  assert.match(listed.out, /hub-1 +communications_hub +port:hub-1 +not read yet/);
+  assert.is((await uplift('device', 'read', 'hub-1')).out, 'hub-1 runs 1.0.0\n');
+  assert.is((await uplift('device', 'read', 'nobody')).exit, 3);
+});
+
 test('a token is shown once, and its line is one of the file', async () => {
   const { out } = await uplift(
     'api',

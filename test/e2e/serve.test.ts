@@ -112,6 +112,15 @@ test('a job for a PPMID and one for a hub, by the command line, to the version r
     ]);
     assert.is(first.code, 0, first.stderr + first.stdout);
     assert.is(second.code, 0, second.stderr + second.stdout);
+    const read = async (device: string) => {
+      const { code, stdout, stderr } = await site.cli('device', 'read', device);
+      assert.is(code, 0, stderr + stdout);
+      return (JSON.parse(stdout) as { version: string }).version;
+    };
+    const listed = JSON.parse((await site.cli('device', 'list')).stdout) as {
+      devices: { id: string; runs: string }[];
+    };
+    for (const { id, runs } of listed.devices) assert.match(runs, await read(id));
     const refused = await create(ppmid, FIRMWARE.wrongHardware, '--watch');
     assert.is(refused.code, 3, refused.stdout);
     const unknown = await create('nobody', FIRMWARE.new);

@@ -150,6 +150,15 @@ export class ScriptedField implements Field {
     return run;
   }
 
+  /** What devices say when they are asked; others are silent. */
+  readonly says = new Map<string, string>();
+
+  async read(device: string): Promise<{ version: string }> {
+    const version = this.says.get(device);
+    if (version === undefined) throw new UpliftError('device-silent', 'it does not answer');
+    return { version };
+  }
+
   async close(): Promise<void> {}
 
   /** The newest of a device. */

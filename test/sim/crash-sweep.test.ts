@@ -259,6 +259,10 @@ class LateField implements Field {
     });
   }
 
+  read(device: string) {
+    return this.field.read(device);
+  }
+
   close(): Promise<void> {
     return this.field.close();
   }
