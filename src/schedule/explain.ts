@@ -6,6 +6,7 @@ export interface Wait {
   waitsFor: WaitsFor;
   /** Infinity where it does not end before the deadline. */
   untilMs: number;
+  /** Of a link or of capacity; of capacity absent where it is that of the whole gateway. */
   resource?: string;
 }
 
@@ -60,6 +61,8 @@ function textOf({ waitsFor, resource }: Wait, hopeless: boolean): string {
     case 'link':
       return `the link ${resource} is down: check its cable or network`;
     case 'capacity':
-      return `${resource} is taken by others, and its turn comes after theirs`;
+      return resource === undefined
+        ? 'as many devices are upgraded as may be at once, and its turn comes after theirs'
+        : `${resource} is taken by others, and its turn comes after theirs`;
   }
 }

@@ -6,6 +6,8 @@
  * - A resource (a serial port, a ZigBee network) runs at most its capacity: one, or what `setPace`
  *   says. Only `started`, for what was found running after a restart, may go beyond; then nothing
  *   is started.
+ * - In all, at most `runningMax` items run. Where that is what keeps items back, the resources take
+ *   turns at it, one start each: none of them starves, however much waits at another.
  * - Every waiting item has a deadline, and can be asked what it waits for (`explain`).
  * - Jobs at one resource take turns: each of a job's items is a round later than the one before. A
  *   priority is worth `ROUNDS_A_PRIORITY` rounds, so age wins in the end: an item is overtaken by a
@@ -89,10 +91,16 @@ export class Scheduler {
   );
   /** Resources at which something may be able to start. */
   private readonly changed = new Set<Resource>();
+  /** Resources that could start something but for `runningMax`, in the order of their turns. */
+  private readonly short = new Set<Resource>();
+  private readonly runningMax: number;
+  private running = 0;
   private submissions = 0;
 
-  constructor(desk: RetryDesk) {
+  constructor(desk: RetryDesk, runningMax = Number.POSITIVE_INFINITY) {
+    assert(runningMax >= 1, 'one item at least may run');
     this.desk = desk;
+    this.runningMax = runningMax;
   }
 
   get size(): number {
@@ -152,6 +160,9 @@ export class Scheduler {
     const entry = this.known(id);
     assert(entry.phase === 'running', `item ${id} ends only while it runs`);
     this.timers.delete(entry);
+    this.running--;
+    for (const resource of this.short) this.changed.add(resource);
+    this.short.clear();
     for (const resource of entry.resources) {
       resource.running--;
       this.changed.add(resource);
@@ -234,11 +245,15 @@ export class Scheduler {
     return explainWait(this.waitOf(entry, nowMs), entry.item);
   }
 
-  /** Starts what can be started at this resource, in its order. */
+  /** Starts the first that can be started at this resource, which has its next turn after the others. */
   private serve(resource: Resource, nowMs: number, poll: Poll): void {
     while (resource.up && resource.running < resource.capacity) {
       const entry = resource.keptFor ?? firstOf(resource);
       if (entry === undefined) return;
+      if (this.running >= this.runningMax) {
+        this.short.add(resource);
+        return;
+      }
       this.unqueue(entry);
       const { atMs } = fitOf(entry, nowMs);
       if (atMs > nowMs) {
@@ -250,7 +265,8 @@ export class Scheduler {
       if (obstacle === undefined) {
         this.run(entry, nowMs);
         poll.start.push({ id: entry.item.id, task: entry.task, attempt: entry.attempts });
-        continue;
+        this.changed.add(resource);
+        return;
       }
       this.block(entry, obstacle);
       if (resource.keptFor === entry) return;
@@ -282,6 +298,7 @@ export class Scheduler {
     if (entry.attempts++ === 0) this.desk.firstTry(entry.item.job, nowMs);
     entry.phase = 'running';
     entry.home.round = Math.max(entry.home.round, entry.round ?? 0);
+    this.running++;
     for (const resource of entry.resources) resource.running++;
     if (!pauses(entry)) return;
     const closings = entry.item.windows!.map((window) =>
@@ -397,6 +414,9 @@ export class Scheduler {
     const down = entry.resources.find(({ up }) => !up);
     if (down) return { waitsFor: 'link', untilMs: deadlineMs, resource: down.name };
     const full = entry.resources.find(({ running, capacity }) => running >= capacity);
+    if (!full && this.running >= this.runningMax) {
+      return { waitsFor: 'capacity', untilMs: deadlineMs };
+    }
     const resource = (full ?? entry.home).name;
     return { waitsFor: 'capacity', untilMs: deadlineMs, resource };
   }

@@ -67,7 +67,10 @@ export function startService(
       const desk = new AdmissionDesk(rigs, site, images, (rig) => ports.folderOf(rig));
       const field = new RigField({ rigs, ports });
       const { hours, windows } = hoursOf(config);
-      const scheduler = new Scheduler(new RetryDesk(RANDOM, Date.now(), retryOf(config)));
+      const scheduler = new Scheduler(
+        new RetryDesk(RANDOM, Date.now(), retryOf(config)),
+        config.schedule.devicesAtOnce.perGateway,
+      );
       for (const { id } of rigs.flatMap((rig) => rig.coordinators)) {
         scheduler.setPace(`network:${id}`, config.schedule.devicesAtOnce.perNetwork);
       }

@@ -18,6 +18,8 @@ const HOUR_MS = 60 * MINUTE_MS;
 /** The evening before the clocks go back in London. */
 const START = Date.UTC(2026, 9, 24, 18);
 const RESOURCES = ['network:a', 'network:b', 'port:c'];
+/** Less than the resources may run together. */
+const RUNNING_MAX = 2;
 const SEED = 20261024;
 const LENGTH = { minLength: 20, maxLength: 120 };
 
@@ -87,7 +89,7 @@ const call: fc.Arbitrary<Call> = fc.oneof(
 );
 
 class World {
-  readonly machine = new Scheduler(new RetryDesk(new SeededRandom(SEED), START));
+  readonly machine = new Scheduler(new RetryDesk(new SeededRandom(SEED), START), RUNNING_MAX);
   readonly items = new Map<string, ScheduleItem>();
   readonly running = new Set<string>();
   readonly waiting = new Set<string>();
@@ -160,6 +162,7 @@ class World {
 
   private checkStart(started: ScheduleItem, task: string): void {
     assert.ok(started.notBeforeMs <= this.nowMs && this.nowMs < started.deadlineMs);
+    assert.ok(this.running.size <= RUNNING_MAX, `${this.running.size} run in all`);
     for (const name of started.resources) {
       assert.not(this.down.has(name));
       const used = [...this.running].filter((id) => this.items.get(id)!.resources.includes(name));
@@ -197,7 +200,8 @@ class World {
   private checkNotIdle(id: string): void {
     const { resources } = this.items.get(id)!;
     const usable = RESOURCES.filter((name) => !this.down.has(name));
-    const busy = usable.some((name) => this.usedAt(name) >= this.capacity.get(name)!);
+    const isFull = this.running.size >= RUNNING_MAX;
+    const busy = isFull || usable.some((name) => this.usedAt(name) >= this.capacity.get(name)!);
     const free = resources.every((name) => this.usedAt(name) < this.capacity.get(name)!);
     assert.ok(!free || busy, `${id} waits although all is free`);
   }

@@ -75,6 +75,26 @@ test('a port runs one, a network as many as its pace', () => {
   assert.equal(ids(machine), ['f']);
 });
 
+test('in all so many run, and the resources take turns at it', () => {
+  const machine = new Scheduler(new RetryDesk(new SeededRandom(1), NOON), 2);
+  const networks = ['network:a', 'network:b', 'network:c'];
+  for (const network of networks) machine.setPace(network, 3);
+  for (const network of networks)
+    for (let n = 0; n < 4; n++)
+      machine.submit(item(`${network.at(-1)}${n}`, { resources: [network] }));
+  const [first, second] = ids(machine);
+  const started = [first!, second!];
+  assert.equal(ids(machine), []);
+  assert.match(machine.explain('c0', NOON)!.text, /as many devices are upgraded as may be/);
+  for (let ended = 0; started.length < 12; ended++) {
+    machine.ended(started[ended]!, { kind: 'done' }, NOON);
+    const more = ids(machine);
+    assert.is(more.length, 1, 'one for one');
+    started.push(...more);
+  }
+  assert.is(started.map((id) => id[0]).join(''), 'abcabcabcabc');
+});
+
 test('the higher priority first, then the older', () => {
   const machine = scheduler();
   machine.submit(item('a'));
