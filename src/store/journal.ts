@@ -66,7 +66,6 @@ export interface Retirement {
 interface Note {
   entry: JournalEntry;
   atMs: number;
-  key: string | undefined;
 }
 
 export class Journal {
@@ -78,7 +77,10 @@ export class Journal {
   private readonly kept: KeptHead;
   private newest: AuditHead;
   private condition: StoreState = READY;
-  private notes: Note[] = [];
+  /** By what they are replaced by, a key or themselves; in the order of their times. */
+  private readonly notes = new Map<string | symbol, Note>();
+  /** When the first of them was put down, or one that it took the place of. */
+  private notedMs = Number.POSITIVE_INFINITY;
   /** When the log is moved into the database; Infinity when nothing is in it. */
   private checkpointMs = Number.POSITIVE_INFINITY;
   private isOpen = true;
@@ -131,23 +133,27 @@ export class Journal {
   append(entries: readonly JournalEntry[], nowMs: number): JournalRecord[] {
     for (const { kind } of entries)
       assert(!OWN_KINDS.includes(kind), `${kind} is not the caller's`);
-    const waiting = this.notes.map(({ entry, atMs }) => ({ entry, atMs }));
+    const waiting = [...this.notes.values()];
     const all = [...waiting, ...entries.map((entry) => ({ entry, atMs: nowMs }))];
     const records = this.write(all, nowMs);
-    this.notes = [];
+    this.notes.clear();
+    this.notedMs = Number.POSITIVE_INFINITY;
     return records.slice(waiting.length);
   }
 
   /**
    * Keeps a record of progress back, to be written with the next that cannot wait, or after `flushMs`. A
-   * later note with the same key takes the place of one that still waits. What waits is lost if the
-   * process ends, so nothing may depend on it.
+   * later note with the same key takes the place of one that still waits, and does not make the others, or
+   * what is told of its own progress, wait longer. What waits is lost if the process ends, so nothing may
+   * depend on it.
    */
   note(entry: JournalEntry, nowMs: number, key?: string): void {
     assert(!OWN_KINDS.includes(entry.kind), `${entry.kind} is not the caller's`);
-    if (key !== undefined) this.notes = this.notes.filter((one) => one.key !== key);
-    this.notes.push({ entry, atMs: nowMs, key });
-    if (this.notes.length >= NOTES_MAX) this.append([], nowMs);
+    const place = key ?? Symbol();
+    this.notes.delete(place);
+    this.notes.set(place, { entry, atMs: nowMs });
+    this.notedMs = Math.min(this.notedMs, nowMs);
+    if (this.notes.size >= NOTES_MAX) this.append([], nowMs);
   }
 
   /** When `handleTimeout` wants to be called next; Infinity for never. */
@@ -256,8 +262,7 @@ export class Journal {
   }
 
   private notesMs(): number {
-    const [first] = this.notes;
-    return first ? first.atMs + (this.options.flushMs ?? 1000) : Number.POSITIVE_INFINITY;
+    return this.notedMs + (this.options.flushMs ?? 1000);
   }
 
   private write(

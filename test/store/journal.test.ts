@@ -105,7 +105,7 @@ test('notes wait for company or their time, and the newest of a key stays', () =
   journal.note({ kind: 'progress', percent: 1 }, NOW, 'ppmid');
   journal.note({ kind: 'progress', percent: 2 }, NOW + 10, 'ppmid');
   journal.note({ kind: 'progress', percent: 9 }, NOW + 20, 'hub');
-  assert.equal([numbers(journal), journal.pollTimeout()], [[], NOW + 510]);
+  assert.equal([numbers(journal), journal.pollTimeout()], [[], NOW + 500]);
   assert.is(journal.append([entry(1)], NOW + 30)[0]!.sequence, 3);
   const [first, second] = [...journal.records()];
   assert.equal([first!['percent'], first!.atMs, second!['percent']], [2, NOW + 10, 9]);
@@ -397,6 +397,22 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     part: fc.double({ min: 0, max: 1, noNaN: true }),
   }),
 );
+
+test('a note that is replaced again and again is written in its time all the same', () => {
+  const { journal } = Journal.open(newFolder(), { flushMs: 500, idleMs: 2000 }, NOW);
+  const written: number[] = [];
+  for (let ms = 0; ms < 2_000; ms += 100) {
+    journal.note({ kind: 'progress', ms }, NOW + ms, 'ppmid');
+    journal.handleTimeout(NOW + ms);
+    written.push(journal.head.sequence);
+  }
+  assert.is(written.at(-1), 3);
+  assert.equal(
+    [...journal.records()].map((record) => record['ms']),
+    [500, 1_100, 1_700],
+  );
+  journal.close();
+});
 
 test('any course of appends, notes, restarts, kills and retirements: as an array would have it', () => {
   console.log(`SEED ${SEED}`);
