@@ -32,6 +32,11 @@ const JUDGED_MAX = 4;
 /** Where nothing tells, as of an image that cannot be read: it is refused before it takes long. */
 const UNPLANNED_MS = 3_600_000;
 
+interface JudgedImage {
+  bytes: Uint8Array;
+  byRig: Map<Rig, ImageFile>;
+}
+
 interface RigDesk {
   rig: Rig;
   surroundings: Surroundings;
@@ -47,8 +52,8 @@ export class AdmissionDesk {
   private readonly memoryOf: (rig: Rig) => ListMemory;
   private readonly rigs: readonly Rig[];
   private site: DeskSite;
-  /** By image and rig: rigs may trust others. The oldest first. */
-  private readonly judged = new Map<string, ImageFile>();
+  /** By image, then by rig: rigs may trust others. The image that was used longest ago first. */
+  private readonly judged = new Map<string, JudgedImage>();
 
   /** `memoryOf`: where a rig keeps which list it used last. @throws UpliftError */
   constructor(
@@ -111,17 +116,25 @@ export class AdmissionDesk {
   }
 
   private file(sha256: string, { rig, surroundings }: RigDesk): ImageFile {
-    const key = `${sha256} ${rig.id}`;
-    const known = this.judged.get(key);
+    const { bytes, byRig } = this.judgedImage(sha256);
+    const known = byRig.get(rig);
     if (known) return known;
-    const opened = this.images.open(sha256);
-    if (!opened.ok) throw unusable(sha256, opened);
     const { trust } = surroundings;
-    const file = new ImageFile(this.images.imagePath(sha256), { trust }, opened.bytes);
-    this.judged.set(key, file);
+    const file = new ImageFile(this.images.imagePath(sha256), { trust }, bytes);
+    byRig.set(rig, file);
+    return file;
+  }
+
+  private judgedImage(sha256: string): JudgedImage {
+    const known = this.judged.get(sha256);
+    const opened = known ? undefined : this.images.open(sha256);
+    if (opened && !opened.ok) throw unusable(sha256, opened);
+    const image = known ?? { bytes: opened!.bytes, byRig: new Map() };
+    this.judged.delete(sha256);
+    this.judged.set(sha256, image);
     const [oldest] = this.judged.keys();
     if (this.judged.size > JUDGED_MAX) this.judged.delete(oldest!);
-    return file;
+    return image;
   }
 
   private read(): void {

@@ -138,6 +138,11 @@ export class Gateway implements RunDesk, Floor {
     this.turn();
   }
 
+  /** Forgets jobs that ended before then: their records are in the archive. */
+  retire(beforeMs: number): void {
+    this.records.retire(beforeMs);
+  }
+
   /** Something of the gateway itself, on record. */
   tell(entry: JournalBody): void {
     this.guarded(() => this.record(entry));
@@ -310,7 +315,6 @@ export class Gateway implements RunDesk, Floor {
     this.tellAttempt(upgrade);
     const run = new UpgradeRun(upgrade, brief, this);
     this.running.set(id, run);
-    this.records.forgetProgress(upgrade);
     const { field, timers } = this.options;
     const { verifyMs } = this.limits;
     run.begin({ field, timers, verifyMs }, this.activationNow(upgrade));
@@ -339,6 +343,7 @@ export class Gateway implements RunDesk, Floor {
   ended(run: UpgradeRun, end: AttemptEnd): void {
     const { upgrade } = run;
     this.running.delete(upgrade.id);
+    this.records.forgetProgress(upgrade);
     this.guarded(() => this.follow(upgrade, end));
     this.turn();
   }

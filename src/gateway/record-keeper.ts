@@ -101,6 +101,11 @@ export class RecordKeeper {
     return true;
   }
 
+  retire(beforeMs: number): void {
+    this.book.retire(beforeMs);
+    for (const job of this.places.keys()) if (!this.book.job(job)) this.places.delete(job);
+  }
+
   tellLink(link: string, up: boolean): void {
     for (const listener of this.listeners) listener.link?.(link, up);
   }

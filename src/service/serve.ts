@@ -166,7 +166,7 @@ function retire(
   if (first.atMs >= boundMs) return;
   const again = standing.olderThan(boundMs);
   if (again.length > 0) gateway.record(...again);
-  if (journal.retire({ olderThanMs: boundMs }, nowMs)) gateway.book.retire(boundMs);
+  if (journal.retire({ olderThanMs: boundMs }, nowMs)) gateway.retire(boundMs);
 }
 
 interface Retiring {

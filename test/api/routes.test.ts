@@ -288,7 +288,7 @@ test('lists, devices, rules, records, health and the document of all this', asyn
   assert.is((await ask('listDevices', { path: '/api/v1/devices' })).json.devices.length, 3);
   const read = await ask('readDevice', post('/api/v1/devices/hub-1/read'));
   assert.is(read.status, 202);
-  const said = control.journal.find(({ sequence }) => sequence === read.json.from)!;
+  const said = served.control.journal.find(({ sequence }) => sequence === read.json.from)!;
   assert.is(said.kind, 'device-read');
   const nobody = post('/api/v1/devices/nobody/read');
   await refuses('readDevice', nobody, 422, 'device-unknown');
