@@ -286,12 +286,6 @@ test('lists, devices, rules, records, health and the document of all this', asyn
     'request-invalid',
   );
   assert.is((await ask('listDevices', { path: '/api/v1/devices' })).json.devices.length, 3);
-  const read = await ask('readDevice', post('/api/v1/devices/hub-1/read'));
-  assert.is(read.status, 202);
-  const said = served.control.journal.find(({ sequence }) => sequence === read.json.from)!;
-  assert.is(said.kind, 'device-read');
-  const nobody = post('/api/v1/devices/nobody/read');
-  await refuses('readDevice', nobody, 422, 'device-unknown');
   const { json } = await ask('listRules', { path: '/api/v1/rules' });
   const [rule] = json.rules;
   assert.equal((await ask('showRule', { path: `/api/v1/rules/${rule.id}` })).json, rule);
@@ -325,6 +319,15 @@ test('a fault of the store is told without what the system said', async () => {
   assert.not.match(bug.text, /home|bug|at /);
   assert.match(String(served.log.at(-1)!.fields!['stack']), /a bug in/);
   await createJob();
+});
+
+test('a device is asked what it runs, and its answer is a record', async () => {
+  const read = await ask('readDevice', post('/api/v1/devices/hub-1/read'));
+  assert.is(read.status, 202);
+  const said = served.control.journal.find(({ sequence }) => sequence === read.json.from)!;
+  assert.is(said.kind, 'device-read');
+  const nobody = post('/api/v1/devices/nobody/read');
+  await refuses('readDevice', nobody, 422, 'device-unknown');
 });
 
 test('every operation was asked well, and every one that names something was refused', () => {
