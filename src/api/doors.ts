@@ -11,7 +11,7 @@ import { connect, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { ApiTcp, GatewayConfig } from '../config/gateway.ts';
-import { isLoopback } from '../config/gateway-schema.ts';
+import { isLoopback } from '../config/network-fields.ts';
 import { EXIT, UpliftError } from '../errors.ts';
 import { type CertificateNames, hostName } from './access.ts';
 import { ApiError, problemHeaders, problemOf } from './problem.ts';

@@ -4,10 +4,11 @@
  * No secret stands in it: a key or a token is named by its file (`...File`), which nobody but the service
  * may read. What is written here may be shown, mailed and kept in a repository.
  */
-import { isIPv4 } from 'node:net';
 import type { ConfigCode } from './codes.ts';
+import { duis } from './duis-schema.ts';
 import { eui64, id, matching, milliseconds, path, text, whole, z } from './fields.ts';
 import { nearest } from './nearest.ts';
+import { isLoopback, listen, secretFile } from './network-fields.ts';
 
 export const ROLES = ['viewer', 'operator', 'approver', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
@@ -31,36 +32,6 @@ const MIB = 1_048_576;
 const TIB = 1_099_511_627_776;
 
 const role = z.enum(ROLES);
-
-/** Of a secret; what stands there instead may be the secret itself, so no message repeats it. */
-const secretFile = path.describe(
-  'A file that only the service may read, relative to this one; $CREDENTIALS_DIRECTORY/NAME is a ' +
-    'credential of the service manager.',
-);
-
-const LISTEN = 'an address and a port, such as 127.0.0.1:8460 or [::1]:8460';
-const listen = z.string(LISTEN).transform((written, context): ListenAddress => {
-  const [, bracketed, plain, digits] =
-    /^(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9.-]{1,253})):([0-9]{1,5})$/.exec(written) ?? [];
-  const port = Number(digits);
-  if (digits === undefined || port > 65_535) {
-    context.addIssue(LISTEN);
-    return z.NEVER;
-  }
-  return { host: bracketed ?? plain!, port };
-});
-
-export interface ListenAddress {
-  host: string;
-  /** 0: any that is free. */
-  port: number;
-}
-
-/** Whether nobody but this machine reaches it. A name counts only if it is the one that always means it. */
-export function isLoopback(host: string): boolean {
-  if (isIPv4(host)) return host.startsWith('127.');
-  return host === '::1' || host === 'localhost';
-}
 
 const clockTime = matching(/^([01][0-9]|2[0-3]):[0-5][0-9]$/, 'a time such as "01:30", in quotes');
 const endTime = matching(
@@ -337,6 +308,7 @@ export const gatewaySchema = z.strictObject({
   images: images.prefault({}),
   api: api.prefault({}),
   metrics: metrics.prefault({}),
+  duis: duis.optional().describe('Service Requests of the DCC side. Absent: none are taken.'),
   log: z
     .strictObject({ level: z.enum(['debug', 'info', 'warning', 'error']).default('info') })
     .prefault({}),

@@ -7,19 +7,20 @@
  */
 import { resolve } from 'node:path';
 import { ConfigError, type Problem } from './codes.ts';
+import { type DuisConfig, duisConfig } from './duis.ts';
 import { keyText } from './explain.ts';
 import { refuseAbsent, shownPath } from './files.ts';
 import { GatewayFiles, type ServiceEnvironment } from './gateway-files.ts';
 import {
   type GatewayDocument,
   gatewaySchema,
-  type ListenAddress,
   type RetryClass,
   type Role,
 } from './gateway-schema.ts';
 import type { ReadinessChoices } from './lists.ts';
 import { type ListColumns, loadListColumns, loadReadinessPolicy } from './lists.ts';
 import { loadRig } from './load.ts';
+import type { ListenAddress } from './network-fields.ts';
 import { samePort } from './rig-builder.ts';
 import { gatewayJsonSchema, type Rig } from './schema.ts';
 import { loadTokens } from './tokens.ts';
@@ -91,6 +92,8 @@ export interface GatewayConfig {
   };
   /** `listen` where `serve` is `listener`. */
   metrics: { serve: 'off' | 'api' | 'listener'; listen: ListenAddress | undefined };
+  /** Absent: no Service Requests are taken. */
+  duis: DuisConfig | undefined;
   log: { level: 'debug' | 'info' | 'warning' | 'error' };
 }
 
@@ -154,6 +157,7 @@ class GatewayBuilder {
       images: document.images,
       api: this.api(runtimeFolder),
       metrics: this.metrics(),
+      duis: document.duis && duisConfig(document.duis, files),
       log: document.log,
     };
     throwAny(this.problems);

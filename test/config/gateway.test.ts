@@ -5,7 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ConfigError, GATEWAY_CODES, type Problem } from '../../src/config/codes.ts';
 import { type LoadedGateway, loadGateway } from '../../src/config/gateway.ts';
-import { isLoopback } from '../../src/config/gateway-schema.ts';
+import { isLoopback } from '../../src/config/network-fields.ts';
 import { loadTokens } from '../../src/config/tokens.ts';
 import { edited, HUB_RIG, newFolder, problemsOf, RIG, removeFolders } from './folder.ts';
 
