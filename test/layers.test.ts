@@ -19,7 +19,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   audit: ['admission', 'trust'],
   protocol: ['bytes'],
   upgrade: ['bytes', 'image', 'products', 'admission', 'protocol'],
-  jobs: ['upgrade'],
+  jobs: ['admission', 'upgrade'],
   schedule: ['upgrade'],
   config: ['bytes', 'products'],
   observe: ['bytes'],

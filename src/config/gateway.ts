@@ -220,10 +220,11 @@ class GatewayBuilder {
         code: 'id-duplicate' as const,
         claim: `the coordinator ${id}`,
       })),
-      ...rig.ppmids.map(({ eui64 }) => ({
-        code: 'eui64-duplicate' as const,
-        claim: `the EUI-64 ${eui64}`,
-      })),
+      ...rig.devices.flatMap(({ eui64 }) =>
+        eui64 === undefined
+          ? []
+          : { code: 'eui64-duplicate' as const, claim: `the EUI-64 ${eui64}` },
+      ),
       ...[...rig.coordinators, ...rig.hubs].map(({ port }) => ({
         code: 'port-shared' as const,
         claim: `the port ${samePort(port)}`,

@@ -139,7 +139,11 @@ class RigBuilder {
     const model = this.model(this.hubModels, loadHubModel, document.model, path);
     const firmwarePath = this.firmware(document, path);
     this.onceId(document.id, path);
-    const { serialNumber } = document;
+    const { serialNumber, chf } = document;
+    if (chf !== undefined) {
+      const own = 'an EUI-64 of its own';
+      this.once(this.eui64s, chf, [...path, 'chf'], 'eui64-duplicate', own);
+    }
     if (serialNumber !== undefined) {
       const own = 'a serial number of its own';
       const place = [...path, 'serialNumber'];
@@ -341,6 +345,7 @@ function hubDevice(
     port: own.port,
     baudRate: document.baudRate ?? baudRate,
     serialNumber: document.serialNumber,
+    eui64: document.chf,
     installation: document.installation,
     model: own.model,
     virtual: virtual && {

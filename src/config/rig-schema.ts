@@ -149,6 +149,11 @@ const serialDevice = z.strictObject({
   )
     .optional()
     .describe('The one on the label of the hub, by which a downgrade waiver names it.'),
+  chf: eui64
+    .optional()
+    .describe(
+      'The EUI-64 of its Communications Hub Function, by which a Service Request names it.',
+    ),
   virtual: z
     .strictObject({
       firmware: path.describe('The image it runs when it is new, relative to this file.'),

@@ -65,6 +65,8 @@ export interface HubDevice {
   baudRate: number;
   /** On its label. */
   serialNumber: string | undefined;
+  /** Of its Communications Hub Function. */
+  eui64: string | undefined;
   /** The id of the installation it is part of. */
   installation: string | undefined;
   model: HubModel;

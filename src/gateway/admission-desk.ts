@@ -2,13 +2,15 @@
  * What the service decides on: the images of its store as each device reads them, the lists that are in
  * force, and what is around each device. Everything is read, and what is wrong said, before a job rests on it.
  */
-import type { AdmissionPolicy } from '../admission/facts.ts';
+import type { RequestFacts } from '../admission/context.ts';
+import type { AdmissionPolicy, DeviceFacts } from '../admission/facts.ts';
 import type { Regulation } from '../admission/regulation.ts';
 import type { Rig, RigDevice } from '../config/schema.ts';
 import { assert, EXIT, UpliftError } from '../errors.ts';
 import type { CentralProductsList, ListOptions } from '../products/central-products-list.ts';
 import type { OpenedImage } from '../store/images.ts';
 import { acceptList } from './accepted-list.ts';
+import { factsOfDevice } from './device-facts.ts';
 import { planOf } from './device-plan.ts';
 import type { Brief } from './field.ts';
 import { ImageFile } from './image-library.ts';
@@ -29,6 +31,7 @@ export interface DeskSite extends SurroundingsOptions {
 
 /** Images that are kept in memory as they were judged; a gateway rarely has more at a time. */
 const JUDGED_MAX = 4;
+const NO_REQUESTS: ReadonlySet<string> = new Set();
 /** Where nothing tells, as of an image that cannot be read: it is refused before it takes long. */
 const UNPLANNED_MS = 3_600_000;
 
@@ -84,11 +87,24 @@ export class AdmissionDesk {
   }
 
   /** @throws UpliftError where the image is not what it was */
-  brief(sha256: string, id: string): Brief {
+  brief(sha256: string, id: string, request?: RequestFacts): Brief {
     const { device, desk } = this.deskOf(id);
     const { surroundings, list } = desk;
     const image = this.file(sha256, desk).for(device.model.imageProfile);
-    return { image, list, policy: this.policy, context: surroundings.contextFor(device) };
+    const around = surroundings.contextFor(device);
+    // That no other is open for the device is seen to before there is a job.
+    const asked = { intake: 'service-request' as const, request, openRequests: NO_REQUESTS };
+    return {
+      image,
+      list,
+      policy: this.policy,
+      context: request ? { ...around, ...asked } : around,
+    };
+  }
+
+  /** What is known of the device before it is asked: its model file. */
+  factsOf(id: string): DeviceFacts {
+    return factsOfDevice(this.deskOf(id).device);
   }
 
   /** The device is about to be sent something on the word of its list. */

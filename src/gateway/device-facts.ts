@@ -6,7 +6,7 @@ export function factsOfDevice(device: RigDevice): DeviceFacts {
   const facts = factsOfModel(device.model);
   return device.kind === 'ppmid'
     ? { ...facts, eui64: device.eui64 }
-    : { ...facts, serialNumber: device.serialNumber };
+    : { ...facts, serialNumber: device.serialNumber, eui64: device.eui64 };
 }
 
 export function factsOfModel(model: PpmidModel | HubModel): DeviceFacts {

@@ -10,6 +10,8 @@
  * - When the journal takes no more, nothing new begins, what runs is left so that devices keep what they
  *   have, and everybody who asks is told.
  */
+
+import type { RequestFacts } from '../admission/context.ts';
 import { someOf } from '../bytes/some-of.ts';
 import { assert, UpliftError } from '../errors.ts';
 import type { JobBook, Upgrade } from '../jobs/book.ts';
@@ -60,7 +62,7 @@ export interface GatewayOptions {
   field: Field;
   scheduler: Scheduler;
   /** Gathers what an upgrade is decided on. @throws UpliftError */
-  brief(image: string, device: string): Brief;
+  brief(image: string, device: string, request: RequestFacts | undefined): Brief;
   /** How long an upgrade of the device will take with this image, ms. */
   expectedMs(image: string, device: string): number;
   hasImage(sha256: string): boolean;
@@ -303,7 +305,8 @@ export class Gateway implements RunDesk, Floor {
     const { scheduler } = this.options;
     let brief: Brief;
     try {
-      brief = this.options.brief(upgrade.job.request.image, upgrade.device);
+      const { image, serviceRequest } = upgrade.job.request;
+      brief = this.options.brief(image, upgrade.device, serviceRequest);
     } catch (error) {
       if (!(error instanceof UpliftError)) throw error;
       scheduler.ended(id, { kind: 'refused' }, this.nowMs);

@@ -130,10 +130,11 @@ function fieldDevice(device: RigDevice): FieldDevice {
     const { id, eui64, coordinator } = device;
     return { id, kind: 'ppmid', eui64, link: `network:${coordinator}`, canHold: true };
   }
-  const { id, model } = device;
+  const { id, model, eui64 } = device;
   return {
     id,
     kind: 'communications_hub',
+    ...(eui64 === undefined ? {} : { eui64 }),
     link: `port:${id}`,
     canHold: model.smp !== undefined,
   };

@@ -2,6 +2,7 @@
  * What the journal says of jobs. Each record is on disk before the action that it announces; put together
  * again in their order (`book.ts`) they are all that is known of every job.
  */
+import type { RequestFacts } from '../admission/context.ts';
 import type { Intent } from '../upgrade/session-messages.ts';
 import type { Owner, UpgradeState } from './states.ts';
 
@@ -32,6 +33,8 @@ export interface JobRequest {
   /** Chosen by who asks: the same again is the same job, and not a second one. */
   requestId?: string;
   reason?: string;
+  /** Asked for by a Service Request: it is admitted as one. */
+  serviceRequest?: RequestFacts;
 }
 
 export type JobCommand =

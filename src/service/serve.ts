@@ -79,7 +79,7 @@ export function startService(
         journal,
         field,
         scheduler,
-        brief: (image, device) => desk.brief(image, device),
+        brief: (image, device, request) => desk.brief(image, device, request),
         expectedMs: (image, device) => desk.expectedMs(image, device),
         hasImage: (sha256) => images.has(sha256),
         admitted: (device) => desk.admitted(device, Date.now()),

@@ -20,6 +20,7 @@ const hub = (id: string, port: string): HubDevice => ({
   port,
   baudRate: 115_200,
   serialNumber: undefined,
+  eui64: undefined,
   installation: undefined,
   model,
   virtual: undefined,

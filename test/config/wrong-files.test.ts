@@ -481,7 +481,7 @@ const CASES: Wrong[] = [
     name: 'key of a PPMID on a hub',
     text: hubRig('    port:', '    eui64: "000d6f0000000001"\n    baudRate: 9600\n    port:'),
     problems: ['key-unknown 7:5 devices[0].eui64'],
-    says: ['one of the keys id, model, port, baudRate, installation, serialNumber, virtual'],
+    says: ['one of the keys id, model, port, baudRate, installation, serialNumber, chf, virtual'],
   },
   {
     name: 'misspelt fault of a hub',

@@ -468,7 +468,7 @@ export class GatewayWorld {
     this.hubs.set(id, hub);
     return {
       ...{ kind: 'hub', id, port: `/dev/${id}`, baudRate: 115_200, model: HUB_MODEL },
-      ...{ serialNumber: undefined, installation: undefined, virtual: undefined },
+      ...{ serialNumber: undefined, eui64: undefined, installation: undefined, virtual: undefined },
     };
   }
 
