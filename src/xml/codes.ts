@@ -16,6 +16,7 @@ export const XML_CODES = {
   'xml-cdata': 'The document has a CDATA section.',
   'xml-split-text': 'A comment or a processing instruction stands inside of a text.',
   'xml-mixed-text': 'Text stands beside child elements.',
+  'xml-bulk-character': 'A character that is neither base64 nor white space stands in base64.',
 } as const;
 
 export type XmlCode = keyof typeof XML_CODES;

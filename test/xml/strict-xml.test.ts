@@ -3,7 +3,8 @@ import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { XML_CODES } from '../../src/xml/codes.ts';
-import { attributeOf, parseXml, type XmlOptions } from '../../src/xml/strict-xml.ts';
+import { XmlScanner } from '../../src/xml/scanner.ts';
+import { attributeOf, parseXml, scanXml, type XmlOptions } from '../../src/xml/strict-xml.ts';
 
 const test = suite('strict XML');
 const bytesOf = (text: string) => new TextEncoder().encode(text);
@@ -54,6 +55,8 @@ const REFUSED: [name: string, document: string | Uint8Array, code: string, optio
     ],
     ['an unquoted attribute', '<a b=1/>', 'xml-malformed'],
     ['an unbound prefix', '<p:a/>', 'xml-malformed'],
+    ['a prefix bound to nothing', '<a xmlns:p="" p:b=""/>', 'xml-malformed'],
+    ['blanks around a namespace', '<a xmlns=" urn:a"/>', 'xml-malformed'],
     ['two roots', '<a/><b/>', 'xml-malformed'],
     ['text after the root', '<a/>b', 'xml-malformed'],
     ['a tag left open', '<a><b></b>', 'xml-malformed'],
@@ -109,8 +112,85 @@ for (const [name, document, code, options] of REFUSED) {
   test(`refused: ${name}`, () => assert.is(codeOf(document, options), code));
 }
 
+/** Every element in bulk, put together again. */
+function inBulk(document: string | Uint8Array, cut = 0): { code: string; texts: string[] } {
+  const texts: string[] = [];
+  const scanner = new XmlScanner({
+    open: () => 'bulk',
+    text: (text) => void texts.push(text),
+    bulk: (piece) => void texts.push(new TextDecoder().decode(piece)),
+    close: () => {},
+  });
+  const bytes = typeof document === 'string' ? bytesOf(document) : document;
+  const fault =
+    scanner.push(bytes.subarray(0, cut)) ?? scanner.push(bytes.subarray(cut)) ?? scanner.end();
+  return { code: fault?.code ?? 'ok', texts };
+}
+
+const BULK_REFUSED: [name: string, document: string, code: string][] = [
+  ['a reference', '<a>QU&#74;D</a>', 'xml-bulk-character'],
+  [']]>', '<a>QUJD]]></a>', 'xml-bulk-character'],
+  ['a letter that is none of base64', '<a>QUé=</a>', 'xml-bulk-character'],
+  ['an element', '<a>QUJD<b/></a>', 'xml-mixed-text'],
+  ['text after an element', '<a><b/>QUJD</a>', 'xml-mixed-text'],
+  ['a comment inside', '<a>QU<!-- -->JD</a>', 'xml-split-text'],
+  ['a comment before', '<a><!-- -->QUJD</a>', 'xml-split-text'],
+  ['a comment after', '<a>QUJD<!-- --></a>', 'xml-split-text'],
+  ['an instruction inside', '<a>QU<?p?>JD</a>', 'xml-split-text'],
+  ['CDATA', '<a>QU<![CDATA[JD]]></a>', 'xml-cdata'],
+  ['no end', '<a>QUJD', 'xml-malformed'],
+  ['another end', '<a>QUJD</b>', 'xml-malformed'],
+];
+
+for (const [name, document, code] of BULK_REFUSED) {
+  test(`refused in bulk, however it is cut: ${name}`, () => {
+    for (let cut = 0; cut <= bytesOf(document).length; cut++) {
+      assert.is(inBulk(document, cut).code, code, `${cut}`);
+    }
+  });
+}
+
+test('text in bulk comes as it stands, with line ends made one', () => {
+  const document = '<a x=">"> \r\n<b>QU\r\nJD\rRE\n\r\rVG</b> <c/>\r</a>';
+  for (let cut = 0; cut <= document.length; cut++) {
+    const { code, texts } = inBulk(document, cut);
+    assert.is(code, 'ok');
+    assert.is(texts.join(''), ' \nQU\nJD\nRE\n\n\nVG \n', `${cut}`);
+  }
+});
+
+test('text in bulk is counted for places', () => {
+  const handler = { open: () => 'bulk' as const, text() {}, bulk() {}, close() {} };
+  const fault = scanXml(bytesOf('<a>\n<b>QUJD\r\nQU</b><c>QUJD</d></a>'), handler);
+  assert.equal([fault?.line, fault?.column], [3, '</b><c>QUJD</d>'.length + 3]);
+});
+
+test('a document that is pushed in pieces is the same document', () => {
+  const whole = bytesOf(
+    '\ufeff<?xml version="1.0"?>\r\n<a b="é\r\n">\r\n<c>ü&amp;😀</c><?p q?></a>',
+  );
+  const heard = (cut: number) => {
+    const events: string[] = [];
+    const scanner = new XmlScanner({
+      open({ name, attributes }) {
+        events.push(`<${name} ${attributes[0]?.value}`);
+        return undefined;
+      },
+      text: (text) => void events.push(text),
+      close: () => void events.push('>'),
+      instruction: (target, data) => void events.push(`?${target} ${data}`),
+    });
+    assert.is(scanner.push(whole.slice(0, cut)) ?? scanner.push(whole.slice(cut)), undefined);
+    assert.is(scanner.end(), undefined);
+    return events;
+  };
+  const first = heard(0);
+  assert.equal(first, ['<a é ', '\n', '<c undefined', 'ü&😀', '>', '?p q', '>']);
+  for (let cut = 1; cut <= whole.length; cut++) assert.equal(heard(cut), first, `${cut}`);
+});
+
 test('every code has a document that is refused by it', () => {
-  const shown = new Set(REFUSED.map(([, , code]) => code));
+  const shown = new Set([...REFUSED, ...BULK_REFUSED].map(([, , code]) => code));
   assert.equal(
     Object.keys(XML_CODES).filter((code) => !shown.has(code)),
     [],
@@ -187,10 +267,9 @@ test('whatever the bytes, there is an answer and no exception', () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => void codeOf(bytes)));
 });
 
-test('an error of the handler is not taken for a fault of the document', async () => {
-  const { scanXml } = await import('../../src/xml/strict-xml.ts');
+test('an error of the handler is not taken for a fault of the document', () => {
   const failing = {
-    open: () => {
+    open: (): undefined => {
       throw new TypeError('ours');
     },
     text: () => {},
