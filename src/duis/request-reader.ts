@@ -41,6 +41,7 @@ export class ServiceRequestReader {
   readonly #content = new RequestContent();
   readonly #reader: SignedXmlReader;
   #fault: RequestFault | undefined;
+  #result: RequestResult | undefined;
 
   constructor(options: RequestReaderOptions = {}) {
     this.#reader = new SignedXmlReader(this.#content, { limits: limitsOf(options) });
@@ -52,19 +53,21 @@ export class ServiceRequestReader {
     return this.#fault;
   }
 
-  /** `signers`: who may have signed it, and at what time. */
+  /** `signers`: who may have signed it, and at what time. Asked again, it answers the same. */
   end(signers: KnownSigners): RequestResult {
-    if (this.#fault) return this.#fault;
+    this.#result ??= this.#fault ?? this.#finish(signers);
+    return this.#result;
+  }
+
+  #finish(signers: KnownSigners): RequestResult {
     const verified = attempt(() => this.#reader.end(signers));
     if (!verified.ok) return verified;
     const { signer } = verified;
     const request = requestOf(this.#content.draft);
     const { originator } = request.header.requestId;
-    if (signer.certificate.eui64 !== originator) {
-      const { line, column, name } = this.#content.rootTag!;
-      return faultAt('originator-differs', { line, column, name }, signer.certificate.eui64);
-    }
-    return { ok: true, request, signer };
+    const { eui64 } = signer.certificate;
+    if (eui64 === originator) return { ok: true, request, signer };
+    return faultAt('originator-differs', this.#content.rootTag!, eui64);
   }
 }
 
@@ -245,7 +248,7 @@ function refuse(code: RequestCode, at: XmlTag, actual?: string): never {
 
 function faultAt(
   code: RequestCode,
-  { line, column, name: element }: Pick<XmlTag, 'line' | 'column' | 'name'>,
+  { line, column, name: element }: XmlTag,
   actual?: string,
 ): RequestFault {
   const found = actual === undefined ? {} : { actual };

@@ -12,7 +12,6 @@ const EUI_CHARACTERS = 23;
 const DEVICE_CHARACTERS = EUI_CHARACTERS + 1;
 export const DEVICE_LIST_CHARACTERS_MAX = DEVICES_MAX * DEVICE_CHARACTERS - 1;
 
-const EUI = /^[0-9a-f]{2}(-[0-9a-f]{2}){7}$/i;
 const COUNTER_MAX = 2n ** 64n - 1n;
 
 /** Without white space around it: that of XML alone, which is less than JavaScript's. */
@@ -26,7 +25,7 @@ export function collapse(text: string): string {
 
 /** 16 lower-case digits out of eight pairs by hyphens; of a text without blanks. */
 export function readEui(text: string): string | undefined {
-  return EUI.test(text) ? text.replaceAll('-', '').toLowerCase() : undefined;
+  return text.length === EUI_CHARACTERS ? euiAt(text, 0) : undefined;
 }
 
 export function readRequestId(text: string): RequestId | undefined {
@@ -74,11 +73,31 @@ export function readDeviceIds(text: string): string[] | undefined {
   const ids: string[] = [];
   for (let at = 0; at < text.length; at += DEVICE_CHARACTERS) {
     const end = at + EUI_CHARACTERS;
-    const id = readEui(text.slice(at, end));
+    const id = euiAt(text, at);
     if (id === undefined || (end < text.length && text[end] !== ',')) return undefined;
     ids.push(id);
   }
   return ids.length > 0 ? ids : undefined;
+}
+
+const euiDigits = new Array<number>(16).fill(0);
+
+/** Of a list of 50,000, nothing is made but the ids. */
+function euiAt(text: string, from: number): string | undefined {
+  let digits = 0;
+  for (let at = 0; at < EUI_CHARACTERS; at++) {
+    const unit = text.charCodeAt(from + at);
+    if (at % 3 === 2) {
+      if (unit !== 0x2d) return undefined;
+      continue;
+    }
+    // Letters in lower case; a digit already has this bit.
+    const lower = unit | 0x20;
+    const isDigit = (unit >= 0x30 && unit <= 0x39) || (lower >= 0x61 && lower <= 0x66);
+    if (!isDigit || unit > 0x7f) return undefined;
+    euiDigits[digits++] = lower;
+  }
+  return String.fromCharCode(...euiDigits);
 }
 
 const DATE_TIME =

@@ -80,6 +80,7 @@ export class SignedXmlReader {
   readonly #scanner: XmlScanner;
   readonly #parts: Parts;
   #fault: SignedXmlFault | undefined;
+  #result: { ok: true; signer: XmlSigner } | SignedXmlFault | undefined;
 
   constructor(content: XmlHandler, options: SignedXmlOptions = {}) {
     this.#parts = new Parts(content, options.signedInside ?? []);
@@ -90,9 +91,10 @@ export class SignedXmlReader {
     return this.#attempt(() => this.#scanner.push(chunk));
   }
 
+  /** Once: asked again, whoever the signers then are, it answers the same. */
   end(signers: KnownSigners): { ok: true; signer: XmlSigner } | SignedXmlFault {
-    const fault = this.#attempt(() => this.#scanner.end());
-    return fault ?? verify(this.#parts, signers);
+    this.#result ??= this.#attempt(() => this.#scanner.end()) ?? verify(this.#parts, signers);
+    return this.#result;
   }
 
   #attempt(work: () => SignedXmlFault | undefined): SignedXmlFault | undefined {

@@ -27,26 +27,28 @@ export class BulkText {
    * carriage return, so it is the caller's memory.
    */
   take(piece: Uint8Array): Uint8Array | undefined {
+    const { length } = piece;
     let returns = this.#afterReturn ? 1 : 0;
-    for (let at = 0; at < piece.length; at++) {
+    let others = 0;
+    let lineStart = -this.columns;
+    let at = 0;
+    for (; at < length; at++) {
       const kind = KINDS[piece[at]!]!;
-      if (kind === DIGIT) {
-        this.columns += 1;
-        this.hasDigits = true;
-      } else if (kind === BLANK) {
-        this.columns += 1;
-      } else if (kind === REFUSED) {
-        return undefined;
-      } else {
-        // The pair of both counts once, by its line feed.
-        const isPair = kind === LINE_FEED && (at > 0 ? piece[at - 1] === 0x0d : this.#afterReturn);
-        if (!isPair) this.lines += 1;
-        this.columns = 0;
-        if (kind === CARRIAGE_RETURN) returns += 1;
-      }
+      if (kind === DIGIT) continue;
+      if (kind === REFUSED) break;
+      others += 1;
+      if (kind === BLANK) continue;
+      // The pair of both counts once, by its carriage return.
+      const isPair = kind === LINE_FEED && (at > 0 ? piece[at - 1] === 0x0d : this.#afterReturn);
+      if (!isPair) this.lines += 1;
+      lineStart = at + 1;
+      if (kind === CARRIAGE_RETURN) returns += 1;
     }
+    this.columns = at - lineStart;
+    this.hasDigits ||= at > others;
+    if (at < length) return undefined;
     const normal = returns > 0 ? this.#normalise(piece) : piece;
-    if (piece.length > 0) this.#afterReturn = piece[piece.length - 1] === 0x0d;
+    if (length > 0) this.#afterReturn = piece[length - 1] === 0x0d;
     return normal;
   }
 

@@ -14,6 +14,7 @@
  * What a text means is not known here: no white space is stripped, no number is read.
  */
 import { type SaxesAttributeNS, SaxesParser, type SaxesTagNS } from 'saxes';
+import { assert } from '../errors.ts';
 import { BulkText } from './bulk-text.ts';
 import { XML_CODES, type XmlCode, type XmlFault } from './codes.ts';
 
@@ -118,6 +119,7 @@ export class XmlScanner {
   /** Byte order marks before the first other character. */
   #marks = 0;
   #hasBegun = false;
+  #hasEnded = false;
   #bulk: BulkText | undefined;
   /** What text in bulk adds to the parser's line, and to its column while that is in `line`. */
   readonly #shift = { lines: 0, columns: 0, line: 0 };
@@ -132,6 +134,7 @@ export class XmlScanner {
 
   push(chunk: Uint8Array): XmlFault | undefined {
     return this.#attempt(() => {
+      assert(!this.#hasEnded, 'nothing comes after the end');
       this.#bytes += chunk.length;
       const { bytesMax } = this.#limits;
       if (this.#bytes > bytesMax)
@@ -148,6 +151,8 @@ export class XmlScanner {
 
   end(): XmlFault | undefined {
     return this.#attempt(() => {
+      assert(!this.#hasEnded, 'a document ends once');
+      this.#hasEnded = true;
       this.#write(new Uint8Array(0), false);
       this.#parser.close();
     });

@@ -1,10 +1,16 @@
-/** Strict XML, and the inventory answers of the DCC that are read from it. */
+/** Strict XML, and what of the DCC User Interface is read from it: inventory answers, signed requests. */
 import fc from 'fast-check';
 import { INVENTORY_CODES } from '../../src/duis/codes.ts';
 import { combinationDevices, parseInventoryResponse } from '../../src/duis/inventory.ts';
+import { REQUEST_CODES } from '../../src/duis/request-codes.ts';
+import { readServiceRequest } from '../../src/duis/request-reader.ts';
+import { TRUST_CODES } from '../../src/trust/codes.ts';
+import { XML_SIGNATURE_CODES } from '../../src/trust/xml-signature-profile.ts';
 import { XML_CODES } from '../../src/xml/codes.ts';
 import { parseXml, type XmlElement } from '../../src/xml/strict-xml.ts';
-import { ACCEPTED, type Answer, type Family, hold, refusedBy, utf8 } from './target.ts';
+import { REQUESTS, requestXml, SIGNERS } from '../duis/requests.ts';
+import { signNaively } from '../trust/naive-xml-signature.ts';
+import { ACCEPTED, type Answer, expectOk, type Family, hold, refusedBy, utf8 } from './target.ts';
 
 const DEPTH_MAX = 20;
 const NAMESPACE = 'http://www.dccinterface.co.uk/ServiceUserGateway';
@@ -42,6 +48,9 @@ const DOCUMENT = utf8(
     '<b:f g="&lt;">text &amp; more</b:f><h/>\n<i Id="2"> </i></a>',
 );
 
+const SIGNED = Object.values(REQUESTS).map((spec) => utf8(signNaively(requestXml(spec))));
+const SIGNED_REQUESTS = SIGNED.map((bytes) => readRequest(bytes));
+
 export const XML: Family = {
   name: 'xml',
   targets: [
@@ -52,6 +61,7 @@ export const XML: Family = {
       arbitrary: trees(),
       read: readXml,
     },
+    { name: 'DUIS request', good: SIGNED, words: WORDS, read: readSigned },
     { name: 'DUIS inventory', good: [INVENTORY], words: WORDS, read: readInventory },
   ],
 };
@@ -70,6 +80,24 @@ function checkTree({ children, text, name }: XmlElement, depth: number): void {
   hold(depth <= DEPTH_MAX, 'no deeper than allowed');
   hold(name !== '' && (children.length === 0 || text === ''), 'no text beside elements');
   for (const child of children) checkTree(child, depth + 1);
+}
+
+function readSigned(bytes: Uint8Array): Answer {
+  const result = readServiceRequest(bytes, SIGNERS);
+  if (!result.ok) {
+    hold(result.line >= 1 && result.column >= 1, 'a place is from 1');
+    hold(!('request' in result), 'a refusal has no document');
+    const codes = { ...REQUEST_CODES, ...XML_SIGNATURE_CODES, ...TRUST_CODES, ...XML_CODES };
+    return refusedBy(codes, result.code);
+  }
+  hold(SIGNED_REQUESTS.includes(readRequest(bytes)), 'what is read is what was signed');
+  return ACCEPTED;
+}
+
+/** As one text that is compared. */
+function readRequest(bytes: Uint8Array): string {
+  const { request } = expectOk(readServiceRequest(bytes, SIGNERS));
+  return JSON.stringify(request, (_, value) => (typeof value === 'bigint' ? `${value}` : value));
 }
 
 function readInventory(bytes: Uint8Array): Answer {
