@@ -175,13 +175,13 @@ export const REQUEST: ElementRule = {
 
 /** Of a draft that was read to its end by the rules, in which nothing is missing. */
 export function requestOf(draft: RequestDraft): ServiceRequest {
-  const { schemaVersion, header } = draft;
-  assert(schemaVersion !== undefined, 'the root was read');
-  return { schemaVersion, header: header as RequestHeader, body: bodyOf(draft) };
+  const { schemaVersion, header, kind } = draft;
+  assert(schemaVersion !== undefined && kind !== undefined, 'the request was read to its end');
+  return { schemaVersion, header: header as RequestHeader, body: bodyOf(kind, draft) };
 }
 
-function bodyOf(draft: RequestDraft): RequestBody {
-  const { kind, execution } = draft;
+function bodyOf(kind: RequestBody['kind'], draft: RequestDraft): RequestBody {
+  const { execution } = draft;
   const dated = execution === undefined ? {} : { execution };
   switch (kind) {
     case 'UpdateFirmware':
@@ -195,8 +195,6 @@ function bodyOf(draft: RequestDraft): RequestBody {
       return { kind, ...dated, firmwareHash: draft.firmwareHash! };
     case 'SignedPreCommand':
       return { kind, ...dated, gbcsPayload: draft.gbcsPayload! };
-    case undefined:
-      return assert(false, 'the body was read') as never;
   }
 }
 

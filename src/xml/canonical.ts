@@ -179,34 +179,35 @@ export class CanonicalWriter implements XmlHandler {
 
 /** Prefixes and what they are bound to, an element inside another. */
 class Bindings {
-  readonly #prefixes: string[] = [];
-  readonly #uris: string[] = [];
+  /** Of each prefix, the innermost last. */
+  readonly #uris = new Map<string, string[]>();
+  /** Prefixes in the order in which they were bound, and how many there were at each open element. */
+  readonly #bound: string[] = [];
   readonly #marks: number[] = [];
 
   enter(): void {
-    this.#marks.push(this.#prefixes.length);
+    this.#marks.push(this.#bound.length);
   }
 
   leave(): void {
-    const length = this.#marks.pop()!;
-    this.#prefixes.length = length;
-    this.#uris.length = length;
+    const mark = this.#marks.pop()!;
+    while (this.#bound.length > mark) this.#uris.get(this.#bound.pop()!)!.pop();
   }
 
   bind(prefix: string, uri: string): void {
-    this.#prefixes.push(prefix);
-    this.#uris.push(uri);
+    this.#bound.push(prefix);
+    const uris = this.#uris.get(prefix);
+    if (uris) uris.push(uri);
+    else this.#uris.set(prefix, [uri]);
   }
 
   /** Empty where it is bound to nothing. */
   get(prefix: string): string {
-    const at = this.#prefixes.lastIndexOf(prefix);
-    return at < 0 ? '' : this.#uris[at]!;
+    return this.#uris.get(prefix)?.at(-1) ?? '';
   }
 
-  /** Those bound anywhere, also where they are bound again further in. */
-  prefixes(): readonly string[] {
-    return this.#prefixes;
+  prefixes(): Iterable<string> {
+    return this.#uris.keys();
   }
 }
 

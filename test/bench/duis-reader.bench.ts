@@ -17,6 +17,8 @@ const IMAGE_BYTES = FULL ? 10_240_000 : 102_400;
 const DEVICES = FULL ? 50_000 : 500;
 const CHUNK_BYTES = 65_536;
 const ROUNDS = FULL ? 7 : 2;
+/** What reading may take at its peak, garbage included. */
+const PEAK_BYTES_MAX = 2 * IMAGE_BYTES + 8_388_608;
 /** A multiple of 3, so that the base64 of the parts is that of the whole. */
 const PART_BYTES = 49_152;
 const PART = seededBytes(PART_BYTES, 1);
@@ -144,6 +146,7 @@ function timed(work: () => void): number {
 }
 
 function report(): void {
+  if (peak.heapAndBuffers > PEAK_BYTES_MAX) throw new Error(`grew by ${peak.heapAndBuffers} bytes`);
   const best = Math.min(...readMs);
   const least = Math.min(...floorMs);
   const multiple = (grown: number) => (grown / IMAGE_BYTES).toFixed(2);

@@ -24,6 +24,8 @@ export interface SignatureParts {
   signatureValue?: string;
   value: (raw: Buffer) => Buffer;
   keyInfo: string;
+  /** The prefix of the signature; empty: its namespace is the default one. */
+  prefix: string;
   /** The whole ds:Signature, changed after it was signed. */
   change: (signature: string) => string;
 }
@@ -68,14 +70,20 @@ export function signatureOf(document: string, changes: Partial<SignatureParts> =
     method('CanonicalizationMethod', changes.canonicalization ?? EXCLUSIVE) +
     method('SignatureMethod', changes.signatureMethod ?? ECDSA_SHA256) +
     references.map((reference) => referenceOf(document, reference)).join('');
-  const signed = `<ds:SignedInfo xmlns:ds="${DS}">${info}</ds:SignedInfo>`;
+  const dress = (text: string) => prefixed(text, changes.prefix);
+  const signed = dress(`<ds:SignedInfo xmlns:ds="${DS}">${info}</ds:SignedInfo>`);
   const { privateKey } = testKey(key);
   const raw = sign('sha256', Buffer.from(signed), { key: privateKey, dsaEncoding: 'ieee-p1363' });
   const signatureValue = changes.signatureValue ?? value(raw).toString('base64');
-  return change(
+  const signature =
     `<ds:Signature xmlns:ds="${DS}"><ds:SignedInfo>${info}</ds:SignedInfo>` +
-      `<ds:SignatureValue>${signatureValue}</ds:SignatureValue>${keyInfo}</ds:Signature>`,
-  );
+    `<ds:SignatureValue>${signatureValue}</ds:SignatureValue>${keyInfo}</ds:Signature>`;
+  return change(dress(signature));
+}
+
+function prefixed(text: string, prefix = 'ds'): string {
+  if (prefix === '') return text.replaceAll('ds:', '').replaceAll('xmlns:ds=', 'xmlns=');
+  return text.replaceAll('ds:', `${prefix}:`).replaceAll('xmlns:ds=', `xmlns:${prefix}=`);
 }
 
 function referenceOf(document: string, reference: ReferenceParts): string {

@@ -60,6 +60,17 @@ test('a document that was signed elsewhere is read, without its signature', () =
   assert.is(read.signer.chain.anchor.name, 'anchor');
 });
 
+test('prefixes are the signer’s choice, declared in the signature or before it', () => {
+  for (const prefix of ['', 'ds', 'd']) assert.is(codeOf(signNaively(DOCUMENT, { prefix })), 'ok');
+  const early = DOCUMENT.replace('<a xmlns="urn:a" xmlns:b="urn:b"', `$& xmlns:ds="${DS}"`);
+  const change = (signature: string) => signature.replace(` xmlns:ds="${DS}"`, '');
+  assert.is(codeOf(signNaively(early, { change })), 'ok');
+  // Its namespace is that of the root's default: what SignedInfo uses, it declares.
+  const rooted = `<x:a xmlns="${DS}" xmlns:x="urn:x"></x:a>`;
+  const plain = (signature: string) => signature.replace(` xmlns="${DS}"`, '');
+  assert.is(codeOf(signNaively(rooted, { prefix: '', change: plain })), 'ok');
+});
+
 test('a signature is made as it is described, and no longer', () => {
   const document = `<?xml version="1.0"?>\n<!-- h -->${DOCUMENT.replace('<c d="e"></c>', ' <c d="e"/>\n')}\n`;
   const signed = signXml(utf8(document), IDENTITY);
