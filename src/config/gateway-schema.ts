@@ -95,6 +95,8 @@ const backoff = z
     error: 'no less than baseMs',
   });
 
+const SHARE = 'a share from 0 to 0.9';
+
 const STOP_MS = 'milliseconds from 1000 to 600000';
 
 const gateway = z.strictObject({
@@ -184,6 +186,27 @@ const schedule = z.strictObject({
       error: 'no more than perGateway',
     })
     .prefault({}),
+  pace: z
+    .strictObject({
+      measured: z
+        .boolean()
+        .default(true)
+        .describe(
+          'How many devices of a network download at once, up to devicesAtOnce, and how far apart ' +
+            'blocks are, follows from what is measured. false: always as many, as fast as they ask.',
+        ),
+      meteringShare: z
+        .number(SHARE)
+        .min(0, SHARE)
+        .max(0.9, SHARE)
+        .default(0.25)
+        .describe('Of what the air carries, left to meter reads and all other traffic.'),
+      answerMsMax: whole(10, 60_000)
+        .default(250)
+        .describe('The longest that other traffic should wait for an answer, on average.'),
+    })
+    .prefault({})
+    .describe('The air of a ZigBee network, which downloads share with metering.'),
 });
 
 const journal = z.strictObject({

@@ -5,9 +5,11 @@
 import type { CoordinatorConfig, PpmidDevice } from '../config/schema.ts';
 import { assert, EXIT, UpliftError } from '../errors.ts';
 import type { Timers } from '../ports.ts';
+import type { Pace } from '../schedule/pace.ts';
 import type { LinkEvent } from '../transport/zigbee/messages.ts';
 import { type DeviceWords, wordsOfReading } from './device-words.ts';
 import type { FieldOwner, FieldRun } from './field.ts';
+import { NetworkPace } from './network-pace.ts';
 import {
   type CoordinatorLink,
   READ_TIMEOUT_MS,
@@ -28,6 +30,8 @@ export interface CoordinatorHostOptions {
   newSite(onEvent: (event: SiteEvent) => void): CoordinatorSite;
   timers: Timers;
   onLink(up: boolean, detail: string): void;
+  /** Absent: blocks are as fast as devices ask, and how many run is decided elsewhere. */
+  pace?: { pace: Pace; onConcurrency(devices: number): void } | undefined;
 }
 
 const REOPEN_FIRST_MS = 2_000;
@@ -54,12 +58,24 @@ export class CoordinatorHost {
   private timer: { cancel(): void } | undefined;
   private isClosed = false;
   private parked: Promise<unknown> = Promise.resolve();
+  private readonly pace: NetworkPace | undefined;
 
   constructor(options: CoordinatorHostOptions) {
     this.options = options;
+    const { pace, timers } = options;
+    this.pace =
+      pace &&
+      new NetworkPace({
+        ...pace,
+        timers,
+        onBlockPeriod: (blockPeriodMs) => {
+          this.link?.call('pace', { blockPeriodMs }).catch(() => {});
+        },
+      });
   }
 
   start(): void {
+    this.pace?.start();
     void this.connect();
   }
 
@@ -98,6 +114,7 @@ export class CoordinatorHost {
   async close(): Promise<void> {
     this.isClosed = true;
     this.timer?.cancel();
+    this.pace?.stop();
     for (const run of [...this.runs.values()]) this.stop(run, KEEPS);
     await this.parked;
     await this.site?.close();
@@ -113,6 +130,7 @@ export class CoordinatorHost {
       const link = await site.open(config);
       if (this.site !== site || this.isClosed) return;
       this.link = link;
+      this.pace?.opened();
       this.reopenMs = REOPEN_FIRST_MS;
       onLink(true, 'open');
     } catch (error) {
@@ -140,6 +158,7 @@ export class CoordinatorHost {
   }
 
   private route(event: LinkEvent): void {
+    this.pace?.handle(event);
     if (event.kind === 'progress') {
       for (const sample of event.samples) {
         const run = this.runs.get(sample.eui64);

@@ -67,6 +67,8 @@ export interface FieldRun {
 
 export interface FieldListener {
   link(link: string, up: boolean, detail: string): void;
+  /** So many upgrades may run there at once from now on; never said where nothing measures it. */
+  pace(link: string, upgradesMax: number): void;
 }
 
 export interface Field {

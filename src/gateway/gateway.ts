@@ -121,7 +121,10 @@ export class Gateway implements RunDesk, Floor {
     const { field } = this.options;
     this.records.replay();
     this.guarded(() => this.record({ kind: 'gateway-started' }));
-    field.start({ link: (link, up, detail) => this.link(link, up, detail) });
+    field.start({
+      link: (link, up, detail) => this.link(link, up, detail),
+      pace: (link, upgradesMax) => this.pace(link, upgradesMax),
+    });
     this.guarded(() => this.recover());
     this.turn();
   }
@@ -593,6 +596,11 @@ export class Gateway implements RunDesk, Floor {
     this.records.tellLink(link, up);
     if (up) this.options.scheduler.linkUp(link);
     else this.options.scheduler.linkDown(link);
+    this.turn();
+  }
+
+  private pace(link: string, upgradesMax: number): void {
+    this.options.scheduler.setPace(link, upgradesMax);
     this.turn();
   }
 

@@ -64,7 +64,6 @@ export function newPpmidRun(options: PpmidRunOptions): ZigbeeDevice {
       imageOffset: image.offset,
       token: options.token ?? tokenFor(facts),
       triple: tripleFor(header, device),
-      blockPeriodMs: 0,
       stallMs: limits.stallMs,
     },
     remember: () => state.rememberDistribution(eui64, { sha256, fileVersion: header.fileVersion }),

@@ -2,6 +2,7 @@
 import type { CoordinatorConfig, HubDevice, Rig, RigDevice } from '../config/schema.ts';
 import { assert } from '../errors.ts';
 import type { Link, Timers } from '../ports.ts';
+import { Pace, type PaceOptions } from '../schedule/pace.ts';
 import { HUB_SESSION_LIMITS } from '../upgrade/hub-session-messages.ts';
 import { SESSION_LIMITS, type SessionLimits } from '../upgrade/session-messages.ts';
 import { CoordinatorHost, type CoordinatorSite } from './coordinator-host.ts';
@@ -33,6 +34,8 @@ export interface RigFieldOptions {
   rigs: readonly Rig[];
   ports: FieldPorts;
   limits?: { ppmid: SessionLimits; hub: SessionLimits };
+  /** How the pace of each network is measured; absent: it is not. */
+  pace?: Partial<PaceOptions>;
 }
 
 const LIMITS = { ppmid: SESSION_LIMITS, hub: HUB_SESSION_LIMITS };
@@ -53,18 +56,23 @@ export class RigField implements Field {
   }
 
   start(listener: FieldListener): void {
-    const { rigs, ports } = this.options;
+    const { rigs, ports, pace } = this.options;
     const { timers } = ports;
     for (const config of rigs.flatMap((rig) => rig.coordinators)) {
+      const link = `network:${config.id}`;
       const host = new CoordinatorHost({
         config,
         timers,
         newSite: (onEvent) => ports.newSite(config, onEvent),
-        onLink: (up, detail) => listener.link(`network:${config.id}`, up, detail),
+        onLink: (up, detail) => listener.link(link, up, detail),
+        pace: pace && {
+          pace: new Pace(pace),
+          onConcurrency: (devices) => listener.pace(link, devices),
+        },
       });
       this.coordinators.set(config.id, host);
       // Nothing is started there before it is open.
-      listener.link(`network:${config.id}`, false, 'not open yet');
+      listener.link(link, false, 'not open yet');
       host.start();
     }
     for (const device of rigs.flatMap((rig) => rig.hubs)) {

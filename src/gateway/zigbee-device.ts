@@ -170,6 +170,7 @@ export class ZigbeeDevice {
 export function sessionInput(event: LinkEvent): SessionInput | undefined {
   switch (event.kind) {
     case 'progress':
+    case 'probed':
     case 'log':
     case 'joined':
     case 'answered':

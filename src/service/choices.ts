@@ -4,6 +4,7 @@ import { momentMs } from '../config/moment.ts';
 import { assert } from '../errors.ts';
 import type { DeskSite } from '../gateway/admission-desk.ts';
 import { PREPAYMENT_BLACKOUT } from '../schedule/blackout.ts';
+import type { PaceOptions } from '../schedule/pace.ts';
 import { RETRY_POLICY, type RetryPolicy } from '../schedule/retry.ts';
 import { type HoursSource, type LocalHours, parseHours } from '../schedule/windows.ts';
 
@@ -53,6 +54,12 @@ function parsed(source: HoursSource): LocalHours {
   const result = parseHours(source);
   assert(result.ok, 'hours were checked when the configuration was read');
   return result.hours;
+}
+
+export function paceOf({ schedule }: GatewayConfig): { pace?: Partial<PaceOptions> } {
+  const { measured, meteringShare, answerMsMax } = schedule.pace;
+  const concurrencyMax = schedule.devicesAtOnce.perNetwork;
+  return measured ? { pace: { concurrencyMax, meteringShare, answerMsMax } } : {};
 }
 
 export function retryOf({ schedule }: GatewayConfig): RetryPolicy {

@@ -22,7 +22,7 @@ import { RetryDesk } from '../schedule/retry.ts';
 import { Scheduler } from '../schedule/scheduler.ts';
 import { ImageStore } from '../store/images.ts';
 import { Journal } from '../store/journal.ts';
-import { hoursOf, retryOf, siteOf } from './choices.ts';
+import { hoursOf, paceOf, retryOf, siteOf } from './choices.ts';
 import { JournalCopies } from './journal-copies.ts';
 import { tellRecords } from './telling.ts';
 
@@ -65,12 +65,13 @@ export function startService(
       for (const record of journal.records(1)) standing.keep(record);
       const site = { ...siteOf(config), ...standing.site };
       const desk = new AdmissionDesk(rigs, site, images, (rig) => ports.folderOf(rig));
-      const field = new RigField({ rigs, ports });
+      const field = new RigField({ rigs, ports, ...paceOf(config) });
       const { hours, windows } = hoursOf(config);
       const scheduler = new Scheduler(
         new RetryDesk(RANDOM, Date.now(), retryOf(config)),
         config.schedule.devicesAtOnce.perGateway,
       );
+      // Where it is measured the field says what it comes to.
       for (const { id } of rigs.flatMap((rig) => rig.coordinators)) {
         scheduler.setPace(`network:${id}`, config.schedule.devicesAtOnce.perNetwork);
       }

@@ -91,6 +91,7 @@ test('a short one has every default', () => {
     windows: {},
     retry: {},
     devicesAtOnce: { perNetwork: 16, perGateway: 64 },
+    pace: { measured: true, meteringShare: 0.25, answerMsMax: 250 },
   });
   assert.is(config.journal.retentionDays, 90);
   assert.is(config.images.fileBytesMax, 16_777_216);
@@ -267,6 +268,11 @@ const CASES: Wrong[] = [
     name: 'more at once on a network than on the gateway',
     text: schedule('devicesAtOnce: {perNetwork: 9, perGateway: 8}'),
     problems: ['value-wrong 7:31 schedule.devicesAtOnce.perNetwork'],
+  },
+  {
+    name: 'all of the air for downloads',
+    text: schedule('pace: {meteringShare: 1, answerMsMax: 250}'),
+    problems: ['value-wrong 7:25 schedule.pace.meteringShare'],
   },
 
   // Inputs

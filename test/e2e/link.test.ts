@@ -87,7 +87,6 @@ class Worker {
       authorised: true,
       resumable: true,
       activation: { when: 'now' },
-      blockPeriodMs: 0,
       stallMs: 20_000,
     });
     await this.link.call('notify', { eui64: EUI64, payloadType: 0 });

@@ -8,7 +8,13 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { hubModelSchema } from '../../src/config/hub-schema.ts';
 import { ppmidFaults } from '../../src/config/ppmid-schema.ts';
-import type { CoordinatorConfig, HubDevice, PpmidDevice, Rig } from '../../src/config/schema.ts';
+import type {
+  CoordinatorConfig,
+  HubDevice,
+  OtaClientConfig,
+  PpmidDevice,
+  Rig,
+} from '../../src/config/schema.ts';
 import { UpliftError } from '../../src/errors.ts';
 import type { GatewayRecord } from '../../src/gateway/control.ts';
 import type { Brief, Field } from '../../src/gateway/field.ts';
@@ -20,6 +26,7 @@ import { RigField } from '../../src/gateway/rig-field.ts';
 import type { Distribution } from '../../src/gateway/state-folder.ts';
 import type { JobRequest } from '../../src/jobs/records.ts';
 import { isOver } from '../../src/jobs/states.ts';
+import type { PaceOptions } from '../../src/schedule/pace.ts';
 import { RetryDesk } from '../../src/schedule/retry.ts';
 import { Scheduler } from '../../src/schedule/scheduler.ts';
 import type { FileSystem } from '../../src/store/files.ts';
@@ -86,6 +93,12 @@ export interface WorldShape {
   ppmids?: number;
   hubs?: number;
   seed?: number;
+  /** Of the image for PPMIDs, behind its header. */
+  ppmidImageBytes?: number;
+  /** How PPMIDs ask, where it is another way than their model's. */
+  otaClient?: Partial<OtaClientConfig>;
+  /** Measured where it is given. */
+  pace?: Partial<PaceOptions>;
   gateway?: Partial<Omit<GatewayOptions, 'limits'>>;
   limits?: GatewayLimits;
   /** For a defect that a test plants. */
@@ -132,6 +145,7 @@ export class GatewayWorld {
   journal: Journal | undefined;
   kills = 0;
   readonly shape: WorldShape;
+  private readonly ppmidSha256: string;
   private field: Field | undefined;
   private readonly imageFiles = new Map<string, ImageFile>();
   private readonly sent = new Map<string, Uint8Array>();
@@ -151,13 +165,17 @@ export class GatewayWorld {
     this.shape = shape;
     this.random = new SeededRandom(shape.seed ?? 1);
     mkdirSync(this.folder);
-    for (const bytes of [PPMID_IMAGE, HUB_NEW.bytes]) {
+    const { ppmidImageBytes } = shape;
+    const ppmidImage =
+      ppmidImageBytes === undefined ? PPMID_IMAGE : makePpmidImage(VERSION_NEW, ppmidImageBytes);
+    this.ppmidSha256 = sha256Hex(ppmidImage);
+    for (const bytes of [ppmidImage, HUB_NEW.bytes]) {
       const sha256 = sha256Hex(bytes);
       const path = join(this.folder, sha256);
       writeFileSync(path, bytes);
       this.imageFiles.set(sha256, new ImageFile(path, {}, bytes));
     }
-    this.sent.set(PPMID_SHA256, PPMID_IMAGE);
+    this.sent.set(this.ppmidSha256, ppmidImage);
     const coordinators = numbers(shape.coordinators ?? 1).map(coordinatorConfig);
     const ppmids = coordinators.flatMap((config, at) => this.buildNetwork(config, at));
     const hubs = numbers(shape.hubs ?? 1).map((number) => this.buildHub(number));
@@ -237,7 +255,7 @@ export class GatewayWorld {
   // ---- what is asked ----------------------------------------------------------------------------------
 
   request(devices: readonly string[], change: Partial<JobRequest> = {}): JobRequest {
-    const image = devices[0]!.startsWith('hub') ? HUB_SHA256 : PPMID_SHA256;
+    const image = devices[0]!.startsWith('hub') ? HUB_SHA256 : this.ppmidSha256;
     return {
       ...{ image, devices, activation: { when: 'now' }, priority: 0 },
       deadlineMs: this.image.timers.nowMs() + 24 * HOUR_MS,
@@ -319,6 +337,7 @@ export class GatewayWorld {
         isPresent: async ({ id }) => this.ports.get(id)!.isPresent,
         records: () => this.recordsFor(image),
       },
+      ...(this.shape.pace ? { pace: this.shape.pace } : {}),
     });
     this.field = this.shape.wrapField?.(rigField, this) ?? rigField;
     return new Gateway({
@@ -416,7 +435,7 @@ export class GatewayWorld {
       this.truth.set(id, truth);
       const ppmid: VirtualPpmid = new VirtualPpmid({
         ...{ id, eui64, model: PPMID_MODEL, fileVersion: VERSION_OLD },
-        otaClient: PPMID_MODEL.otaClient,
+        otaClient: { ...PPMID_MODEL.otaClient, ...this.shape.otaClient },
         faults: NO_PPMID_FAULTS,
         scheduler: this.clock,
         random: this.random,

@@ -11,6 +11,7 @@ import type { CoordinatorLink } from '../../src/gateway/zigbee-device.ts';
 import type { SiteEvent } from '../../src/gateway/zigbee-site.ts';
 import { OTA_CLUSTER, OTA_COMMAND } from '../../src/protocol/zcl-ota/codec.ts';
 import type { DeviceReading } from '../../src/protocol/zcl-ota/device-reading.ts';
+import { AirProbe } from '../../src/transport/zigbee/air-probe.ts';
 import type { LinkEvent, Method, Methods } from '../../src/transport/zigbee/messages.ts';
 import { OtaLink } from '../../src/transport/zigbee/ota-link.ts';
 import { type OtaMethods, otaMethods } from '../../src/transport/zigbee/ota-methods.ts';
@@ -45,6 +46,11 @@ export class SimulatedNetwork {
   /** Of frames, either way. */
   loss = 0;
   airMs = AIR_MS;
+  /** How long a frame keeps the air, which carries one at a time; 0: room for all. */
+  airtimeMs = 0;
+  /** As the gateway asked for it, in order. */
+  readonly blockPeriods: number[] = [];
+  private airFreeMs = 0;
   private readonly clock: SimulatedClock;
   private readonly random: SeededRandom;
   private site: SimulatedSite | undefined;
@@ -81,7 +87,7 @@ export class SimulatedNetwork {
   /** As a device sends it. */
   uplink(eui64: string, frame: UplinkFrame): void {
     if (frame.clusterId !== OTA_CLUSTER || this.random.chance(this.loss)) return;
-    this.clock.after(this.airMs, () => this.site?.frame(eui64, frame));
+    this.carry(() => this.site?.frame(eui64, frame));
   }
 
   announce(eui64: string): void {
@@ -91,7 +97,7 @@ export class SimulatedNetwork {
   /** Confirmed when it is there; lost where the device is not. */
   downlink(eui64: string, endpoint: number, payload: Uint8Array, confirm: () => void): void {
     const isLost = this.random.chance(this.loss);
-    this.clock.after(this.airMs, () => {
+    this.carry(() => {
       confirm();
       const ppmid = this.ppmids.get(eui64);
       if (isLost || !ppmid?.online) return;
@@ -103,6 +109,18 @@ export class SimulatedNetwork {
         payload,
       });
     });
+  }
+
+  /** A question and its answer, as when a meter is read. */
+  exchange(answered: () => void): void {
+    this.carry(() => this.carry(answered));
+  }
+
+  /** One way, behind what is in the air already. */
+  private carry(arrived: () => void): void {
+    const nowMs = this.clock.nowMs();
+    this.airFreeMs = Math.max(this.airFreeMs, nowMs) + this.airtimeMs;
+    this.clock.after(this.airFreeMs - nowMs + this.airMs, arrived);
   }
 
   /** What attribute reads bring, or nothing. */
@@ -130,6 +148,7 @@ export class SimulatedSite implements CoordinatorSite {
   private readonly onEvent: (event: SiteEvent) => void;
   private readonly link: OtaLink;
   private readonly methods: OtaMethods;
+  private readonly probe: AirProbe;
   private isClosed = false;
   private isSampling = false;
   private lastSamples = '';
@@ -156,6 +175,16 @@ export class SimulatedSite implements CoordinatorSite {
       },
       image.timers,
     );
+    this.probe = new AirProbe({
+      timers: image.timers,
+      devices: () => this.link.downloading(),
+      ask: (_, timeoutMs) =>
+        new Promise((answered, late) => {
+          network.exchange(() => image.enter(answered));
+          image.timers.after(timeoutMs, () => late(new Error('no answer')));
+        }),
+      onAnswer: (answerMs) => this.tell({ kind: 'probed', answerMs }),
+    });
     this.link.setSender({
       send: (eui64, endpoint, _, bytes) =>
         new Promise((sent, lost) => {
@@ -182,6 +211,8 @@ export class SimulatedSite implements CoordinatorSite {
       throw new UpliftError('coordinator-unreachable', `${coordinator.port} does not open`);
     }
     this.network.take(this);
+    // Where there is room for all, nothing waits for anything.
+    if (this.network.airtimeMs > 0) this.probe.start();
     return { call: (method, parameters) => this.call(method, parameters) };
   }
 
@@ -194,6 +225,7 @@ export class SimulatedSite implements CoordinatorSite {
 
   async close(): Promise<void> {
     this.isClosed = true;
+    this.probe.stop();
     this.link.stop();
     if (this.network.isOf(this)) this.network.take(undefined);
   }
@@ -243,6 +275,9 @@ export class SimulatedSite implements CoordinatorSite {
     parameters: Methods[M][0],
   ): Promise<Methods[M][1]> {
     if (method === 'read') return (await this.read(parameters as Methods['read'][0])) as never;
+    if (method === 'pace') {
+      this.network.blockPeriods.push((parameters as Methods['pace'][0]).blockPeriodMs);
+    }
     const body = this.methods[method as keyof OtaMethods] as (given: unknown) => Promise<never>;
     return body(parameters);
   }

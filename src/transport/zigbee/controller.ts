@@ -216,6 +216,17 @@ export class ZigbeeController {
     };
   }
 
+  /** Resolves when the device has answered a small question, whatever it says. */
+  async ask(eui64: string, timeoutMs: number): Promise<void> {
+    const { endpoints } = this.device(eui64);
+    const endpoint = endpoints.find((one) => one.supportsInputCluster('genBasic')) ?? endpoints[0];
+    if (!endpoint) throw new Error('the device has no endpoint');
+    const options = { timeout: timeoutMs, disableRecovery: true, sendPolicy: 'immediate' as const };
+    await endpoint.read('genBasic', ['zclVersion'], options).catch((error: unknown) => {
+      if (!(error instanceof herdsman.Zcl.StatusError)) throw error;
+    });
+  }
+
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.watchdog);

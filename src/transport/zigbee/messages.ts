@@ -40,7 +40,6 @@ export interface AssignRequest {
   authorised: boolean;
   resumable: boolean;
   activation: Activation;
-  blockPeriodMs: number;
   stallMs: number;
 }
 
@@ -58,6 +57,8 @@ export interface Methods {
   activate: [{ eui64: string; activation: Activation }, Record<string, never>];
   abort: [{ eui64: string }, Record<string, never>];
   release: [{ eui64: string }, Record<string, never>];
+  /** Least time between two blocks of each device, those that are assigned an image later as well. */
+  pace: [{ blockPeriodMs: number }, Record<string, never>];
   /** Every download is told to come back after so long; resolves when they have been, or after `graceMs`. */
   park: [{ waitMs: number; graceMs: number }, { parked: number }];
   close: [Record<string, never>, Record<string, never>];
@@ -110,6 +111,8 @@ export type LinkEvent =
   | { kind: 'announced'; eui64: string }
   | { kind: 'joined'; eui64: string }
   | { kind: 'progress'; samples: ProgressSample[] }
+  /** A device that downloads was asked something else as well: how long its answer took. */
+  | { kind: 'probed'; answerMs: number }
   | { kind: 'link-down'; reason: string }
   | { kind: 'link-up' }
   | { kind: 'log'; level: 'debug' | 'info' | 'warning' | 'error'; message: string };

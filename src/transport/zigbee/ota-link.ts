@@ -17,6 +17,8 @@ import type { LinkEvent, ProgressSample } from './messages.ts';
 
 /** Frames that may wait for one device behind the one on its way. */
 const WAITING_MAX = 4;
+/** A device that asked so lately is there, and listens. */
+const AWAKE_MS = 3_000;
 /** In an image block response: the ZCL sequence, and the file offset behind status and triple. */
 const SEQUENCE_AT = 1;
 const OFFSET_AT = 12;
@@ -93,10 +95,24 @@ export class OtaLink {
     this.drain();
   }
 
+  /** Of every device that has an image. */
+  setPace(blockPeriodMs: number): void {
+    for (const { device } of this.peers) this.server.setPace(device, blockPeriodMs);
+    this.drain();
+  }
+
   /** A sample of every download that has an assignment. */
   samples(): ProgressSample[] {
     return this.peers.flatMap(({ device, eui64 }) =>
       this.server.progress(device, this.sample) ? { eui64, ...this.sample } : [],
+    );
+  }
+
+  /** EUI-64s of those that have begun, are not done, and asked within the last seconds. */
+  downloading(): string[] {
+    const sinceMs = this.timers.nowMs() - AWAKE_MS;
+    return this.samples().flatMap(({ eui64, sentBytes, totalBytes, lastRequestMs }) =>
+      sentBytes > 0 && sentBytes < totalBytes && lastRequestMs >= sinceMs ? [eui64] : [],
     );
   }
 

@@ -15,6 +15,7 @@ export type OtaMethod =
   | 'activate'
   | 'abort'
   | 'release'
+  | 'pace'
   | 'park';
 
 export type OtaMethods = {
@@ -30,11 +31,11 @@ export function otaMethods(
   timers: Timers,
 ): OtaMethods {
   const sleep = (waitMs: number) => new Promise<void>((wake) => timers.after(waitMs, wake));
+  let blockPeriodMs = 0;
   return {
     async assign(request) {
       const image = openImage(request);
-      const { eui64, endpoint, triple, authorised, resumable, activation, blockPeriodMs, stallMs } =
-        request;
+      const { eui64, endpoint, triple, authorised, resumable, activation, stallMs } = request;
       const assignment = {
         ...{ image, triple, authorised, resumable, activation, blockPeriodMs, stallMs },
         ...{ paceBy: 'delay' as const, blockBytesMax: BLOCK_BYTES_MAX },
@@ -65,6 +66,11 @@ export function otaMethods(
     },
     async release({ eui64 }) {
       link.command((server) => server.release(link.device(eui64)));
+      return {};
+    },
+    async pace(wanted) {
+      blockPeriodMs = wanted.blockPeriodMs;
+      link.setPace(blockPeriodMs);
       return {};
     },
     async park({ waitMs, graceMs }) {

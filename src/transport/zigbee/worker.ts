@@ -4,6 +4,7 @@
  */
 import { EXIT, UpliftError } from '../../errors.ts';
 import { SYSTEM_TIMERS } from '../serial/driver.ts';
+import { AirProbe } from './air-probe.ts';
 import { readAdmitted } from './checked-image.ts';
 import { ZigbeeController } from './controller.ts';
 import { linkFailure } from './link-failure.ts';
@@ -35,9 +36,17 @@ const log = {
     emit({ kind: 'log', level, message }),
 };
 
+const probe = new AirProbe({
+  timers: SYSTEM_TIMERS,
+  devices: () => link.downloading(),
+  ask: (eui64, timeoutMs) => connected().ask(eui64, timeoutMs),
+  onAnswer: (answerMs) => emit({ kind: 'probed', answerMs }),
+});
+
 const methods: { [M in Method]: (parameters: Methods[M][0]) => Promise<Methods[M][1]> } = {
   async open(parameters) {
     options = parameters;
+    probe.start();
     return connect();
   },
   async devices() {
@@ -58,6 +67,7 @@ const methods: { [M in Method]: (parameters: Methods[M][0]) => Promise<Methods[M
   async close() {
     closing = true;
     clearInterval(progress);
+    probe.stop();
     link.stop();
     await controller?.close();
     return {};
