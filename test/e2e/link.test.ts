@@ -232,6 +232,29 @@ for (const lane of [true, false]) {
   }
 }
 
+test('while a device downloads, what other traffic waits is told; a block period holds it back', async () => {
+  await withRig(
+    { linkDelayMs: 10, otaClient: { ...PATIENT, answerTimeoutMs: 3_000 } },
+    async (rig) => {
+      await withWorker(rig, {}, async (worker) => {
+        const image = smallImage(rig, 16);
+        await worker.serve(image);
+        const probed = await worker.kind('probed');
+        assert.ok(probed.kind === 'probed' && probed.answerMs >= 20 && probed.answerMs < 1_000);
+        await worker.link.call('pace', { blockPeriodMs: 400 });
+        const { counters } = rig.device().client;
+        await sleep(500);
+        const before = counters.blocksReceived;
+        await sleep(2_000);
+        const blocks = counters.blocksReceived - before;
+        assert.ok(blocks > 0 && blocks <= 6, `${blocks} blocks in 2 s, one each 400 ms at most`);
+        await worker.link.call('pace', { blockPeriodMs: 0 });
+        await upgraded(rig, image);
+      });
+    },
+  );
+});
+
 test('an image type above 0xFFBF, which the driver itself refuses', async () => {
   for (const lane of [true, false]) {
     await withRig({}, async (rig) => {

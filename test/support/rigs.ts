@@ -65,6 +65,8 @@ export interface TestRigOptions {
   flash?: Record<string, unknown>;
   /** Beside the rig file. */
   auditLog?: string;
+  /** From 1, of the rigs of one gateway: names and addresses of their own from the second on. */
+  number?: number;
 }
 
 export class TestRig {
@@ -147,12 +149,13 @@ export interface CliRun {
   powerCut(): Promise<void>;
 }
 
-export function startCli(parameters: string[]): CliRun {
+/** `environment`: on top of this process's own. */
+export function startCli(parameters: string[], environment: Record<string, string> = {}): CliRun {
   const child = spawn(process.execPath, [join(ROOT, 'src/cli/main.ts'), ...parameters], {
     cwd: ROOT,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', ...NOT_INHERITED],
-    env: { ...process.env, NO_COLOR: '1' },
+    env: { ...process.env, NO_COLOR: '1', ...environment },
   });
   const events: Record<string, unknown>[] = [];
   const waiting = new Set<() => void>();
@@ -256,7 +259,7 @@ function modelText(options: TestRigOptions): string {
 
 function rigText(port: string, options: TestRigOptions): string {
   return JSON.stringify({
-    rig: 'test-rig',
+    rig: numbered('test-rig', options),
     description: 'a rig for tests',
     state: 'state',
     ...(options.auditLog && { auditLog: options.auditLog }),
@@ -270,7 +273,7 @@ function rigText(port: string, options: TestRigOptions): string {
 
 function coordinatorOf(port: string, options: TestRigOptions): object {
   return {
-    id: 'zigbee-1',
+    id: `zigbee-${options.number ?? 1}`,
     adapter: 'zstack',
     port,
     network: {
@@ -290,11 +293,12 @@ function coordinatorOf(port: string, options: TestRigOptions): object {
 }
 
 function ppmidOf(options: TestRigOptions): object {
+  const number = options.number ?? 1;
   return {
-    id: 'ppmid',
+    id: numbered('ppmid', options),
     model: 'model.yaml',
-    coordinator: 'zigbee-1',
-    eui64: '00:0d:6f:00:0a:90:69:e7',
+    coordinator: `zigbee-${number}`,
+    eui64: number === 1 ? '00:0d:6f:00:0a:90:69:e7' : `00:0d:6f:00:0b:${octet(number)}:00:01`,
     virtual: {
       firmware: options.firmware ?? FIRMWARE.old,
       count: options.devices ?? 1,
@@ -302,6 +306,14 @@ function ppmidOf(options: TestRigOptions): object {
       faults: options.faults ?? {},
     },
   };
+}
+
+function numbered(name: string, { number = 1 }: TestRigOptions): string {
+  return number === 1 ? name : `${name}-${number}`;
+}
+
+function octet(value: number): string {
+  return value.toString(16).padStart(2, '0');
 }
 
 type NamedHub = TestHub & { id: string };

@@ -38,7 +38,7 @@ const log = {
 
 const probe = new AirProbe({
   timers: SYSTEM_TIMERS,
-  devices: () => link.downloading(),
+  devices: () => (controller ? link.downloading() : []),
   ask: (eui64, timeoutMs) => connected().ask(eui64, timeoutMs),
   onAnswer: (answerMs) => emit({ kind: 'probed', answerMs }),
 });

@@ -1,14 +1,12 @@
-/** A virtual rig in a process of its own, so that the bench measures the gateway alone. */
+/** Virtual rigs in a process of their own, so that a bench measures the gateway alone. */
 import { loadRig } from '../../../src/config/load.ts';
 import { startVirtualRig } from '../../../src/virtual/rig.ts';
 
-const virtual = await startVirtualRig(loadRig(process.argv[2]!), { fresh: true });
-const digests = () => [...virtual.devices.values()].map((device) => device.flashedSha256);
-const blocks = () =>
-  [...virtual.devices.values()].reduce(
-    (sum, { client }) => sum + client.counters.blocksReceived,
-    0,
-  );
+const rigs = process.argv.slice(2).map(loadRig);
+const virtual = await Promise.all(rigs.map((rig) => startVirtualRig(rig, { fresh: true })));
+const devices = virtual.flatMap((rig) => [...rig.devices.values()]);
+const digests = () => devices.map((device) => device.flashedSha256);
+const blocks = () => devices.reduce((sum, { client }) => sum + client.counters.blocksReceived, 0);
 process.on('message', () => process.send!({ digests: digests(), blocks: blocks() }));
 process.on('disconnect', () => process.exit(0));
 process.send!('ready');
