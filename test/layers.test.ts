@@ -14,7 +14,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   products: ['bytes', 'xml'],
   readiness: ['products'],
   trust: ['bytes', 'image', 'products', 'xml'],
-  duis: ['bytes', 'xml', 'products', 'trust'],
+  duis: ['bytes', 'xml', 'products', 'trust', 'admission', 'upgrade', 'jobs'],
   admission: ['bytes', 'image', 'products', 'trust'],
   audit: ['admission', 'trust'],
   protocol: ['bytes'],
