@@ -15,8 +15,8 @@ import {
 } from '../products/device-model.ts';
 import { parseXml, type XmlElement } from '../xml/strict-xml.ts';
 import { INVENTORY_CODES, type InventoryCode } from './codes.ts';
+import { SERVICE_NAMESPACE } from './schema-values.ts';
 
-const SERVICE_NAMESPACE = 'http://www.dccinterface.co.uk/ServiceUserGateway';
 /** In one answer. */
 const DEVICES_MAX = 17;
 /** An answer of 17 devices has some 20 KiB. */

@@ -16,8 +16,6 @@ import {
 } from './schema-values.ts';
 import type { RequestBody, RequestHeader, ServiceRequest } from './service-request.ts';
 
-export const SERVICE_NAMESPACE = 'http://www.dccinterface.co.uk/ServiceUserGateway';
-
 /** Octets (schema). */
 const IMAGE_BYTES_MAX = 10_240_000;
 /** Ours; the schema has none. A GBCS command to activate firmware has some 300 octets. */

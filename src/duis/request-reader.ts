@@ -11,20 +11,17 @@
  * text. Not done here: whether header and body fit each other, replays, and what the request asks for.
  */
 import { Base64Decoder } from '../bytes/base64.ts';
-import type { KnownSigners, XmlSigner } from '../trust/xml-signature.ts';
-import { SignedXmlReader } from '../trust/xml-signature.ts';
+import { type KnownSigners, SignedXmlReader, type XmlSigner } from '../trust/xml-signature.ts';
 import { isSignatureElement } from '../trust/xml-signature-profile.ts';
 import { XMLNS_NAMESPACE, type XmlHandler, type XmlLimits, type XmlTag } from '../xml/scanner.ts';
 import { scanXml } from '../xml/strict-xml.ts';
 import { REQUEST_CODES, type RequestCode, type RequestFault } from './request-codes.ts';
+import { type ElementRule, REQUEST, type RequestDraft, requestOf } from './request-grammar.ts';
 import {
-  type ElementRule,
-  REQUEST,
-  type RequestDraft,
-  requestOf,
+  DEVICE_LIST_CHARACTERS_MAX,
+  readSchemaVersion,
   SERVICE_NAMESPACE,
-} from './request-grammar.ts';
-import { DEVICE_LIST_CHARACTERS_MAX, readSchemaVersion } from './schema-values.ts';
+} from './schema-values.ts';
 import type { RequestBody, ServiceRequest } from './service-request.ts';
 
 /** The largest 11.1: some 14 MB of base64 with line ends, 1.2 MB of devices. */

@@ -5,8 +5,11 @@
  */
 import type { RequestId } from './service-request.ts';
 
-/** 1 to 50,000 in one list. */
-export const DEVICES_MAX = 50_000;
+/** Of requests and of responses, in every version. */
+export const SERVICE_NAMESPACE = 'http://www.dccinterface.co.uk/ServiceUserGateway';
+
+/** In one list. */
+const DEVICES_MAX = 50_000;
 const EUI_CHARACTERS = 23;
 /** With the comma after it. */
 const DEVICE_CHARACTERS = EUI_CHARACTERS + 1;

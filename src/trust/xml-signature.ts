@@ -22,7 +22,7 @@ import {
 import { type XmlElement, XmlTree } from '../xml/strict-xml.ts';
 import { type VerifiedChain, verifyChain } from './chain.ts';
 import type { RevocationList } from './crl.ts';
-import { matchesNameText } from './distinguished-name.ts';
+import { matchesNameText, sameName } from './distinguished-name.ts';
 import { verifyP256 } from './ecdsa.ts';
 import type { TrustAnchor } from './trust-anchors.ts';
 import type { Certificate } from './x509.ts';
@@ -140,7 +140,7 @@ function verify(
   const { certificates, anchors, crls, atMs } = signers;
   const chain = verifyChain(
     certificate,
-    certificates.filter(({ isCa }) => isCa),
+    certificates.filter(({ isCa, subject }) => isCa || sameName(subject, certificate.issuer)),
     anchors,
     { atMs, purpose: 'xml-signing', ...(crls ? { crls } : {}) },
   );

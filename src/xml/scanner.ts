@@ -4,8 +4,8 @@
  *
  * saxes finds what is not well-formed. What it lets pass and is refused here: a DOCTYPE of any kind
  * (so there is no entity to expand and nothing to fetch), XML 1.1, any other encoding, CDATA, text
- * that a comment or a processing instruction splits, text beside elements, one Id twice, a prefix
- * bound to nothing, and whatever passes a limit. Comments are skipped.
+ * that a comment or a processing instruction splits, text beside elements, one Id twice, blanks around
+ * the name of a namespace, and whatever passes a limit. Comments are skipped.
  *
  * saxes gathers a text whole before it tells it. For an element of many megabytes a handler can ask
  * for the bytes instead (`bulk`): saxes is then fed pieces that end at a `>`, so that the text after
@@ -291,22 +291,18 @@ export class XmlScanner {
     if (attributes.length > attributesMax) {
       this.#refuse('xml-too-many-attributes', `${attributes.length} of ${attributesMax}`);
     }
-    for (const { namespace, name, prefix, value } of attributes) {
+    for (const { namespace, name, value } of attributes) {
       if (value.length > textCharactersMax) {
         this.#refuse('xml-text-too-long', `${textCharactersMax}`);
       }
-      if (namespace === XMLNS_NAMESPACE) this.#checkDeclaration(prefix, value);
-      else if (name.toLowerCase() === 'id' && (namespace === '' || namespace === XML_NAMESPACE)) {
+      if (namespace === XMLNS_NAMESPACE) {
+        // saxes takes them off, which others do not: two readings of one text.
+        if (value !== value.trim()) this.#refuse('xml-malformed', 'blanks around a namespace');
+      } else if (name.toLowerCase() === 'id' && (namespace === '' || namespace === XML_NAMESPACE)) {
         if (this.#ids?.has(value)) this.#refuse('xml-duplicate-id', value.slice(0, 60));
         this.#ids?.add(value);
       }
     }
-  }
-
-  /** saxes takes blanks off a namespace name, and binds a prefix to nothing: two readings of one text. */
-  #checkDeclaration(prefix: string, value: string): void {
-    if (value !== value.trim()) this.#refuse('xml-malformed', 'blanks around a namespace name');
-    if (prefix !== '' && value === '') this.#refuse('xml-malformed', 'a prefix bound to nothing');
   }
 
   #refuse(code: XmlCode, actual?: string): never {

@@ -452,22 +452,38 @@ test('a serial number of 160 bits, and either form of the name', () => {
 
 // ---- one document in another ----------------------------------------------------------------------------
 
+/** As an answer of a SMETS1 device stands in one of the DCC. */
+const INNER = '<i:s xmlns:i="urn:i" version="1"><i:t>u</i:t></i:s>';
+const signedInside = [{ namespace: 'urn:i', name: 's' }];
+
 test('a signed element is content of the outer document, where that is said', () => {
-  const inner = signNaively('<i:s xmlns:i="urn:i"><i:t></i:t></i:s>');
-  assert.is(codeOf(inner), 'ok', 'as a document of its own');
-  const outer = signNaively(`<a><b></b>${inner}</a>`);
-  const signedInside = [{ namespace: 'urn:i', name: 's' }];
-  assert.is(codeOf(outer), 'signature-elsewhere');
-  const read = readSignedXml(utf8(outer), SIGNERS, { signedInside });
+  const inner = signXml(utf8(INNER), IDENTITY);
+  assert.ok(inner.ok);
+  const text = new TextDecoder().decode(inner.bytes);
+  const outer = signXml(utf8(`<a><b/>${text}</a>`), IDENTITY);
+  assert.ok(outer.ok);
+  assert.is(codeOf(outer.bytes), 'signature-elsewhere');
+  const read = readSignedXml(outer.bytes, SIGNERS, { signedInside });
   assert.ok(read.ok);
   assert.is(read.root.children[1]!.children[1]!.name, 'Signature');
-  const moved = signNaively(`<a><b>${SIGNATURE}</b>${inner}</a>`);
-  const elsewhere = readSignedXml(utf8(moved), SIGNERS, { signedInside });
-  assert.is(elsewhere.ok ? 'ok' : elsewhere.code, 'signature-elsewhere');
-  const forged = readSignedXml(utf8(outer.replace('<i:t>', '<i:u></i:u>$&')), SIGNERS, {
-    signedInside,
-  });
+  const whole = new TextDecoder().decode(outer.bytes);
+  const cut = whole.slice(whole.indexOf('<i:s'), whole.indexOf('</i:s>') + 6);
+  assert.is(codeOf(cut), 'ok', 'it stands there as a document of its own');
+  assert.is(codeOf(cut.replace('>u<', '>v<')), 'digest-differs');
+  const forged = readSignedXml(utf8(whole.replace('>u<', '>v<')), SIGNERS, { signedInside });
   assert.is(forged.ok ? 'ok' : forged.code, 'digest-differs');
+});
+
+test('a signature that is in no such element is refused all the same', () => {
+  const inner = signNaively(INNER);
+  for (const document of [
+    `<a><b>${SIGNATURE}</b>${inner}</a>`,
+    `<a>${inner.replace('<i:t>', `<i:t>${SIGNATURE}`)}</a>`,
+    `<a>${inner.replace('<i:t>', `<X xmlns="${DS}"></X><i:t>`)}</a>`,
+  ]) {
+    const read = readSignedXml(utf8(signNaively(document)), SIGNERS, { signedInside });
+    assert.is(read.ok ? 'ok' : read.code, 'signature-elsewhere');
+  }
 });
 
 test.run();

@@ -189,6 +189,19 @@ test('a document that is pushed in pieces is the same document', () => {
   for (let cut = 1; cut <= whole.length; cut++) assert.equal(heard(cut), first, `${cut}`);
 });
 
+test('after the end there is nothing; after a fault, the same fault', () => {
+  const handler = { open: () => undefined, text() {}, close() {} };
+  const whole = new XmlScanner(handler);
+  assert.is(whole.push(bytesOf('<a/>')) ?? whole.end(), undefined);
+  assert.throws(() => whole.push(bytesOf(' ')), /nothing comes after the end/);
+  assert.throws(() => whole.end(), /ends once/);
+  const bad = new XmlScanner(handler);
+  const fault = bad.push(bytesOf('<a></b>'));
+  assert.is(fault?.code, 'xml-malformed');
+  assert.is(bad.push(bytesOf('<a/>')), fault);
+  assert.is(bad.end(), fault);
+});
+
 test('every code has a document that is refused by it', () => {
   const shown = new Set([...REFUSED, ...BULK_REFUSED].map(([, , code]) => code));
   assert.equal(
