@@ -59,7 +59,7 @@ export async function openSocketDoor(
 
 /** @throws UpliftError */
 export async function openTcpDoor(
-  { listen, tls }: ApiTcp,
+  { listen, tls }: Pick<ApiTcp, 'listen' | 'tls'>,
   limits: DoorLimits,
   listener: RequestListener,
 ): Promise<Door> {

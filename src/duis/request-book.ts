@@ -34,6 +34,14 @@ export interface AcceptedRequest {
   readonly serviceReference: string;
   readonly body: string;
   readonly firmwareVersion: string | undefined;
+  /** Of the image file, or the one that an activation names. */
+  readonly hash: string | undefined;
+  /** For when it was dated; `cancel`: it called off what was. */
+  readonly execution: number | 'cancel' | undefined;
+  /** It was dated, and its time is on record as come. */
+  readonly isExecuted: boolean;
+  /** The sequence of its record. */
+  readonly sequence: number;
   /** With the marks of what was told about each. */
   readonly devices: DeviceTable;
   readonly jobs: readonly string[];
@@ -51,7 +59,9 @@ interface Entry {
   sha256: string;
   answer: string;
   atMs: number;
-  accepted: (AcceptedRequest & { devices: DeviceTable; jobs: string[] }) | undefined;
+  accepted:
+    | (AcceptedRequest & { devices: DeviceTable; jobs: string[]; isExecuted: boolean })
+    | undefined;
 }
 
 interface Originator {
@@ -83,6 +93,12 @@ export class RequestBook {
 
   isAccepted(id: string): boolean {
     return this.request(id) !== undefined;
+  }
+
+  /** Dated for later, and its time is not on record as come. */
+  isWaiting(id: string): boolean {
+    for (const { requestId } of this.dated.values()) if (requestId === id) return true;
+    return false;
   }
 
   *accepted(): IterableIterator<AcceptedRequest> {
@@ -171,7 +187,10 @@ export class RequestBook {
       }
       case 'executed':
         for (const [key, { requestId }] of this.dated) {
-          if (requestId === record.requestId) this.dated.delete(key);
+          if (requestId !== record.requestId) continue;
+          this.dated.delete(key);
+          const accepted = this.entries.get(requestId)?.accepted;
+          if (accepted) accepted.isExecuted = true;
         }
         return;
       case 'counter':
@@ -201,6 +220,10 @@ export class RequestBook {
         serviceReference,
         body,
         firmwareVersion: record.firmwareVersion,
+        hash: record.hash,
+        execution: record.execution,
+        isExecuted: false,
+        sequence: record.sequence,
         devices: new DeviceTable([]),
         jobs: [],
       },

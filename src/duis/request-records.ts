@@ -28,6 +28,8 @@ export type RequestRecordBody = OfRequest &
         body: RequestBody['kind'];
         /** Of UpdateFirmware and UpdatePPMIDFirmware. */
         firmwareVersion?: string;
+        /** Of an update SHA-256 of its image, of an activation the hash that it names: 64 digits. */
+        hash?: string;
         /** Absent: now, or its time had come. */
         execution?: number | 'cancel';
         /** All that are done; in this record and those after it. */
@@ -93,11 +95,13 @@ export interface Acceptance {
   /** What was admitted, each once; of 11.2 and 11.3 the target. */
   devices: readonly string[];
   answer: string;
+  /** See the record. */
+  hash?: string | undefined;
 }
 
 /** To be written at once, so that a request is taken with all of its devices or not at all. */
 export function acceptanceRecords(
-  { request, sha256, duisVersion, devices, answer }: Acceptance,
+  { request, sha256, duisVersion, devices, answer, hash }: Acceptance,
   nowMs: number,
 ): RequestRecordBody[] {
   const { header, body } = request;
@@ -114,6 +118,7 @@ export function acceptanceRecords(
       serviceReference: header.serviceReference,
       body: body.kind,
       ...('firmwareVersion' in body ? { firmwareVersion: body.firmwareVersion } : {}),
+      ...(hash === undefined ? {} : { hash }),
       ...(isLater ? { execution } : {}),
       deviceCount: devices.length,
       devices: first,

@@ -1,0 +1,77 @@
+/**
+ * Carries out what the outbox says is to be sent: posts it to the endpoint of its user, and puts on record
+ * what became of it. What was not put on record before a crash is posted again, under the same id.
+ */
+import type { Outbox, Transmit } from '../duis/outbox.ts';
+import type { MessageRecordBody } from '../duis/request-records.ts';
+import { UpliftError } from '../errors.ts';
+import type { Log, Timers } from '../ports.ts';
+import type { Post } from './post.ts';
+
+export interface DeliveryOptions {
+  outbox: Outbox;
+  timers: Timers;
+  post: Post;
+  /** The document of a message that was queued; `undefined` where it is gone. */
+  bodyOf(message: number): Uint8Array | undefined;
+  /** On record when it returns. @throws UpliftError */
+  write(record: MessageRecordBody): void;
+  log: Log;
+}
+
+const LONGEST_TIMER_MS = 2_000_000_000;
+
+export class Delivery {
+  private readonly options: DeliveryOptions;
+  private timer: { cancel(): void } | undefined;
+  private isStopped = false;
+
+  constructor(options: DeliveryOptions) {
+    this.options = options;
+  }
+
+  /** Sends what is due. Called whenever something was queued or released. */
+  pump(): void {
+    if (this.isStopped) return;
+    const { outbox, timers } = this.options;
+    outbox.handleTimeout(timers.nowMs());
+    for (;;) {
+      const transmit = outbox.pollTransmit(timers.nowMs());
+      if (!transmit) break;
+      void this.send(transmit);
+    }
+    this.timer?.cancel();
+    const atMs = outbox.pollTimeout();
+    if (atMs === undefined) return;
+    const waitMs = Math.min(LONGEST_TIMER_MS, Math.max(0, atMs - timers.nowMs()));
+    this.timer = timers.after(waitMs, () => this.pump());
+  }
+
+  stop(): void {
+    this.isStopped = true;
+    this.timer?.cancel();
+  }
+
+  private async send(transmit: Transmit): Promise<void> {
+    const { outbox, timers, post, bodyOf, write, log } = this.options;
+    const { user, message, attempt } = transmit;
+    const body = bodyOf(message);
+    const result = body
+      ? await post(user, { message, attempt, body })
+      : ({ kind: 'failed', detail: 'its document is not in the store any more' } as const);
+    if (this.isStopped) return;
+    const record = outbox.handleResult(transmit, result, timers.nowMs());
+    const how = result.kind === 'answered' ? `status ${result.status}` : result.detail;
+    const isDelivered = record?.step === 'delivered';
+    const level = isDelivered ? 'debug' : 'warning';
+    log.write(level, `message ${message} for ${user}: ${how}`, { code: 'duis-delivery', attempt });
+    try {
+      if (record) write(record);
+    } catch (error) {
+      // The journal takes no more: everybody was told, and the message is sent again after a start.
+      if (!(error instanceof UpliftError)) throw error;
+      return;
+    }
+    this.pump();
+  }
+}

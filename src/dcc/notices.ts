@@ -1,0 +1,127 @@
+/**
+ * What Service Users are told of their devices: each step as it happens, put into the outbox once. It looks
+ * at where devices are, not at how they came there; so after a start everything is looked at again, and
+ * what was not told is told then.
+ */
+import { FailureCollector } from '../duis/failure-collector.ts';
+import { type DeviceStory, type Notice, progressOf } from '../duis/progress.ts';
+import type { AcceptedRequest, RequestBook } from '../duis/request-book.ts';
+import { encodeResponse } from '../duis/response.ts';
+import type { Upgrade } from '../jobs/book.ts';
+import type { World } from './world.ts';
+
+export interface NoticesOptions {
+  world: World;
+  book: RequestBook;
+  hasRoom(user: string): boolean;
+  /** By which requests know the image of an upgrade. */
+  hashOf(upgrade: Upgrade): string | undefined;
+}
+
+export class Notices {
+  private readonly options: NoticesOptions;
+  private readonly collector = new FailureCollector();
+  /** Requests by the jobs that they made or command. */
+  private readonly byJob = new Map<string, Set<string>>();
+  /** `JOB/DEVICE`: where something moved. */
+  private readonly moved = new Set<string>();
+  private lastAlertMs = 0;
+
+  constructor(options: NoticesOptions) {
+    this.options = options;
+  }
+
+  link(requestId: string, jobs: readonly string[]): void {
+    for (const job of jobs) {
+      const requests = this.byJob.get(job) ?? new Set();
+      this.byJob.set(job, requests.add(requestId));
+      const { gateway } = this.options.world;
+      for (const { device } of gateway.book.job(job)?.upgrades ?? []) this.touch(job, device);
+    }
+  }
+
+  /** Something of the upgrade is on record. */
+  touch(job: string, device: string): void {
+    if (this.byJob.has(job)) this.moved.add(`${job}/${device}`);
+  }
+
+  /** Jobs that are forgotten are nobody's. */
+  retire(): void {
+    const { gateway } = this.options.world;
+    for (const job of this.byJob.keys()) if (!gateway.book.job(job)) this.byJob.delete(job);
+  }
+
+  get pollTimeout(): number {
+    return this.collector.pollTimeout() ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Tells what moved, and what was gathered for long enough. */
+  settle(): void {
+    const { world, book } = this.options;
+    for (const key of [...this.moved]) {
+      const slash = key.indexOf('/');
+      const upgrade = world.gateway.book.upgrade(key.slice(0, slash), key.slice(slash + 1));
+      const requests = this.byJob.get(key.slice(0, slash)) ?? [];
+      let isTold = true;
+      for (const id of requests) {
+        const request = book.request(id);
+        if (upgrade && request) isTold = this.tellProgress(upgrade, request) && isTold;
+      }
+      if (isTold) this.moved.delete(key);
+    }
+    for (;;) {
+      const notice = this.collector.pollNotice(world.nowMs);
+      if (!notice) return;
+      this.queue(notice);
+    }
+  }
+
+  /** Kept until it is delivered. */
+  queue({ user, about, response }: Notice): void {
+    const { world } = this.options;
+    const text = new TextDecoder().decode(encodeResponse(response, world.signInner));
+    const body = world.messages.put(world.sign(text));
+    world.write({ kind: 'duis-message', step: 'queued', user, body, about });
+  }
+
+  /** False where the outbox of the user has no room: it is looked at again. */
+  private tellProgress(upgrade: Upgrade, request: AcceptedRequest): boolean {
+    const { world, hasRoom } = this.options;
+    const story = this.storyOf(upgrade, request);
+    if (!story || !request.devices.has(story.deviceId)) return true;
+    if (!hasRoom(request.originator)) return false;
+    const { notices, collected } = progressOf(story);
+    for (const notice of notices) this.queue(notice);
+    for (const one of collected) this.collector.add(one, world.nowMs);
+    return true;
+  }
+
+  private storyOf(upgrade: Upgrade, request: AcceptedRequest): DeviceStory | undefined {
+    const { world, book, hashOf } = this.options;
+    const device = world.gateway.devices.get(upgrade.device);
+    if (device?.eui64 === undefined) return undefined;
+    const versions = [...(this.byJob.get(upgrade.job.id) ?? [])].flatMap(
+      (id) => book.request(id)?.firmwareVersion ?? [],
+    );
+    const hash = hashOf(upgrade);
+    return {
+      request,
+      deviceId: device.eui64,
+      kind: device.kind,
+      hubId: world.hubOf(upgrade.device) ?? device.eui64,
+      state: upgrade.state,
+      code: upgrade.code,
+      atMs: upgrade.sinceMs,
+      firmwareVersion: request.firmwareVersion ?? versions[0] ?? '',
+      ...(hash === undefined ? {} : { imageHash: hash }),
+      ...(typeof request.execution === 'number' ? { executionMs: request.execution } : {}),
+      alertCounter: BigInt(this.nextAlertMs()),
+    };
+  }
+
+  /** Rises with every alert, over restarts too as long as the clock does. */
+  private nextAlertMs(): number {
+    this.lastAlertMs = Math.max(this.lastAlertMs + 1, this.options.world.nowMs);
+    return this.lastAlertMs;
+  }
+}

@@ -1,0 +1,70 @@
+/** Who sends Service Requests, and by which keys both sides sign, read from what the configuration names. */
+import { createPrivateKey } from 'node:crypto';
+import type { DuisConfig, DuisUser, FileIdentity } from '../config/duis.ts';
+import { UpliftError } from '../errors.ts';
+import { readBounded } from '../gateway/bounded-file.ts';
+import { loadCertificates } from '../gateway/trust-documents.ts';
+import { loadTrust } from '../gateway/trust-folder.ts';
+import type { RevocationList } from '../trust/crl.ts';
+import type { TrustAnchor } from '../trust/trust-anchors.ts';
+import type { Certificate } from '../trust/x509.ts';
+import type { KnownSigners } from '../trust/xml-signature.ts';
+import { signXml, type XmlSigningIdentity } from '../trust/xml-signing.ts';
+
+const KEY_BYTES_MAX = 64 * 1024;
+
+export interface ServiceUsers {
+  users: ReadonlyMap<string, DuisUser>;
+  /** As of that time. */
+  signersAt(atMs: number): KnownSigners;
+  /** Puts the signature into a document of ours. */
+  sign(document: string): Uint8Array;
+}
+
+export interface TrustedBy {
+  anchors: readonly TrustAnchor[];
+  crls: readonly RevocationList[] | undefined;
+}
+
+/** @throws UpliftError where a file is not what it is to be */
+export function loadServiceUsers(config: DuisConfig, { anchors, crls }: TrustedBy): ServiceUsers {
+  const certificates = config.users.flatMap((user) => loadCertificates(user.certificates));
+  const identity = loadSigningIdentity(config.signing);
+  return {
+    users: new Map(config.users.map((user) => [user.eui64, user])),
+    signersAt: (atMs) => ({ certificates, anchors, atMs, ...(crls ? { crls } : {}) }),
+    sign: (document) => signDocument(document, identity),
+  };
+}
+
+/** The anchors of a document or folder; none where none is named. */
+export function anchorsOf(path: string | undefined): readonly TrustAnchor[] {
+  return path === undefined ? [] : loadTrust(path).anchors;
+}
+
+/** The key, and the certificate that names it: the first of its file. @throws UpliftError */
+export function loadSigningIdentity({
+  certificateFile,
+  keyFile,
+}: FileIdentity): XmlSigningIdentity {
+  const [certificate] = loadCertificates([certificateFile]) as [Certificate];
+  const key = readBounded(keyFile, KEY_BYTES_MAX, 'a private key as PEM');
+  try {
+    return { certificate, privateKey: createPrivateKey(Buffer.from(key)) };
+  } catch {
+    // What the library says may quote the key.
+    throw new UpliftError('key-unreadable', `${keyFile} is no private key`, {
+      expected: 'a private key on P-256, PEM, not encrypted',
+      actual: 'something else',
+      next: 'name the file of the key that belongs to the certificate',
+    });
+  }
+}
+
+/** @throws UpliftError where the document cannot be signed */
+export function signDocument(document: string, identity: XmlSigningIdentity): Uint8Array {
+  const signed = signXml(new TextEncoder().encode(document), identity);
+  if (signed.ok) return signed.bytes;
+  const { code, message, line, column } = signed;
+  throw new UpliftError(code, message, { actual: `line ${line}, column ${column}` });
+}
