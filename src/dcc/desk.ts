@@ -13,7 +13,7 @@ import { type DeviceDecision, decisionOf, splitByAdmission } from '../duis/devic
 import { requestIdText } from '../duis/identifiers.ts';
 import type { Refusal } from '../duis/refusals.ts';
 import type { RequestBook } from '../duis/request-book.ts';
-import { checkRequest, executionOf } from '../duis/request-check.ts';
+import { takeIn } from '../duis/request-intake.ts';
 import { acceptanceRecords, refusalRecord } from '../duis/request-records.ts';
 import { encodeResponse, type ServiceResponse } from '../duis/response.ts';
 import { canonicalVersion } from '../duis/schema-version.ts';
@@ -61,19 +61,15 @@ export class ServiceRequestDesk {
   private async answer({ request, sha256 }: TakenRequest): Promise<Answer> {
     const { world, book } = this;
     const { requestId } = request.header;
-    const judgement = book.judge(requestId, sha256);
-    if (judgement.kind === 'repeated') return this.repeated(judgement.answer);
-    if (judgement.kind === 'refused') {
-      // Not its decision: that one stands. So it is not on record, whoever asks how often.
-      return this.built(refuse(request, world.nowMs, { origin: 'service', code: judgement.code }));
-    }
-    world.gateway.assertAccepting();
-    const [finding] = checkRequest(request, world.settings, {
+    const taken = takeIn(request, sha256, book, world.settings, {
       nowMs: world.nowMs,
       devices: world.devicesByEui,
-      past: book,
     });
-    if (finding) return this.refused(request, sha256, { origin: 'service', code: finding.code });
+    if (taken.kind === 'repeated') return this.repeated(taken.answer);
+    if (taken.kind === 'turned-away')
+      return this.built(refuse(request, world.nowMs, taken.refusal));
+    world.gateway.assertAccepting();
+    if (taken.kind === 'refused') return this.refused(request, sha256, taken.refusal);
     const { body } = request;
     if ('image' in body) return this.takeUpdate(request, body, sha256);
     const hash = body.kind === 'ActivateFirmware' ? body.firmwareHash : undefined;
@@ -186,8 +182,6 @@ export class ServiceRequestDesk {
     const [first, ...rest] = records;
     const facts = 'image' in request.body ? { facts: this.factsOf(request) } : {};
     world.write({ ...first!, ...facts, ...told }, ...rest);
-    const execution = executionOf(request.body);
-    assert(execution !== 'cancel' || devices.length === 1, 'one device is named by a cancellation');
     this.onTaken();
     return built;
   }

@@ -150,8 +150,9 @@ export class DccService {
     this.notices.retire();
     const needed = new Set<string>();
     for (const record of this.options.records(1)) {
-      if (isRequestRecord(record) && 'answer' in record) needed.add(record.answer);
-      if (isMessageRecord(record) && record.step === 'queued') needed.add(record['body'] as string);
+      if (isRequestRecord(record) && 'answer' in record) needed.add(record['answer'] as string);
+      const isQueued = isMessageRecord(record) && record.step === 'queued';
+      if (isQueued) needed.add(record['body'] as string);
     }
     this.options.world.messages.removeUnused(needed);
   }

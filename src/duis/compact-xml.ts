@@ -1,6 +1,7 @@
 /**
- * XML as the DCC User Interface wants it: no white space between elements, no declaration, one
- * spelling of every character. Content is built up as text; whoever signs it digests these characters.
+ * XML as the DCC User Interface wants it: no white space between elements and no declaration. It is in
+ * canonical form as it stands (Canonical XML 1.0: spelling of characters, end tags, order of namespaces
+ * and attributes), so that whoever signs it digests these very characters.
  */
 
 /** Of elements that are escaped already. */
@@ -65,9 +66,9 @@ const ESCAPED: Readonly<Record<string, string>> = {
   '<': '&lt;',
   '>': '&gt;',
   '"': '&quot;',
-  '\t': '&#9;',
-  '\n': '&#10;',
-  '\r': '&#13;',
+  '\t': '&#x9;',
+  '\n': '&#xA;',
+  '\r': '&#xD;',
 };
 
 function legal(text: string): string {

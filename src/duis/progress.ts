@@ -4,7 +4,8 @@
  * It looks at where a device is now and at what was told about it before, not at how it came there. So
  * nothing is lost where records were skipped or the gateway was down: it is asked again for every device
  * after a start, and says what is missing. Each milestone of a device is told once for a request, since the
- * record that queues the message marks it (`RequestBook`).
+ * record that queues the message marks it (`RequestBook`). Of a device that the request is not for, or of
+ * one that is settled, nothing is told.
  */
 import { assert } from '../errors.ts';
 import type { UpgradeState } from '../jobs/states.ts';
@@ -78,6 +79,7 @@ export function progressOf(
 ): { notices: Notice[]; collected: Collected[] } {
   const { request, deviceId, kind } = story;
   const { rows = PROGRESS_ROWS } = settings;
+  if (!request.devices.has(deviceId)) return { notices: [], collected: [] };
   const notices: Notice[] = [];
   const collected: Collected[] = [];
   const told = request.devices.marksOf(deviceId);

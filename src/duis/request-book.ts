@@ -42,7 +42,7 @@ export interface AcceptedRequest {
   readonly isExecuted: boolean;
   /** The sequence of its record. */
   readonly sequence: number;
-  /** With the marks of what was told about each. */
+  /** With the marks of what was told about each; none where it is settled. */
   readonly devices: DeviceTable;
   readonly jobs: readonly string[];
 }
@@ -63,6 +63,8 @@ interface Entry {
     | (AcceptedRequest & { devices: DeviceTable; jobs: string[]; isExecuted: boolean })
     | undefined;
 }
+
+const NO_DEVICES = new DeviceTable([]);
 
 interface Originator {
   /** Of every request of it that was decided. */
@@ -179,6 +181,11 @@ export class RequestBook {
       case 'jobs':
         this.entries.get(record.requestId)?.accepted?.jobs.push(...record.jobs);
         return;
+      case 'settled': {
+        const accepted = this.entries.get(record.requestId)?.accepted;
+        if (accepted) accepted.devices = NO_DEVICES;
+        return;
+      }
       case 'refused': {
         this.assertFits(record);
         const { sha256, answer, atMs } = record;
@@ -224,7 +231,7 @@ export class RequestBook {
         execution: record.execution,
         isExecuted: false,
         sequence: record.sequence,
-        devices: new DeviceTable([]),
+        devices: NO_DEVICES,
         jobs: [],
       },
     });

@@ -42,6 +42,8 @@ export type RequestRecordBody = OfRequest &
     | { step: 'devices'; devices: readonly string[] }
     /** Jobs that were made for it. */
     | { step: 'jobs'; jobs: readonly string[] }
+    /** All of its devices are done with and told: nothing more is said of them. */
+    | { step: 'settled' }
     | { step: 'refused'; sha256: string; refusal: Refusal; answer: string }
     /** What was dated for later is handed on: its time came. */
     | { step: 'executed' }

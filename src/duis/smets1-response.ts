@@ -153,8 +153,8 @@ function timestampText(
 ): Xml {
   const hasAttributes = isAtLeast(schemaVersion, TIMESTAMP_ATTRIBUTES_SINCE);
   const attributes =
-    (hasAttributes && isFromGsme !== undefined ? attribute('isFromGSME', `${isFromGsme}`) : '') +
-    (hasAttributes && clockStatus !== undefined ? attribute('ClockStatus', clockStatus) : '');
+    (hasAttributes && clockStatus !== undefined ? attribute('ClockStatus', clockStatus) : '') +
+    (hasAttributes && isFromGsme !== undefined ? attribute('isFromGSME', `${isFromGsme}`) : '');
   return textElement('ra:Timestamp', dateTimeText(ms), attributes);
 }
 
@@ -163,7 +163,7 @@ function messageText({ data, errors = [] }: Smets1Message): Xml {
     element(
       'ra:SMETS1Response',
       textElement('ra:Error', cutText(text, DESCRIPTION_CHARACTERS_MAX)),
-      attribute('ResponseCode', `${responseCode}`) + attribute('Position', `${index + 1}`),
+      attribute('Position', `${index + 1}`) + attribute('ResponseCode', `${responseCode}`),
     ),
   );
   return element(

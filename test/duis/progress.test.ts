@@ -42,6 +42,10 @@ const request = (
   body: 'UpdateFirmware',
   firmwareVersion: '00010203',
   devices: new DeviceTable(devices),
+  hash: undefined,
+  execution: undefined,
+  isExecuted: false,
+  sequence: 1,
   jobs: ['j1'],
 });
 
@@ -147,7 +151,8 @@ test('a device that has the image fails at its activation alone', () => {
   assert.match(texts[0]!, /<sr:ActivateImageResultCode>ActivationFailure</);
 });
 
-test('nothing is said of what nobody knows', () => {
+test('nothing is said of what nobody knows, nor of a device of another request', () => {
+  assert.equal(tell(story('ppmid', 'done', { deviceId: HUB_1 })).texts, []);
   assert.equal(tell(story('ppmid', 'unknown-outcome')).texts, []);
 });
 
