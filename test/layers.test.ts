@@ -33,6 +33,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'store',
     'observe',
     'gateway',
+    'dcc',
   ],
   transport: ['bytes', 'protocol', 'admission'],
   virtual: ['bytes', 'image', 'trust', 'protocol', 'config'],
@@ -54,6 +55,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'store',
   ],
   api: ['bytes', 'admission', 'jobs', 'config', 'store', 'gateway'],
+  dcc: ['admission', 'config', 'duis', 'gateway', 'api', 'jobs', 'store', 'trust'],
   cli: [
     'bytes',
     'image',
@@ -72,6 +74,8 @@ const MAY_IMPORT: Record<string, string[]> = {
     'store',
     'gateway',
     'api',
+    'duis',
+    'dcc',
     'virtual',
   ],
 };

@@ -120,16 +120,23 @@ async function openDoors(
         throw error;
       })
     : undefined;
+  const duis = await service.dcc?.openDoor().catch(async (error: unknown) => {
+    await api.close();
+    await listener?.close();
+    throw error;
+  });
   const { socket, tcp } = config.api;
   const places = [
     socket.path,
     ...(tcp ? [`${tcp.listen.host}:${api.address?.port}`] : []),
+    ...(duis ? [`${duis.address.host}:${duis.address.port} (Service Requests)`] : []),
     ...(listen && listener ? [`${listen.host}:${listener.port} (metrics)`] : []),
   ];
   return {
     places: places.join(' and '),
     reload: () => reloadTokens(api, log),
     close: async () => {
+      await duis?.close();
       await api.close();
       await listener?.close();
     },

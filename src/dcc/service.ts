@@ -6,11 +6,16 @@
  */
 
 import { type LaneView, Outbox } from '../duis/outbox.ts';
-import type { AcceptedRequest } from '../duis/request-book.ts';
 import { RequestBook } from '../duis/request-book.ts';
 import { isMessageRecord, isRequestRecord } from '../duis/request-records.ts';
 import { UpliftError } from '../errors.ts';
-import type { GatewayRecord } from '../gateway/control.ts';
+import {
+  type DuisControl,
+  type GatewayRecord,
+  OUTBOX_CODES,
+  type OutboxView,
+  type ServiceRequestView,
+} from '../gateway/control.ts';
 import type { JournalBody } from '../gateway/record-keeper.ts';
 import type { Log, Random } from '../ports.ts';
 import { Delivery } from './delivery.ts';
@@ -28,17 +33,12 @@ export interface DccServiceOptions {
   log: Log;
 }
 
-export const OUTBOX_CODES = {
-  'message-unknown': 'No message of that number waits or is put aside.',
-  'message-not-parked': 'The message is not put aside.',
-} as const;
-
 const LONGEST_TIMER_MS = 2_000_000_000;
 
-export class DccService {
+export class DccService implements DuisControl {
   private readonly options: DccServiceOptions;
   private readonly book = new RequestBook();
-  private readonly outbox: Outbox;
+  private readonly messages: Outbox;
   private readonly desk: ServiceRequestDesk;
   private readonly orders: Orders;
   private readonly notices: Notices;
@@ -50,17 +50,17 @@ export class DccService {
   constructor(options: DccServiceOptions) {
     this.options = options;
     const { world, random, post, log } = options;
-    this.outbox = new Outbox(random);
+    this.messages = new Outbox(random);
     this.orders = new Orders(world, this.book, (notice) => this.notices.queue(notice));
     this.notices = new Notices({
       world,
       book: this.book,
-      hasRoom: (user) => this.outbox.hasRoom(user),
+      hasRoom: (user) => this.messages.hasRoom(user),
       hashOf: (upgrade) => this.orders.hashOf(upgrade),
     });
     this.desk = new ServiceRequestDesk(world, this.book, () => this.soon());
     this.delivery = new Delivery({
-      outbox: this.outbox,
+      outbox: this.messages,
       timers: world.timers,
       post,
       bodyOf: (message) => this.bodyOf(message),
@@ -95,17 +95,39 @@ export class DccService {
     return this.desk.take(taken);
   }
 
-  requests(): readonly AcceptedRequest[] {
-    return [...this.book.accepted()];
+  requests(): ServiceRequestView[] {
+    return [...this.book.accepted()].map((request) => ({
+      requestId: request.id,
+      serviceReference: request.serviceReference,
+      duisVersion: request.duisVersion,
+      takenMs: request.atMs,
+      deviceCount: request.deviceCount,
+      jobs: request.jobs,
+      ...(request.execution === undefined ? {} : { execution: request.execution }),
+    }));
   }
 
-  lanes(): LaneView[] {
-    return this.outbox.view(this.options.world.nowMs);
+  outbox(): OutboxView[] {
+    return this.lanes().map(({ user, waiting, waitingSinceMs, failures, ...lane }) => ({
+      user,
+      waiting,
+      failures,
+      ...(waitingSinceMs === undefined ? {} : { waitingSinceMs }),
+      ...(lane.lastFailure === undefined ? {} : { lastFailure: lane.lastFailure }),
+      ...(lane.nextTryMs === undefined ? {} : { nextTryMs: lane.nextTryMs }),
+      parked: lane.parked.map(({ message, queuedMs, parkedMs, detail }) => {
+        return { message, queuedMs, parkedMs, detail };
+      }),
+    }));
   }
 
   /** Messages that were queued and are not delivered. */
   get waiting(): number {
     return this.lanes().reduce((sum, { waiting, parked }) => sum + waiting + parked.length, 0);
+  }
+
+  private lanes(): LaneView[] {
+    return this.messages.view(this.options.world.nowMs);
   }
 
   /** The document of a message. @throws UpliftError */
@@ -133,7 +155,7 @@ export class DccService {
   neededSinceMs(): number | undefined {
     const since = [
       this.book.neededSinceMs(),
-      this.outbox.neededSinceMs(),
+      this.messages.neededSinceMs(),
       this.orders.neededSinceMs(),
     ].filter((ms) => ms !== undefined);
     return since.length === 0 ? undefined : Math.min(...since);
@@ -167,7 +189,7 @@ export class DccService {
       if (record.step === 'jobs') this.notices.link(record.requestId, record.jobs);
     } else if (isMessageRecord(record)) {
       this.book.apply(record);
-      this.outbox.apply(record);
+      this.messages.apply(record);
     } else if (record.kind === 'state') {
       this.notices.touch(record['job'] as string, record['device'] as string);
     }

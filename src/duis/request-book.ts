@@ -42,6 +42,8 @@ export interface AcceptedRequest {
   readonly isExecuted: boolean;
   /** The sequence of its record. */
   readonly sequence: number;
+  /** All that it was taken for. */
+  readonly deviceCount: number;
   /** With the marks of what was told about each; none where it is settled. */
   readonly devices: DeviceTable;
   readonly jobs: readonly string[];
@@ -229,6 +231,7 @@ export class RequestBook {
         firmwareVersion: record.firmwareVersion,
         hash: record.hash,
         execution: record.execution,
+        deviceCount: record.deviceCount,
         isExecuted: false,
         sequence: record.sequence,
         devices: NO_DEVICES,

@@ -107,6 +107,15 @@ export class AdmissionDesk {
     return factsOfDevice(this.deskOf(id).device);
   }
 
+  /** The EUI-64 of the Communications Hub of its premises, as far as its rig says; of a hub its own. */
+  hubOf(id: string): string | undefined {
+    const { device, desk } = this.deskOf(id);
+    if (device.kind === 'hub') return device.eui64;
+    const { installation } = device;
+    const hub = desk.rig.hubs.find((one) => one.installation === installation);
+    return installation === undefined ? undefined : hub?.eui64;
+  }
+
   /** The device is about to be sent something on the word of its list. */
   admitted(id: string, nowMs: number): void {
     const { rig, list } = this.deskOf(id).desk;

@@ -135,8 +135,53 @@ export interface HealthView {
   links: readonly { link: string; up: boolean; since: number; detail?: string }[];
 }
 
+/** A Service Request that was taken. */
+export interface ServiceRequestView {
+  /** Originator:target:counter. */
+  requestId: string;
+  serviceReference: string;
+  duisVersion: string;
+  takenMs: number;
+  deviceCount: number;
+  jobs: readonly string[];
+  /** For when it was dated, ms, or `cancel`. */
+  execution?: number | 'cancel';
+}
+
+/** What waits for one Service User, the oldest first. */
+export interface OutboxView {
+  user: string;
+  waiting: number;
+  waitingSinceMs?: number;
+  /** In a row. */
+  failures: number;
+  lastFailure?: { outcome: string; detail: string; atMs: number };
+  nextTryMs?: number;
+  /** Refused again and again; a person releases or discards them. */
+  parked: readonly { message: number; queuedMs: number; parkedMs: number; detail: string }[];
+}
+
+export const OUTBOX_CODES = {
+  'message-unknown': 'No message of that number waits or is put aside.',
+  'message-not-parked': 'The message is not put aside.',
+} as const;
+
+export type OutboxCode = keyof typeof OUTBOX_CODES;
+
+/** The DCC User Interface, where the gateway has Service Users. */
+export interface DuisControl {
+  requests(): readonly ServiceRequestView[];
+  outbox(): readonly OutboxView[];
+  /** The document of a message. */
+  message(message: number): Uint8Array;
+  /** Tried again. */
+  release(message: number, by: Actor): void;
+  discard(message: number, by: Actor, reason: string): void;
+}
+
 export interface GatewayControl {
   health(): HealthView;
+  readonly duis: DuisControl | undefined;
 
   jobs(): Iterable<Job>;
   job(id: string): Job | undefined;

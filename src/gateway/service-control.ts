@@ -15,6 +15,7 @@ import type { AdmissionDesk } from './admission-desk.ts';
 import {
   CONTROL_CODES,
   type DeviceView,
+  type DuisControl,
   type GatewayControl,
   type GatewayListener,
   type GatewayRecord,
@@ -44,6 +45,8 @@ export interface ServiceControlOptions {
   images: ImageStore;
   desk: AdmissionDesk;
   standing: StandingRecords;
+  /** Where there are Service Users. */
+  duis(): DuisControl | undefined;
   /** Where lists are kept that came in by a door. */
   listFolder: string;
   nowMs(): number;
@@ -62,6 +65,10 @@ export class ServiceControl implements GatewayControl {
 
   constructor(options: ServiceControlOptions) {
     this.options = options;
+  }
+
+  get duis(): DuisControl | undefined {
+    return this.options.duis();
   }
 
   health(): HealthView {

@@ -156,12 +156,11 @@ function installationsOf(
     throw wrong('the file of installations (--installation)', 'none');
   }
   const { entries } = loadInstallations(path, { mapping: columns.installations });
+  const byId = new Map(entries.map((entry) => [entry.installationId, entry]));
   return (device) => {
     const id = toldId ?? device?.installation ?? installationId;
-    const found =
-      id === undefined && entries.length === 1
-        ? entries[0]
-        : entries.find((entry) => entry.installationId === id);
+    const isOnly = id === undefined && entries.length === 1;
+    const found = isOnly ? entries[0] : byId.get(id!);
     if (found) return found;
     const ids = entries.map((entry) => entry.installationId).slice(0, 12);
     const subject = device === undefined ? '' : ` for ${device.id}`;

@@ -9,6 +9,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GatewayConfig } from '../config/gateway.ts';
+import { type Dcc, startDcc } from '../dcc/start.ts';
 import { AdmissionDesk } from '../gateway/admission-desk.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import { RigField } from '../gateway/rig-field.ts';
@@ -28,6 +29,8 @@ import { tellRecords } from './telling.ts';
 
 export interface Service {
   control: ServiceControl;
+  /** Where the configuration has Service Users. */
+  dcc: Dcc | undefined;
   /** Everything that is due by itself; says what made progress. */
   keepHouse(): { journal: boolean; scheduler: boolean };
   /** Its store takes no more; nothing but a start anew helps. */
@@ -92,17 +95,30 @@ export function startService(
       const copies = new JournalCopies({ journal, dated: backup, log });
       const control = new ServiceControl({
         ...{ id: config.id, version, gateway, journal, images, desk, standing, listFolder },
+        duis: () => dcc?.service,
         nowMs: Date.now,
       });
       tellReport(report, log);
+      const { duis } = config;
+      const { timers } = ports;
+      const dcc =
+        duis &&
+        startDcc({
+          ...{ config: { ...config, duis }, gateway, desk, images },
+          journal,
+          timers,
+          log,
+        });
       gateway.start();
+      dcc?.service.start();
       if (report.damage) gateway.tell({ kind: 'journal-damage', ...report.damage });
       const keepHouse = () => {
         const nowMs = Date.now();
         const before = nowMs - retentionDays * DAY_MS;
         gateway.keepHouse(() => {
           images.handleTimeout(nowMs);
-          retire({ journal, gateway, standing }, before, nowMs);
+          retire({ journal, gateway, standing, dcc }, before, nowMs);
+          if (dcc) metrics.journalUnacked(dcc.service.waiting);
         });
         if (journal.state.state === 'ready') copies.keepHouse(nowMs);
         return {
@@ -112,12 +128,14 @@ export function startService(
       };
       return {
         control,
+        dcc,
         keepHouse,
         get isFaulted() {
           const parts = [journal.state.state, images.state.state];
           return parts.includes('faulted') || gateway.condition.state === 'degraded';
         },
         stop: async () => {
+          dcc?.service.stop();
           gateway.stop();
           await field.close();
           await copies.settled();
@@ -154,7 +172,7 @@ type ReportOf = ReturnType<typeof Journal.open>['report'];
 
 /** Records that an open job is told by stay, however old they are; what still counts is said again. */
 function retire(
-  { journal, gateway, standing }: Retiring,
+  { journal, gateway, standing, dcc }: Retiring,
   olderThanMs: number,
   nowMs: number,
 ): void {
@@ -163,15 +181,19 @@ function retire(
   const open = [...gateway.book.jobs].filter(({ upgrades }) =>
     upgrades.some(({ state }) => !isOver(state)),
   );
-  const boundMs = Math.min(olderThanMs, ...open.map(({ createdMs }) => createdMs));
+  const neededMs = dcc?.service.neededSinceMs() ?? olderThanMs;
+  const boundMs = Math.min(olderThanMs, neededMs, ...open.map(({ createdMs }) => createdMs));
   if (first.atMs >= boundMs) return;
-  const again = standing.olderThan(boundMs);
+  const again = [...standing.olderThan(boundMs), ...(dcc?.service.restated() ?? [])];
   if (again.length > 0) gateway.record(...again);
-  if (journal.retire({ olderThanMs: boundMs }, nowMs)) gateway.retire(boundMs);
+  if (!journal.retire({ olderThanMs: boundMs }, nowMs)) return;
+  gateway.retire(boundMs);
+  dcc?.service.retire(boundMs);
 }
 
 interface Retiring {
   journal: Journal;
   gateway: Gateway;
   standing: StandingRecords;
+  dcc: Dcc | undefined;
 }

@@ -7,6 +7,7 @@ import { UpliftError } from '../../src/errors.ts';
 import {
   CONTROL_CODES,
   type ControlCode,
+  type DuisControl,
   type GatewayControl,
   type GatewayListener,
   type GatewayRecord,
@@ -40,6 +41,7 @@ interface Upload extends UploadView {
 }
 
 export class FakeControl implements GatewayControl {
+  duis: DuisControl | undefined;
   readonly book = new JobBook();
   readonly journal: GatewayRecord[] = [];
   readonly stored = new Map<string, ImageView>();

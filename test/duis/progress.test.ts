@@ -44,6 +44,7 @@ const request = (
   devices: new DeviceTable(devices),
   hash: undefined,
   execution: undefined,
+  deviceCount: 1,
   isExecuted: false,
   sequence: 1,
   jobs: ['j1'],
