@@ -146,6 +146,8 @@ test('no answer in time is a failure; a late good one still counts, a late bad o
   const second = desk.send();
   assert.is(second.attempt, 2);
   assert.is(desk.outbox.handleResult(first, answered(400), desk.nowMs), undefined);
+  assert.is(desk.outbox.view(0)[0]?.failures, 1);
+  assert.is(desk.outbox.pollTransmit(desk.nowMs), undefined, 'the second try goes on');
   const record = desk.outbox.handleResult(first, answered(200), desk.nowMs);
   assert.equal(record, { kind: 'duis-message', step: 'delivered', message, status: 200 });
   assert.is(desk.outbox.pollTransmit(desk.nowMs), undefined, 'not sent while that is written down');
@@ -204,6 +206,18 @@ test('one is released while a later one is under way', () => {
   desk.say(desk.outbox.handleResult(transmit, answered(200), desk.nowMs));
   assert.is(desk.deliver(200).message, bad);
   assert.is(desk.outbox.waitingFor(USER), 0);
+});
+
+test('what is released goes in the order in which it was queued', () => {
+  const desk = new Desk({ poisonTriesMax: 1 });
+  const bad = [desk.queue(), desk.queue()];
+  desk.deliver(400);
+  desk.deliver(400);
+  for (const message of bad.toReversed()) {
+    desk.say({ kind: 'duis-message', step: 'released', message, by: 'cli:root' });
+  }
+  desk.nowMs += 10_000;
+  assert.equal([desk.deliver(200).message, desk.deliver(200).message], bad);
 });
 
 test('only a person gives a message up', () => {

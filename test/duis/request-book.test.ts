@@ -178,6 +178,13 @@ test('counters outlive the records that raised them', () => {
   assert.match(desk.receive(id(6), activation(), 'b'), /^answer/);
 });
 
+test('a counter that is said again never lowers one', () => {
+  const desk = new Desk();
+  desk.receive(id(5), activation(), 'a');
+  desk.say({ kind: 'duis-request', step: 'counter', requestId: requestIdText(id(3)) });
+  assert.is(desk.receive(id(4), activation(), 'b'), 'counter-not-above');
+});
+
 test('an activation that is dated for later waits, is put off, called off, or done', () => {
   const desk = new Desk();
   desk.receive(id(1), activation(NOW + 50), 'a');

@@ -266,6 +266,7 @@ test('text of strangers stays text', () => {
     body: { kind: 'dcc-alert', alertCode: 'N999', alert },
   };
   const text = responseText(response);
+  assert.ok(text.isWellFormed());
   const parsed = parseXml(new TextEncoder().encode(text), {});
   assert.ok(parsed.ok);
   if (!parsed.ok) return;
