@@ -7,6 +7,8 @@
  * codes are of a folder each and may share a word.
  */
 import type { RuleId } from '../admission/rule.ts';
+import { XML_CODES } from '../xml/codes.ts';
+import { REQUEST_CODES, type RequestCode, type RequestFault } from './request-codes.ts';
 import type { WarningList } from './response.ts';
 import { ANY_ERROR, codeForPeer } from './response-codes.ts';
 import type { ServiceCode } from './service-codes.ts';
@@ -153,7 +155,13 @@ export const CONTROL_REFUSALS: Readonly<Record<string, RefusalRow>> = {
   'not-accepting': request('gateway'),
 };
 
-/** For whatever has no row of its own: every code of a reader or a signature says the same to a peer. */
+/** Codes of the reader that are not about the form of the document. */
+const DOCUMENT_REFUSALS: Readonly<Partial<Record<RequestCode, RefusalRow>>> = {
+  'request-kind-not-served': request('service'),
+  'originator-differs': request('signature'),
+};
+
+/** For whatever has no row of its own: of a form or a signature a peer is told that it is wrong, not how. */
 export const DEFAULT_REFUSALS: Readonly<Record<RefusalOrigin, RefusalRow>> = {
   admission: device(),
   service: request('service'),
@@ -162,11 +170,11 @@ export const DEFAULT_REFUSALS: Readonly<Record<RefusalOrigin, RefusalRow>> = {
   signature: request('signature'),
 };
 
-const TABLES: Readonly<Record<RefusalOrigin, Readonly<Record<string, RefusalRow>>>> = {
+const TABLES: Readonly<Record<RefusalOrigin, Readonly<Record<string, RefusalRow | undefined>>>> = {
   admission: ADMISSION_REFUSALS,
   service: SERVICE_REFUSALS,
   control: CONTROL_REFUSALS,
-  document: {},
+  document: DOCUMENT_REFUSALS,
   signature: {},
 };
 
@@ -211,9 +219,16 @@ export const ACCEPTED_CODES = {
 
 export type AcceptedCodes = Readonly<Record<keyof typeof ACCEPTED_CODES, CodeRow>>;
 
+/** Of a request that was not read: whether its form is wrong, or its signature or who made it. */
+export function refusalOfFault({ code }: { code: RequestFault['code'] }): Refusal {
+  const isForm = Object.hasOwn(REQUEST_CODES, code) || Object.hasOwn(XML_CODES, code);
+  return { origin: isForm ? 'document' : 'signature', code };
+}
+
 export function refusalRow({ origin, code }: Refusal, settings: RefusalSettings = {}): RefusalRow {
   const table = TABLES[origin];
-  const row = Object.hasOwn(table, code) ? table[code]! : DEFAULT_REFUSALS[origin];
+  const own = Object.hasOwn(table, code) ? table[code] : undefined;
+  const row = own ?? DEFAULT_REFUSALS[origin];
   const key = `${origin}/${code}`;
   const { rows = {} } = settings;
   return Object.hasOwn(rows, key) ? { ...row, ...rows[key] } : row;

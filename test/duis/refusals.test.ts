@@ -11,15 +11,19 @@ import {
   REFUSED_CODES,
   type RefusalOrigin,
   refusalCode,
+  refusalOfFault,
   refusalRow,
   SERVICE_REFUSALS,
 } from '../../src/duis/refusals.ts';
+import { REQUEST_CODES, type RequestFault } from '../../src/duis/request-codes.ts';
 import { WARNING_LISTS } from '../../src/duis/response.ts';
 import { ANY_ERROR, codeForPeer, RESPONSE_CODES } from '../../src/duis/response-codes.ts';
 import { DUIS_VERSIONS } from '../../src/duis/schema-version.ts';
 import { SERVICE_CODES } from '../../src/duis/service-codes.ts';
 import { SERVICE_MATRIX } from '../../src/duis/service-matrix.ts';
 import { CONTROL_CODES } from '../../src/gateway/control.ts';
+import { TRUST_CODES } from '../../src/trust/codes.ts';
+import { XML_SIGNATURE_CODES } from '../../src/trust/xml-signature-profile.ts';
 import { XML_CODES } from '../../src/xml/codes.ts';
 
 const test = suite('refusals');
@@ -36,11 +40,16 @@ for (const [origin, [table, codes]] of Object.entries(TABLES)) {
   });
 }
 
-test('whatever a reader or a signature finds comes to one thing', () => {
-  for (const code of Object.keys(XML_CODES)) {
-    assert.is(refusalRow({ origin: 'document', code }), DEFAULT_REFUSALS.document);
+test('whatever a reader or a signature finds has its class', () => {
+  const classOf = (code: string) =>
+    refusalRow(refusalOfFault({ code: code as RequestFault['code'] })).class;
+  for (const code of Object.keys(XML_CODES)) assert.is(classOf(code), 'document', code);
+  const others = { 'originator-differs': 'signature', 'request-kind-not-served': 'service' };
+  for (const code of Object.keys(REQUEST_CODES)) {
+    assert.is(classOf(code), others[code as keyof typeof others] ?? 'document', code);
   }
-  assert.is(refusalRow({ origin: 'signature', code: 'digest-differs' }).class, 'signature');
+  const signatureCodes = Object.keys({ ...XML_SIGNATURE_CODES, ...TRUST_CODES });
+  for (const code of signatureCodes) assert.is(classOf(code), 'signature', code);
   for (const code of ['constructor', '__proto__', 'toString']) {
     for (const origin of Object.keys(DEFAULT_REFUSALS) as RefusalOrigin[]) {
       assert.is(refusalRow({ origin, code }), DEFAULT_REFUSALS[origin]);
