@@ -15,6 +15,7 @@ import {
 } from './compact-xml.ts';
 import { deviceListText, euiText, requestIdText } from './identifiers.ts';
 import { NAMESPACES } from './namespaces.ts';
+import { isAtLeast } from './schema-version.ts';
 import type { RequestId } from './service-request.ts';
 import type { SignDocument } from './smets1-response.ts';
 
@@ -108,9 +109,19 @@ export type DccAlertKind = DccAlert['kind'];
 export interface AlertCode {
   code: string;
   source: string;
-  /** Of the alert's content, where the first schema that was seen does not have it. */
-  sinceDuis?: string;
 }
+
+/** What DUIS 5.0 does not have: contents, and codes. */
+const KINDS_SINCE: Readonly<Partial<Record<DccAlertKind, string>>> = {
+  CommsHubFirmwareActivation: '5.1',
+};
+const CODES_SINCE: Readonly<Record<string, string | undefined>> = {
+  N63: '5.1',
+  N64: '5.1',
+  N65: '5.1',
+};
+/** AD1, N1 to N31, N33 to N65 and N999 (schemas 5.0a to 5.4, read). */
+const ALERT_CODE = /^(AD1|N([1-9]|[12][0-9]|3[013-9]|[45][0-9]|6[0-5]|999))$/;
 
 const NO_CODE = {
   code: 'N999',
@@ -128,16 +139,31 @@ export const ALERT_CODES: Readonly<Record<DccAlertKind | 'delivery-failed', Aler
   'delivery-failed': { code: 'N61', source: SECMP0007 },
   CommsHubAlert: NO_CODE,
   PPMIDAlert: NO_CODE,
-  CommsHubFirmwareActivation: { ...NO_CODE, sinceDuis: '5.1' },
+  CommsHubFirmwareActivation: NO_CODE,
   S1SPAlertDSP: NO_CODE,
   DUISVersionMismatch: NO_CODE,
 };
 
 export type AlertCodes = typeof ALERT_CODES;
 
-export function alertCodeOf(alert: DccAlert, codes: AlertCodes = ALERT_CODES): string {
+/** The code for a peer of that version: one that it does not have is `N999`. */
+export function alertCodeOf(
+  alert: DccAlert,
+  duisVersion: string,
+  codes: AlertCodes = ALERT_CODES,
+): string {
   const isFailed = alert.kind === 'CSPFirmwareDeliveryStatus' && alert.status === 'Failure';
-  return codes[isFailed ? 'delivery-failed' : alert.kind].code;
+  const { code } = codes[isFailed ? 'delivery-failed' : alert.kind];
+  return isAlertCode(code, duisVersion) ? code : NO_CODE.code;
+}
+
+export function isAlertCode(code: string, duisVersion: string): boolean {
+  return ALERT_CODE.test(code) && isAtLeast(duisVersion, CODES_SINCE[code]);
+}
+
+/** Whether a peer of that version can be told it at all. */
+export function hasAlert(duisVersion: string, { kind }: DccAlert): boolean {
+  return isAtLeast(duisVersion, KINDS_SINCE[kind]);
 }
 
 /** DCCAlertMessage. @param sign for the one alert that holds a signed document */

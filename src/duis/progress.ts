@@ -11,7 +11,13 @@ import { assert } from '../errors.ts';
 import type { UpgradeState } from '../jobs/states.ts';
 import type { DeviceKind } from '../products/combinations.ts';
 import { deviceAnswer } from './answers.ts';
-import { type AlertCodes, alertCodeOf, type DccAlert, type TransferResult } from './dcc-alert.ts';
+import {
+  type AlertCodes,
+  alertCodeOf,
+  type DccAlert,
+  hasAlert,
+  type TransferResult,
+} from './dcc-alert.ts';
 import { requestIdOf } from './identifiers.ts';
 import {
   ANY_FAILURE,
@@ -73,6 +79,10 @@ export interface ProgressSettings {
   accepted?: AcceptedCodes;
 }
 
+/**
+ * What is to be told of it now. All notices are queued in one write: a milestone may be told in two
+ * messages, and either of them marks it.
+ */
 export function progressOf(
   story: DeviceStory,
   settings: ProgressSettings = {},
@@ -138,15 +148,16 @@ export function alertResponse(
   respondedMs: number,
   { alertCodes, accepted = ACCEPTED_CODES }: ProgressSettings = {},
 ): ServiceResponse {
+  assert(hasAlert(duisVersion, alert), `DUIS ${duisVersion} has no ${alert.kind}`);
   return {
     schemaVersion: duisVersion,
     responseCode: accepted.done.code,
     respondedMs,
-    body: { kind: 'dcc-alert', alertCode: alertCodeOf(alert, alertCodes), alert },
+    body: { kind: 'dcc-alert', alertCode: alertCodeOf(alert, duisVersion, alertCodes), alert },
   };
 }
 
-/** The states from which a device has, or had, the whole image. */
+/** What a device has come to that is in a state; of an end without its new version, beside its meaning. */
 const REACHED: Readonly<Record<UpgradeState, readonly Milestone[]>> = {
   planned: [],
   'awaiting-approval': [],

@@ -78,7 +78,7 @@ const alert = (alertBody: DccAlert): ServiceResponse => ({
   schemaVersion: '5.1',
   responseCode: 'I0',
   respondedMs: ANSWERED_MS,
-  body: { kind: 'dcc-alert', alertCode: alertCodeOf(alertBody), alert: alertBody },
+  body: { kind: 'dcc-alert', alertCode: alertCodeOf(alertBody, '5.1'), alert: alertBody },
 });
 
 export const ALERTS: readonly DccAlert[] = [

@@ -1,7 +1,7 @@
 /** Answers and alerts: golden documents, the order of the schema, and texts that strangers chose. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { alertCodeOf } from '../../src/duis/dcc-alert.ts';
+import { ALERT_CODES, alertCodeOf, hasAlert, isAlertCode } from '../../src/duis/dcc-alert.ts';
 import { euiText } from '../../src/duis/identifiers.ts';
 import { encodeResponse, responseText, type ServiceResponse } from '../../src/duis/response.ts';
 import { RESPONSE_CODES } from '../../src/duis/response-codes.ts';
@@ -247,8 +247,24 @@ test('every kind of alert is among the samples, with a code', () => {
   assert.is(kinds.size, 10);
   const delivered = ALERTS.filter(({ kind }) => kind === 'CSPFirmwareDeliveryStatus');
   assert.equal(
-    delivered.map((one) => alertCodeOf(one)),
+    delivered.map((one) => alertCodeOf(one, '5.0')),
     ['N60', 'N61'],
+  );
+  const codes = { ...ALERT_CODES, PPMIDAlert: { code: 'N64', source: 'a site' } };
+  const ppmid = ALERTS.find(({ kind }) => kind === 'PPMIDAlert')!;
+  assert.is(alertCodeOf(ppmid, '5.1', codes), 'N64');
+  assert.is(alertCodeOf(ppmid, '5.0', codes), 'N999', 'a peer gets only what its version has');
+});
+
+test('alert codes are those of the schema', () => {
+  const all = Array.from({ length: 1_100 }, (_, n) => `N${n}`).filter((code) =>
+    isAlertCode(code, '5.4'),
+  );
+  assert.is(all.length, 31 + 33 + 1);
+  assert.not.ok(isAlertCode('N32', '5.4'));
+  assert.ok(isAlertCode('AD1', '5.0'));
+  assert.not.ok(
+    hasAlert('5.0', { kind: 'CommsHubFirmwareActivation', deviceId: HUB_1, firmwareVersion: '1' }),
   );
 });
 
