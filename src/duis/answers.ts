@@ -77,7 +77,10 @@ export function deviceAnswer(
   };
 }
 
-/** To 11.3, where the device keeps it for later, or let go what it kept: a result comes with its alert. */
+/**
+ * To 11.3, where the device keeps it for later, or let go what it kept: a result comes with its
+ * alert.
+ */
 export function answerDated(
   asked: Asked,
   respondedMs: number,
@@ -123,7 +126,9 @@ function ownAnswer(
   };
 }
 
-/** A version that is none cannot be answered in: the oldest that is known is what everybody reads. */
+/**
+ * A version that is none cannot be answered in: the oldest that is known is what everybody reads.
+ */
 function answered({ schemaVersion, header: { serviceReference } }: Asked) {
   const canonical = canonicalVersion(schemaVersion);
   const known = DUIS_VERSIONS.find(({ version }) => version === canonical);

@@ -1,7 +1,7 @@
 /**
- * XML as the DCC User Interface wants it: no white space between elements and no declaration. It is in
- * canonical form as it stands (Canonical XML 1.0: spelling of characters, end tags, order of namespaces
- * and attributes), so that whoever signs it digests these very characters.
+ * XML as the DCC User Interface wants it: no white space between elements and no declaration. It is
+ * in canonical form as it stands (Canonical XML 1.0: spelling of characters, end tags, order of
+ * namespaces and attributes), so that whoever signs it digests these very characters.
  */
 
 /** Of elements that are escaped already. */
@@ -54,7 +54,10 @@ function escapeXml(text: string): Xml {
   return legal(text).replace(/[&<>\r]/g, (char) => ESCAPED[char]!);
 }
 
-/** In attributes a reader turns tabs and line feeds into blanks, too; canonical XML leaves `>` there. */
+/**
+ * In attributes a reader turns tabs and line feeds into blanks, too; canonical XML leaves `>`
+ * there.
+ */
 function escapeAttribute(text: string): Xml {
   return legal(text).replace(/[&<"\t\n\r]/g, (char) => ESCAPED[char]!);
 }

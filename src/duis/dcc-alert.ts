@@ -1,6 +1,6 @@
 /**
- * Alerts of the DCC itself that are about firmware (DUIS schemas 5.0a to 5.4). The schema ties no code
- * to any content: which goes with which is data, see `ALERT_CODES`.
+ * Alerts of the DCC itself that are about firmware (DUIS schemas 5.0a to 5.4). The schema ties no
+ * code to any content: which goes with which is data, see `ALERT_CODES`.
  */
 import { assert } from '../errors.ts';
 import {
@@ -129,7 +129,10 @@ const NO_CODE = {
 } as const;
 const SECMP0007 = 'SECMP0007 (read); that it goes with this content is inferred';
 
-/** The code of an alert; of a delivery it depends on how it went. A site may put others in their place. */
+/**
+ * The code of an alert; of a delivery it depends on how it went. A site may put others in their
+ * place.
+ */
 export const ALERT_CODES: Readonly<Record<DccAlertKind | 'delivery-failed', AlertCode>> = {
   FirmwareDistributionFailure: NO_CODE,
   FirmwareVersionMismatch: NO_CODE,

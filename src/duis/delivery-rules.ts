@@ -1,13 +1,16 @@
 /**
- * What becomes of a message by what the endpoint of its Service User answered. None of it was found in a
- * source, so a site may put other rules in their place.
+ * What becomes of a message by what the endpoint of its Service User answered. None of it was found
+ * in a source, so a site may put other rules in their place.
  */
 
 export type DeliveryOutcome =
   | 'delivered'
   /** Tried again, for as long as it takes: the endpoint is away or busy. */
   | 'retry'
-  /** Tried again too, but nothing gets through before somebody mends address or access: told as such. */
+  /**
+   * Tried again too, but nothing gets through before somebody mends address or access: told as
+   * such.
+   */
   | 'blocked'
   /** This very message is not taken, and would not be later: after some tries it is put aside. */
   | 'poison';
@@ -24,7 +27,7 @@ export const DELIVERY_RULES: readonly DeliveryRule[] = [
   { from: 200, to: 299, outcome: 'delivered' },
   // No redirect is followed: messages go where they were configured to go.
   { from: 300, to: 399, outcome: 'blocked' },
-  // Unauthorised, payment, forbidden, not found, method, proxy, gone: of the endpoint, not of a message.
+  // Unauthorised, payment, forbidden, not found, method, proxy, gone: of the endpoint, no message's.
   { from: 401, to: 405, outcome: 'blocked' },
   { from: 407, to: 407, outcome: 'blocked' },
   { from: 410, to: 410, outcome: 'blocked' },

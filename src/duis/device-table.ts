@@ -34,7 +34,10 @@ export class DeviceTable {
     return place === undefined ? 0 : this.marks[place]!;
   }
 
-  /** @param marks of one byte, added to those that it has; a device that is not in the table has none */
+  /**
+   * @param marks of one byte, added to those that it has; a device that is not in the table has
+   * none
+   */
   mark(deviceId: string, marks: number): void {
     assert(marks > 0 && marks <= 0xff, 'a mark is one of eight bits');
     const place = this.placeOf(deviceId);

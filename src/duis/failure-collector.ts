@@ -1,7 +1,7 @@
 /**
  * Devices that a request did not reach, gathered into few messages. A machine without I/O: it says
- * what to queue now, and when to look again. It keeps nothing over a restart: what was not queued by
- * then is found again by `progressOf`.
+ * what to queue now, and when to look again. It keeps nothing over a restart: what was not queued
+ * by then is found again by `progressOf`.
  */
 import { DEVICES_A_RECORD } from '../jobs/records.ts';
 import { requestIdOf } from './identifiers.ts';

@@ -1,6 +1,6 @@
 /**
- * Messages that wait for one Service User, in order: a ring of numbers, 24 bytes a message. What they
- * say is on disk and is fetched by number.
+ * Messages that wait for one Service User, in order: a ring of numbers, 24 bytes a message. What
+ * they say is on disk and is fetched by number.
  */
 import { assert } from '../errors.ts';
 

@@ -1,4 +1,6 @@
-/** Of the DCC User Interface, the same in every version of it; prefixes are free, these are ours. */
+/**
+ * Of the DCC User Interface, the same in every version of it; prefixes are free, these are ours.
+ */
 export const NAMESPACES = {
   /** Requests, responses, alerts. */
   sr: 'http://www.dccinterface.co.uk/ServiceUserGateway',

@@ -1,14 +1,15 @@
 /**
- * Messages on their way to Service Users: kept until acknowledged, in order for each user, at least once.
+ * Messages on their way to Service Users: kept until acknowledged, in order for each user, at least
+ * once.
  *
- * A machine without I/O, like those of the protocols: `pollTransmit` says what to send now, `handleResult`
- * is told how it went, `pollTimeout` when to look again. What it decides for good (delivered, put aside) it
- * returns as a record, and takes for true when it gets that record back by `apply`: so it is built by replaying
- * the journal, and what was not written down before a crash is sent again. A message is known to its
- * receiver by the number that it keeps over all tries.
+ * A machine without I/O, like those of the protocols: `pollTransmit` says what to send now,
+ * `handleResult` is told how it went, `pollTimeout` when to look again. What it decides for good
+ * (delivered, put aside) it returns as a record, and takes for true when it gets that record back
+ * by `apply`: so it is built by replaying the journal, and what was not written down before a crash
+ * is sent again. A message is known to its receiver by the number that it keeps over all tries.
  *
- * Invariants: of one user one message is under way, and no later one before it is delivered or put aside;
- * nothing is dropped by the machine; in memory are numbers alone.
+ * Invariants: of one user one message is under way, and no later one before it is delivered or put
+ * aside; nothing is dropped by the machine; in memory are numbers alone.
  */
 import { assert } from '../errors.ts';
 import type { Random } from '../ports.ts';
@@ -89,7 +90,9 @@ export class Outbox {
     this.settings = settings;
   }
 
-  /** Before a message is queued. Where there is none, whoever would tell something tells it later. */
+  /**
+   * Before a message is queued. Where there is none, whoever would tell something tells it later.
+   */
   hasRoom(user: string): boolean {
     const parked = this.lanes.get(user)?.parked.size ?? 0;
     return this.waitingFor(user) + parked < this.settings.waitingMax;
@@ -199,7 +202,10 @@ export class Outbox {
     return next;
   }
 
-  /** Records from then on are needed still: when the oldest message was queued that is not done with. */
+  /**
+   * Records from then on are needed still: when the oldest message was queued that is not done
+   * with.
+   */
   neededSinceMs(): number | undefined {
     let sinceMs: number | undefined;
     for (const { queue, released, parked } of this.lanes.values()) {

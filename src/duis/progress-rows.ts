@@ -1,6 +1,6 @@
 /**
- * What a Service User is told of a device and when, as data. Which message goes with what was found in no
- * source but where a row says so; the messages and their values are those of the schema.
+ * What a Service User is told of a device and when, as data. Which message goes with what was found
+ * in no source but where a row says so; the messages and their values are those of the schema.
  */
 import type { DeviceKind } from '../products/combinations.ts';
 import type { FailureCode } from '../upgrade/states.ts';
@@ -226,5 +226,8 @@ export const FAILURE_MEANINGS: Readonly<Record<FailureCode, FailureMeaning>> = {
   'application-unheard': NOT_ACTIVATED,
 };
 
-/** Of a code that is in no table of sessions: a job that expired, was cancelled, or met its gateway's trouble. */
+/**
+ * Of a code that is in no table of sessions: a job that expired, was cancelled, or met its
+ * gateway's trouble.
+ */
 export const ANY_FAILURE = UNDELIVERED;

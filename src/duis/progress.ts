@@ -1,11 +1,12 @@
 /**
- * From what becomes of a device to what its Service User is told: a pure mapping over `PROGRESS_ROWS`.
+ * From what becomes of a device to what its Service User is told: a pure mapping over
+ * `PROGRESS_ROWS`.
  *
- * It looks at where a device is now and at what was told about it before, not at how it came there. So
- * nothing is lost where records were skipped or the gateway was down: it is asked again for every device
- * after a start, and says what is missing. Each milestone of a device is told once for a request, since the
- * record that queues the message marks it (`RequestBook`). Of a device that the request is not for, or of
- * one that is settled, nothing is told.
+ * It looks at where a device is now and at what was told about it before, not at how it came there.
+ * So nothing is lost where records were skipped or the gateway was down: it is asked again for
+ * every device after a start, and says what is missing. Each milestone of a device is told once for
+ * a request, since the record that queues the message marks it (`RequestBook`). Of a device that
+ * the request is not for, or of one that is settled, nothing is told.
  */
 import { assert } from '../errors.ts';
 import type { UpgradeState } from '../jobs/states.ts';
@@ -157,7 +158,10 @@ export function alertResponse(
   };
 }
 
-/** What a device has come to that is in a state; of an end without its new version, beside its meaning. */
+/**
+ * What a device has come to that is in a state; of an end without its new version, beside its
+ * meaning.
+ */
 const REACHED: Readonly<Record<UpgradeState, readonly Milestone[]>> = {
   planned: [],
   'awaiting-approval': [],

@@ -1,10 +1,10 @@
 /**
- * What a refusal of ours is called at the DCC User Interface: for one device among others a list of the
- * warning, for the whole request a response code.
+ * What a refusal of ours is called at the DCC User Interface: for one device among others a list of
+ * the warning, for the whole request a response code.
  *
- * No source says which list or code goes with what. So both steps are data, each with its source, and a
- * site may put others in their place. Where a refusal comes from is told with its code, since tables of
- * codes are of a folder each and may share a word.
+ * No source says which list or code goes with what. So both steps are data, each with its source,
+ * and a site may put others in their place. Where a refusal comes from is told with its code, since
+ * tables of codes are of a folder each and may share a word.
  */
 import type { RuleId } from '../admission/rule.ts';
 import { XML_CODES } from '../xml/codes.ts';
@@ -13,7 +13,10 @@ import type { WarningList } from './response.ts';
 import { ANY_ERROR, codeForPeer } from './response-codes.ts';
 import type { ServiceCode } from './service-codes.ts';
 
-/** By a rule of admission, by `SERVICE_CODES`, by the gateway's control, by the reader, by a signature. */
+/**
+ * By a rule of admission, by `SERVICE_CODES`, by the gateway's control, by the reader, by a
+ * signature.
+ */
 export type RefusalOrigin = 'admission' | 'service' | 'control' | 'document' | 'signature';
 
 export interface Refusal {
@@ -37,7 +40,9 @@ export type RefusalClass =
 
 export interface RefusalRow {
   class: RefusalClass;
-  /** About the request or its image, so that all its devices are refused alike; or about a device. */
+  /**
+   * About the request or its image, so that all its devices are refused alike; or about a device.
+   */
   about: 'request' | 'device';
   /** Where the device stands that is refused while others are not. */
   list: WarningList;
@@ -161,7 +166,10 @@ const DOCUMENT_REFUSALS: Readonly<Partial<Record<RequestCode, RefusalRow>>> = {
   'originator-differs': request('signature'),
 };
 
-/** For whatever has no row of its own: of a form or a signature a peer is told that it is wrong, not how. */
+/**
+ * For whatever has no row of its own: of a form or a signature a peer is told that it is wrong, not
+ * how.
+ */
 export const DEFAULT_REFUSALS: Readonly<Record<RefusalOrigin, RefusalRow>> = {
   admission: device(),
   service: request('service'),

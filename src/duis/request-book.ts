@@ -2,11 +2,12 @@
  * Every Service Request as the journal tells them: records in, what is known of each out. Built by
  * replaying the journal and kept by the same code, so that a restart forgets nothing.
  *
- * Invariants: a RequestID is decided once, whatever is sent again, late or out of order; the counter of
- * an originator only rises; of one device at most one activation is dated for later. Whoever asks the
- * same again, byte for byte, gets the first answer.
+ * Invariants: a RequestID is decided once, whatever is sent again, late or out of order; the
+ * counter of an originator only rises; of one device at most one activation is dated for later.
+ * Whoever asks the same again, byte for byte, gets the first answer.
  *
- * Asked only about requests whose signature is good: anybody else could use up the counters of others.
+ * Asked only about requests whose signature is good: anybody else could use up the counters of
+ * others.
  */
 import { assert } from '../errors.ts';
 import { DeviceTable } from './device-table.ts';
@@ -129,7 +130,10 @@ export class RequestBook {
     return next;
   }
 
-  /** Records from then on are needed still: when the oldest request was taken that waits for its time. */
+  /**
+   * Records from then on are needed still: when the oldest request was taken that waits for its
+   * time.
+   */
   neededSinceMs(): number | undefined {
     let sinceMs: number | undefined;
     for (const { requestId } of this.dated.values()) {
@@ -140,9 +144,9 @@ export class RequestBook {
   }
 
   /**
-   * Forgets what was decided before then, but for what waits for its time: its records are retired from
-   * the journal. What it used up stays used, by what `restated` says. Asked again, such a request is
-   * refused, and not answered.
+   * Forgets what was decided before then, but for what waits for its time: its records are retired
+   * from the journal. What it used up stays used, by what `restated` says. Asked again, such a
+   * request is refused, and not answered.
    */
   retire(beforeMs: number): void {
     const waiting = new Set([...this.dated.values()].map(({ requestId }) => requestId));

@@ -1,7 +1,7 @@
 /**
- * Does a Service Request fit together, and may its sender ask this? The schema says neither: header and
- * body are not tied to each other in it. Every check is made, so that a person sees all that is wrong; the
- * first finding is the one the sender is told.
+ * Does a Service Request fit together, and may its sender ask this? The schema says neither: header
+ * and body are not tied to each other in it. Every check is made, so that a person sees all that is
+ * wrong; the first finding is the one the sender is told.
  */
 
 import { requestIdText } from './identifiers.ts';

@@ -1,7 +1,8 @@
 /**
- * What becomes of a Service Request whose signature is good, before its devices are looked at. The order
- * matters: who asks the same again gets the first answer, whatever would be said today; and what the
- * counters refuse is not decided, so that nothing is written down and the next request is judged as before.
+ * What becomes of a Service Request whose signature is good, before its devices are looked at. The
+ * order matters: who asks the same again gets the first answer, whatever would be said today; and
+ * what the counters refuse is not decided, so that nothing is written down and the next request is
+ * judged as before.
  */
 import type { Refusal } from './refusals.ts';
 import type { RequestBook } from './request-book.ts';

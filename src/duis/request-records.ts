@@ -1,7 +1,7 @@
 /**
- * What the journal says of Service Requests and of what goes back. Each record is on disk before what it
- * announces is done or said; in their order they are all that the book, the outbox and the progress of
- * requests know (`request-book.ts`, `outbox.ts`, `progress.ts`).
+ * What the journal says of Service Requests and of what goes back. Each record is on disk before
+ * what it announces is done or said; in their order they are all that the book, the outbox and the
+ * progress of requests know (`request-book.ts`, `outbox.ts`, `progress.ts`).
  */
 import { inPieces } from '../bytes/in-pieces.ts';
 import { DEVICES_A_RECORD } from '../jobs/records.ts';
@@ -47,7 +47,9 @@ export type RequestRecordBody = OfRequest &
     | { step: 'refused'; sha256: string; refusal: Refusal; answer: string }
     /** What was dated for later is handed on: its time came. */
     | { step: 'executed' }
-    /** Said again, before older records are retired: no counter of its originator is above this one. */
+    /**
+     * Said again, before older records are retired: no counter of its originator is above this one.
+     */
     | { step: 'counter' }
   );
 

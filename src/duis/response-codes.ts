@@ -1,6 +1,7 @@
 /**
- * Response codes of the DCC User Interface, all that are for firmware or for any request (DUIS schemas
- * 5.0a to 5.4). The schemas say which there are and not what they mean, so hardly any has a meaning here.
+ * Response codes of the DCC User Interface, all that are for firmware or for any request (DUIS
+ * schemas 5.0a to 5.4). The schemas say which there are and not what they mean, so hardly any has a
+ * meaning here.
  */
 import { isAtLeast } from './schema-version.ts';
 

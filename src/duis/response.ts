@@ -1,9 +1,11 @@
 /**
- * What goes back to a Service User: sr:Response (DUIS schemas 5.0a to 5.4), out of plain objects, unsigned.
+ * What goes back to a Service User: sr:Response (DUIS schemas 5.0a to 5.4), out of plain objects,
+ * unsigned.
  *
  * Who answers shows in the ids: the DCC's own answers have a RequestID alone, those of a device a
- * ResponseID too, alerts neither (published samples). What the versions from 5.0 to 5.4 differ in is
- * left out for a peer whose version does not have it; a caller asks for nothing that only later ones have.
+ * ResponseID too, alerts neither (published samples). What the versions from 5.0 to 5.4 differ in
+ * is left out for a peer whose version does not have it; a caller asks for nothing that only later
+ * ones have.
  */
 import { assert } from '../errors.ts';
 import {

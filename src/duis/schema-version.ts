@@ -22,7 +22,9 @@ export const DUIS_VERSIONS: readonly DuisVersion[] = [
   { version: '5.4', source: SCHEMA_READ },
 ];
 
-/** Its one form, without blanks and needless zeros: ` 05.40 ` is `5.4`. `undefined` of no decimal. */
+/**
+ * Its one form, without blanks and needless zeros: ` 05.40 ` is `5.4`. `undefined` of no decimal.
+ */
 export function canonicalVersion(text: string): string | undefined {
   const parts = /^\+?([0-9]{0,8})(?:\.([0-9]{0,8}))?$/.exec(text.trim());
   if (!parts || !/[0-9]/.test(text)) return undefined;

@@ -1,4 +1,7 @@
-/** Why a Service Request that was read, and whose signature is good, is not done. Codes are never reused. */
+/**
+ * Why a Service Request that was read, and whose signature is good, is not done. Codes are never
+ * reused.
+ */
 
 export const SERVICE_CODES = {
   // The request by itself: `checkRequest`.

@@ -1,13 +1,15 @@
 /**
- * The Service Requests that are done here, as data: which body, under which command variants, who may
- * ask, whom it is for, whether for later. A site may put other values in their place.
+ * The Service Requests that are done here, as data: which body, under which command variants, who
+ * may ask, whom it is for, whether for later. A site may put other values in their place.
  */
 import type { RequestBody } from './service-request.ts';
 
 export interface ServiceRow {
   serviceReference: string;
   body: RequestBody['kind'];
-  /** 1 over the WAN, 2 for local delivery, 3 both, 4 to be transformed, 5 to 7 signed, 8 by the DCC. */
+  /**
+   * 1 over the WAN, 2 for local delivery, 3 both, 4 to be transformed, 5 to 7 signed, 8 by the DCC.
+   */
   commandVariants: readonly number[];
   critical: boolean;
   /** Of the Service User, any one of them. */
@@ -52,7 +54,7 @@ export const SERVICE_MATRIX: readonly ServiceRow[] = [
     sources: {
       matrix: MATRIX,
       target: BROKER,
-      commandVariants: `${MATRIX} has 1, 2 and 3; that a SMETS1 device has no local delivery is assumed`,
+      commandVariants: `${MATRIX} has 1, 2 and 3; no local delivery to SMETS1 devices is assumed`,
       fromDuis: 'assumed: older than every version that was seen',
     },
   },

@@ -1,4 +1,6 @@
-/** The outbox against users that are away, refuse, answer late and lose connections, over restarts. */
+/**
+ * The outbox against users that are away, refuse, answer late and lose connections, over restarts.
+ */
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';

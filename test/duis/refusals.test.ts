@@ -1,4 +1,6 @@
-/** Every refusal of ours has a name at the DCC User Interface, and every name is one that it has. */
+/**
+ * Every refusal of ours has a name at the DCC User Interface, and every name is one that it has.
+ */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { rules } from '../../src/admission/decide.ts';

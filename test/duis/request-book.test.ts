@@ -1,4 +1,7 @@
-/** The book of requests: one decision an id, whatever comes again, late or out of order, and over restarts. */
+/**
+ * The book of requests: one decision an id, whatever comes again, late or out of order, and over
+ * restarts.
+ */
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';

@@ -1,4 +1,6 @@
-/** A request from its bytes' digest to its answer: what is asked first, and what is written down. */
+/**
+ * A request from its bytes' digest to its answer: what is asked first, and what is written down.
+ */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { requestIdText } from '../../src/duis/identifiers.ts';

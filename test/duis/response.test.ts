@@ -1,4 +1,6 @@
-/** Answers and alerts: golden documents, the order of the schema, and texts that strangers chose. */
+/**
+ * Answers and alerts: golden documents, the order of the schema, and texts that strangers chose.
+ */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ALERT_CODES, alertCodeOf, hasAlert, isAlertCode } from '../../src/duis/dcc-alert.ts';

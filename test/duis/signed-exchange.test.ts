@@ -107,7 +107,9 @@ test('every sample is in canonical form: what is signed is what was written', ()
   }
 });
 
-/** An element within another does not say again what that one has said: canonical XML leaves it out. */
+/**
+ * An element within another does not say again what that one has said: canonical XML leaves it out.
+ */
 function withoutInner(text: string): string {
   const [first, ...rest] = text.split(` xmlns:sr="${SR}"`);
   return `${first} xmlns:sr="${SR}"${rest.join('')}`;

@@ -1,6 +1,6 @@
 /**
- * A whole request over crashes: book, progress, collector and outbox on one journal. Whatever happens to
- * devices and gateway, every milestone of every device is queued once, and arrives.
+ * A whole request over crashes: book, progress, collector and outbox on one journal. Whatever
+ * happens to devices and gateway, every milestone of every device is queued once, and arrives.
  */
 import fc from 'fast-check';
 import { suite } from 'uvu';
