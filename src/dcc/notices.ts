@@ -3,11 +3,15 @@
  * at where devices are, not at how they came there; so after a start everything is looked at again, and
  * what was not told is told then.
  */
+import { inPieces } from '../bytes/in-pieces.ts';
 import { FailureCollector } from '../duis/failure-collector.ts';
-import { type DeviceStory, type Notice, progressOf } from '../duis/progress.ts';
+import { type DeviceStory, type Notice, progressOf, upgradeRequested } from '../duis/progress.ts';
+import { MILESTONES } from '../duis/progress-rows.ts';
 import type { AcceptedRequest, RequestBook } from '../duis/request-book.ts';
 import { encodeResponse } from '../duis/response.ts';
 import type { Upgrade } from '../jobs/book.ts';
+import { DEVICES_A_RECORD } from '../jobs/records.ts';
+import type { DeviceKind } from '../products/combinations.ts';
 import type { World } from './world.ts';
 
 export interface NoticesOptions {
@@ -37,6 +41,33 @@ export class Notices {
       this.byJob.set(job, requests.add(requestId));
       const { gateway } = this.options.world;
       for (const { device } of gateway.book.job(job)?.upgrades ?? []) this.touch(job, device);
+    }
+  }
+
+  /**
+   * What a hub or a PPMID runs is the other supplier's concern too: whoever else supplies the premises
+   * hears which of them are to be upgraded.
+   */
+  tellOthers(request: AcceptedRequest): void {
+    const { world } = this.options;
+    if (request.firmwareVersion === undefined) return;
+    for (const { eui64: user, party } of world.users.values()) {
+      if (party === undefined || user === request.originator) continue;
+      const byKind = new Map<DeviceKind, string[]>();
+      for (const deviceId of request.devices.deviceIds()) {
+        if ((request.devices.marksOf(deviceId) & MILESTONES['other-told']) !== 0) continue;
+        const id = world.devicesByEui.get(deviceId);
+        const device = id === undefined ? undefined : world.gateway.devices.get(id);
+        if (!device || !world.suppliersOf(device.id).includes(party)) continue;
+        const listed = byKind.get(device.kind);
+        if (listed) listed.push(deviceId);
+        else byKind.set(device.kind, [deviceId]);
+      }
+      for (const [kind, devices] of byKind) {
+        for (const deviceIds of inPieces(devices, DEVICES_A_RECORD)) {
+          this.queue(upgradeRequested(request, { user, kind, deviceIds }, world.nowMs));
+        }
+      }
     }
   }
 

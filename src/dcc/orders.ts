@@ -21,17 +21,24 @@ const PRIORITY = 4;
 const NO_ANSWER = 1;
 const ERROR_CHARACTERS_MAX = 250;
 
+export interface OrdersTelling {
+  tell(notice: Notice): void;
+  tellOthers(request: AcceptedRequest): void;
+}
+
 export class Orders {
   private readonly world: World;
   private readonly book: RequestBook;
   private readonly tell: (notice: Notice) => void;
+  private readonly tellOthers: (request: AcceptedRequest) => void;
   private readonly facts = new Map<string, RequestFacts>();
   private readonly reading = new Set<string>();
 
-  constructor(world: World, book: RequestBook, tell: (notice: Notice) => void) {
+  constructor(world: World, book: RequestBook, { tell, tellOthers }: OrdersTelling) {
     this.world = world;
     this.book = book;
     this.tell = tell;
+    this.tellOthers = tellOthers;
   }
 
   /** What it was decided on: of the record of the request. */
@@ -103,6 +110,8 @@ export class Orders {
       const devices = groups[when];
       return devices.length === 0 ? [] : this.createJob(request, devices, when).id;
     });
+    // Before it is on record that they are made: after a crash here it is told again, and not twice.
+    this.tellOthers(request);
     world.write({ kind: 'duis-request', step: 'jobs', requestId: request.id, jobs });
   }
 

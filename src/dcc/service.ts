@@ -17,6 +17,7 @@ import {
   type ServiceRequestView,
 } from '../gateway/control.ts';
 import type { JournalBody } from '../gateway/record-keeper.ts';
+import { isOver, STATE_RULES } from '../jobs/states.ts';
 import type { Log, Random } from '../ports.ts';
 import { Delivery } from './delivery.ts';
 import { type Answer, ServiceRequestDesk, type TakenRequest } from './desk.ts';
@@ -33,6 +34,9 @@ export interface DccServiceOptions {
   log: Log;
 }
 
+const HOUR_MS = 3_600_000;
+/** By then all was told, however long it was gathered. */
+const SETTLED_MS = 24 * HOUR_MS;
 const LONGEST_TIMER_MS = 2_000_000_000;
 
 export class DccService implements DuisControl {
@@ -46,12 +50,16 @@ export class DccService implements DuisControl {
   private timer: { cancel(): void } | undefined;
   private stopListening: () => void = () => {};
   private isStopped = false;
+  private keptMs = 0;
 
   constructor(options: DccServiceOptions) {
     this.options = options;
     const { world, random, post, log } = options;
     this.messages = new Outbox(random);
-    this.orders = new Orders(world, this.book, (notice) => this.notices.queue(notice));
+    this.orders = new Orders(world, this.book, {
+      tell: (notice) => this.notices.queue(notice),
+      tellOthers: (request) => this.notices.tellOthers(request),
+    });
     this.notices = new Notices({
       world,
       book: this.book,
@@ -147,6 +155,24 @@ export class DccService implements DuisControl {
   discard(message: number, by: string, reason: string): void {
     this.assertParked(message);
     this.options.world.write({ kind: 'duis-message', step: 'discarded', message, by, reason });
+  }
+
+  /** Lets go what nothing more is said of. */
+  keepHouse(nowMs: number): void {
+    if (nowMs - this.keptMs < HOUR_MS) return;
+    this.keptMs = nowMs;
+    const { world } = this.options;
+    for (const { id, devices, jobs } of this.book.accepted()) {
+      if (devices.size === 0 || jobs.length === 0) continue;
+      const upgrades = jobs.flatMap((job) => world.gateway.book.job(job)?.upgrades ?? []);
+      const isSettled = upgrades.every(
+        ({ state, sinceMs }) =>
+          isOver(state) &&
+          !STATE_RULES[state].next.includes('scheduled') &&
+          nowMs - sinceMs >= SETTLED_MS,
+      );
+      if (isSettled) world.write({ kind: 'duis-request', step: 'settled', requestId: id });
+    }
   }
 
   // ---- records that are to be retired -----------------------------------------------------------------

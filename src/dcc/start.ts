@@ -70,6 +70,7 @@ export function startDcc(parts: DccParts): Dcc {
       device: desk.factsOf(device),
     }),
     hubOf: (device) => desk.hubOf(device),
+    suppliersOf: (device) => desk.suppliersOf(device),
     storeImage: (image, name) => storeImage(parts, image, name),
     sign: (document) => users.sign(document),
     signInner: (document) => new TextDecoder().decode(users.sign(document)),

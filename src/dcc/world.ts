@@ -41,6 +41,8 @@ export interface World {
   ): { brief: Brief; device: DeviceFacts };
   /** The EUI-64 of the Communications Hub of its premises; of a hub its own. */
   hubOf(device: string): string | undefined;
+  /** The suppliers of its premises, as installations name them. */
+  suppliersOf(device: string): readonly string[];
   /** On disk when it returns. */
   storeImage(image: Uint8Array, name: string): { sha256: string } | { refusal: Refusal };
   /** With the signature in it. */

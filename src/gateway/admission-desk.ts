@@ -116,6 +116,13 @@ export class AdmissionDesk {
     return installation === undefined ? undefined : hub?.eui64;
   }
 
+  /** Of its premises, as installations name them; none where none is known. */
+  suppliersOf(id: string): string[] {
+    const { device, desk } = this.deskOf(id);
+    const { electricity, gas } = desk.surroundings.contextFor(device).installation?.suppliers ?? {};
+    return [electricity, gas].filter((name) => name !== undefined);
+  }
+
   /** The device is about to be sent something on the word of its list. */
   admitted(id: string, nowMs: number): void {
     const { rig, list } = this.deskOf(id).desk;

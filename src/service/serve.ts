@@ -118,6 +118,7 @@ export function startService(
         gateway.keepHouse(() => {
           images.handleTimeout(nowMs);
           retire({ journal, gateway, standing, dcc }, before, nowMs);
+          dcc?.service.keepHouse(nowMs);
           if (dcc) metrics.journalUnacked(dcc.service.waiting);
         });
         if (journal.state.state === 'ready') copies.keepHouse(nowMs);

@@ -37,7 +37,12 @@ const POLICY: AdmissionPolicy = {
 };
 const USERS: [string, DuisUser][] = [USER, OTHER_USER].map((eui64) => [
   eui64,
-  { eui64, roles: ['IS'], certificates: [], endpoint: undefined },
+  {
+    ...{ eui64, certificates: [], endpoint: undefined },
+    ...(eui64 === USER
+      ? { roles: ['IS'] as const, party: 'Electric' }
+      : { roles: ['GS'] as const, party: 'Gas' }),
+  } as DuisUser,
 ]);
 
 export function euiOf(n: number): string {
@@ -63,6 +68,7 @@ export interface Sent {
 export interface DeskShape {
   devices?: readonly FieldDevice[];
   activation?: World['activation'];
+  suppliers?(device: string): readonly string[];
   /** What the endpoint answers; 200 unless told. */
   answers?(user: string, message: number): DeliveryResult;
 }
@@ -221,6 +227,7 @@ export class DccDesk {
         device: { ...facts, eui64: gateway.devices.get(id)!.eui64 },
       }),
       hubOf: () => undefined,
+      suppliersOf: (id) => this.shape.suppliers?.(id) ?? [],
       storeImage: (image) => ({ sha256: sha256Hex(image) }),
       sign: (document) => new TextEncoder().encode(document),
       signInner: (document) => document,

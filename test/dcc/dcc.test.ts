@@ -195,6 +195,36 @@ test('users that may not, targets that are none, devices that another job has', 
   assert.match(other.text, new RegExp(`OtherRequestInProgressList>${eui(1)}<`));
 });
 
+test('the other supplier of the premises hears of it once, and of a device of others not at all', async () => {
+  const suppliers = (id: string) => (id === 'ppmid-1' ? ['Electric', 'Gas'] : ['Electric']);
+  const desk = new DccDesk({ suppliers });
+  await desk.take(desk.update([1, 2]));
+  await desk.settle();
+  desk.restart();
+  await desk.settle();
+  assert.is(desk.sent.length, 1);
+  const [{ user, text }] = desk.sent as [(typeof desk.sent)[0]];
+  assert.is(user, OTHER_USER);
+  assert.match(text, new RegExp(`FirmwareUpgradeRequested.*DeviceList>${eui(1)}<`));
+});
+
+test('a request whose devices are all done is let go a day later, and nothing is told again', async () => {
+  const desk = new DccDesk();
+  await desk.take(desk.update([1], 'UpdatePPMIDFirmware'));
+  desk.download('ppmid-1');
+  await desk.settle();
+  const before = desk.sent.length;
+  for (const ms of [1, 23 * HOUR_MS, 3 * HOUR_MS]) {
+    desk.desk.clock.run(ms);
+    desk.service.keepHouse(desk.nowMs);
+  }
+  const settled = desk.desk.journal.rows.filter((row) => row['step'] === 'settled');
+  assert.is(settled.length, 1);
+  desk.restart();
+  await desk.settle();
+  assert.is(desk.sent.length, before);
+});
+
 function jobOf({ service }: DccDesk): string {
   return service.requests().find(({ serviceReference }) => serviceReference !== '11.3')!.jobs[0]!;
 }
