@@ -11,6 +11,7 @@ import type { AcceptedRequest, RequestBook } from '../duis/request-book.ts';
 import { encodeResponse } from '../duis/response.ts';
 import type { Upgrade } from '../jobs/book.ts';
 import { DEVICES_A_RECORD } from '../jobs/records.ts';
+import type { UpgradeState } from '../jobs/states.ts';
 import type { DeviceKind } from '../products/combinations.ts';
 import type { World } from './world.ts';
 
@@ -115,36 +116,55 @@ export class Notices {
     world.write({ kind: 'duis-message', step: 'queued', user, body, about });
   }
 
-  /** False where the outbox of the user has no room: it is looked at again. */
-  private tellProgress(upgrade: Upgrade, request: AcceptedRequest): boolean {
-    const { world, hasRoom } = this.options;
-    const story = this.storyOf(upgrade, request);
-    if (!story || !request.devices.has(story.deviceId)) return true;
-    if (!hasRoom(request.originator)) return false;
-    const { notices, collected } = progressOf(story);
-    for (const notice of notices) this.queue(notice);
-    for (const one of collected) this.collector.add(one, world.nowMs);
-    return true;
+  /** A device of the request comes to nothing, though no upgrade of it says so. */
+  tellFailed(request: AcceptedRequest, deviceId: string, code: string): void {
+    const { nowMs } = this.options.world;
+    this.tellStory(this.storyOf(request, deviceId, { state: 'failed', code, sinceMs: nowMs }));
   }
 
-  private storyOf(upgrade: Upgrade, request: AcceptedRequest): DeviceStory | undefined {
-    const { world, book, hashOf } = this.options;
-    const device = world.gateway.devices.get(upgrade.device);
-    if (device?.eui64 === undefined) return undefined;
+  /** False where the outbox of the user has no room: it is looked at again. */
+  private tellProgress(upgrade: Upgrade, request: AcceptedRequest): boolean {
+    const { world, book, hasRoom, hashOf } = this.options;
+    const deviceId = world.gateway.devices.get(upgrade.device)?.eui64;
+    if (deviceId === undefined || !request.devices.has(deviceId)) return true;
+    if (!hasRoom(request.originator)) return false;
     const versions = [...(this.byJob.get(upgrade.job.id) ?? [])].flatMap(
       (id) => book.request(id)?.firmwareVersion ?? [],
     );
     const hash = hashOf(upgrade);
-    return {
-      request,
-      deviceId: device.eui64,
-      kind: device.kind,
-      hubId: world.hubOf(upgrade.device) ?? device.eui64,
-      state: upgrade.state,
-      code: upgrade.code,
-      atMs: upgrade.sinceMs,
+    const story = this.storyOf(request, deviceId, upgrade);
+    this.tellStory({
+      ...story,
       firmwareVersion: request.firmwareVersion ?? versions[0] ?? '',
       ...(hash === undefined ? {} : { imageHash: hash }),
+    });
+    return true;
+  }
+
+  private tellStory(story: DeviceStory): void {
+    const { notices, collected } = progressOf(story);
+    for (const notice of notices) this.queue(notice);
+    for (const one of collected) this.collector.add(one, this.options.world.nowMs);
+  }
+
+  private storyOf(
+    request: AcceptedRequest,
+    deviceId: string,
+    { state, code, sinceMs }: { state: UpgradeState; code?: string | undefined; sinceMs: number },
+  ): DeviceStory {
+    const { world } = this.options;
+    const id = world.devicesByEui.get(deviceId);
+    const device = id === undefined ? undefined : world.gateway.devices.get(id);
+    return {
+      request,
+      deviceId,
+      // Of one that no rig has any more nothing is known but that it was taken.
+      kind: device?.kind ?? 'ppmid',
+      hubId: (id === undefined ? undefined : world.hubOf(id)) ?? deviceId,
+      state,
+      code,
+      atMs: sinceMs,
+      firmwareVersion: request.firmwareVersion ?? '',
       ...(typeof request.execution === 'number' ? { executionMs: request.execution } : {}),
       alertCounter: BigInt(this.nextAlertMs()),
     };

@@ -7,7 +7,7 @@ import type { RequestFacts } from '../admission/context.ts';
 import { listedHash } from '../admission/facts.ts';
 import { type Asked, answerDated, answerVersion } from '../duis/answers.ts';
 import { requestIdOf } from '../duis/identifiers.ts';
-import { type DeviceStory, type Notice, progressOf } from '../duis/progress.ts';
+import type { Notice } from '../duis/progress.ts';
 import { MILESTONES } from '../duis/progress-rows.ts';
 import type { AcceptedRequest, RequestBook } from '../duis/request-book.ts';
 import { EXIT, UpliftError } from '../errors.ts';
@@ -22,23 +22,26 @@ const NO_ANSWER = 1;
 const ERROR_CHARACTERS_MAX = 250;
 
 export interface OrdersTelling {
-  tell(notice: Notice): void;
-  tellOthers(request: AcceptedRequest): void;
+  answered(notice: Notice): void;
+  /** A device of the request comes to nothing, by a code of sessions or of the gateway. */
+  failed(request: AcceptedRequest, deviceId: string, code: string): void;
+  /** It is about to be carried out. */
+  begun(request: AcceptedRequest): void;
 }
 
 export class Orders {
   private readonly world: World;
   private readonly book: RequestBook;
-  private readonly tell: (notice: Notice) => void;
-  private readonly tellOthers: (request: AcceptedRequest) => void;
+  private readonly telling: OrdersTelling;
   private readonly facts = new Map<string, RequestFacts>();
   private readonly reading = new Set<string>();
+  /** What could not be begun since the start. */
+  private readonly unbegun = new Set<string>();
 
-  constructor(world: World, book: RequestBook, { tell, tellOthers }: OrdersTelling) {
+  constructor(world: World, book: RequestBook, telling: OrdersTelling) {
     this.world = world;
     this.book = book;
-    this.tell = tell;
-    this.tellOthers = tellOthers;
+    this.telling = telling;
   }
 
   /** What it was decided on: of the record of the request. */
@@ -52,11 +55,26 @@ export class Orders {
     for (const { requestId } of book.due(world.nowMs)) {
       world.write({ kind: 'duis-request', step: 'executed', requestId });
     }
-    for (const request of book.accepted()) this.begin(request);
+    for (const request of book.accepted()) this.tryToBegin(request);
   }
 
   get nextDueMs(): number {
     return this.book.nextDueMs() ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** One that cannot be begun hinders no other: its user is told, and a start tries again. */
+  private tryToBegin(request: AcceptedRequest): void {
+    if (this.unbegun.has(request.id)) return;
+    try {
+      this.begin(request);
+    } catch (error) {
+      const isStoreWell = this.world.gateway.condition.state === 'ready';
+      if (!(error instanceof UpliftError) || !isStoreWell) throw error;
+      this.unbegun.add(request.id);
+      for (const deviceId of request.devices.deviceIds()) {
+        this.telling.failed(request, deviceId, error.code);
+      }
+    }
   }
 
   private begin(request: AcceptedRequest): void {
@@ -111,7 +129,7 @@ export class Orders {
       return devices.length === 0 ? [] : this.createJob(request, devices, when).id;
     });
     // Before it is on record that they are made: after a crash here it is told again, and not twice.
-    this.tellOthers(request);
+    this.telling.begun(request);
     world.write({ kind: 'duis-request', step: 'jobs', requestId: request.id, jobs });
   }
 
@@ -158,7 +176,7 @@ export class Orders {
       );
     } else if (!isCommanded) {
       const holdsOther = upgrades.some(({ state }) => state === 'awaiting-activation');
-      this.tellFailed(request, eui!, holdsOther ? 'holds-unknown-image' : 'hold-expired');
+      this.telling.failed(request, eui!, holdsOther ? 'holds-unknown-image' : 'hold-expired');
       return;
     }
     world.write({
@@ -188,25 +206,6 @@ export class Orders {
       if (error instanceof UpliftError) return undefined;
       throw error;
     }
-  }
-
-  private tellFailed(request: AcceptedRequest, deviceId: string, code: string): void {
-    const { nowMs, devicesByEui, gateway } = this.world;
-    const id = devicesByEui.get(deviceId);
-    const kind = (id === undefined ? undefined : gateway.devices.get(id)?.kind) ?? 'ppmid';
-    const story: DeviceStory = {
-      request,
-      deviceId,
-      kind,
-      hubId: deviceId,
-      state: 'failed',
-      code,
-      atMs: nowMs,
-      firmwareVersion: '',
-      alertCounter: BigInt(nowMs),
-      ...(typeof request.execution === 'number' ? { executionMs: request.execution } : {}),
-    };
-    for (const notice of progressOf(story).notices) this.tell(notice);
   }
 
   // ---- 11.2 -------------------------------------------------------------------------------------------
@@ -243,7 +242,7 @@ export class Orders {
     response: Notice['response'],
   ): void {
     const about = { requestId: id, mark: MILESTONES.requested, devices: [device] };
-    this.tell({ user: originator, about, response });
+    this.telling.answered({ user: originator, about, response });
   }
 
   /** Requests whose devices are not all where they end: their records stay. */

@@ -57,8 +57,9 @@ export class DccService implements DuisControl {
     const { world, random, post, log } = options;
     this.messages = new Outbox(random);
     this.orders = new Orders(world, this.book, {
-      tell: (notice) => this.notices.queue(notice),
-      tellOthers: (request) => this.notices.tellOthers(request),
+      answered: (notice) => this.notices.queue(notice),
+      failed: (request, deviceId, code) => this.notices.tellFailed(request, deviceId, code),
+      begun: (request) => this.notices.tellOthers(request),
     });
     this.notices = new Notices({
       world,

@@ -1,6 +1,7 @@
 /** Service Requests over a gateway: taken once, begun once, and told of step by step, over restarts too. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { UpliftError } from '../../src/errors.ts';
 import { DccDesk, euiOf, OTHER_USER, ppmids } from './dcc-desk.ts';
 
 const test = suite('Service Requests over a gateway');
@@ -206,6 +207,21 @@ test('the other supplier of the premises hears of it once, and of a device of ot
   const [{ user, text }] = desk.sent as [(typeof desk.sent)[0]];
   assert.is(user, OTHER_USER);
   assert.match(text, new RegExp(`FirmwareUpgradeRequested.*DeviceList>${eui(1)}<`));
+});
+
+test('a request that cannot be begun hinders no other, and its user is told', async () => {
+  const desk = new DccDesk();
+  desk.desk.gateway.jobs.create = () => {
+    throw new UpliftError('image-unknown', 'it was set aside');
+  };
+  await desk.take(desk.update([1]));
+  desk.desk.field.says.set('ppmid-2', '01000000');
+  await desk.take(desk.reading(2));
+  await desk.pass(2 * 60_000);
+  assert.equal(told(desk).sort(), ['not reached', 'version']);
+  desk.restart();
+  await desk.settle();
+  assert.is(desk.desk.state(jobOf(desk)), 'verifying', 'a start tries again');
 });
 
 test('a request whose devices are all done is let go a day later, and nothing is told again', async () => {
