@@ -13,7 +13,7 @@ import {
   textElement,
   type Xml,
 } from './compact-xml.ts';
-import { deviceListText, euiText, requestIdText } from './identifiers.ts';
+import { deviceListText, euiText, firmwareVersionText, requestIdText } from './identifiers.ts';
 import { NAMESPACES } from './namespaces.ts';
 import { isAtLeast } from './schema-version.ts';
 import type { RequestId } from './service-request.ts';
@@ -209,25 +209,25 @@ function contentText(alert: DccAlert, sign: SignDocument | undefined): Xml {
       return (
         textElement('sr:DeviceID', euiText(alert.deviceId)) +
         textElement('sr:DeviceType', alert.deviceType) +
-        textElement('sr:FirmwareVersionSMI', alert.inventoryVersion) +
-        textElement('sr:FirmwareVersionDevice', alert.deviceVersion)
+        textElement('sr:FirmwareVersionSMI', firmwareVersionText(alert.inventoryVersion)) +
+        textElement('sr:FirmwareVersionDevice', firmwareVersionText(alert.deviceVersion))
       );
     case 'SMETS1CHFirmwareNotification':
       return (
         textElement('sr:DeviceID', euiText(alert.deviceId)) +
-        textElement('sr:FirmwareVersion', alert.firmwareVersion) +
+        textElement('sr:FirmwareVersion', firmwareVersionText(alert.firmwareVersion)) +
         textElement('sr:FirmwareVersionUpdateStatus', alert.status)
       );
     case 'FirmwareUpgradeRequested':
       return (
         textElement('sr:DeviceType', alert.deviceType) +
-        textElement('sr:FirmwareVersion', alert.firmwareVersion) +
+        textElement('sr:FirmwareVersion', firmwareVersionText(alert.firmwareVersion)) +
         textElement('sr:DeviceList', deviceListText(alert.deviceIds))
       );
     case 'CommsHubFirmwareActivation':
       return (
         textElement('sr:DeviceID', euiText(alert.deviceId)) +
-        textElement('sr:FirmwareVersion', alert.firmwareVersion)
+        textElement('sr:FirmwareVersion', firmwareVersionText(alert.firmwareVersion))
       );
     case 'CSPFirmwareDeliveryStatus':
       return deliveryText(alert);
@@ -248,7 +248,7 @@ function deliveryText(alert: DccAlert & { kind: 'CSPFirmwareDeliveryStatus' }): 
     textElement('sr:UpdateFirmwareRequestID', requestIdText(alert.updateRequestId)) +
     textElement('sr:CommsHubDeviceID', euiText(alert.hubId)) +
     textElement('sr:TargetDeviceID', euiText(alert.deviceId)) +
-    textElement('sr:FirmwareVersion', alert.firmwareVersion) +
+    textElement('sr:FirmwareVersion', firmwareVersionText(alert.firmwareVersion)) +
     textElement('sr:TimeStamp', dateTimeText(alert.atMs)) +
     textElement('sr:CommsHubTransferStatus', alert.status)
   );
@@ -278,7 +278,7 @@ function transferText(
       updateRequestId && requestIdText(updateRequestId),
     ) +
     textElement('sr:OtherDeviceID', euiText(deviceId)) +
-    textElement('sr:FirmwareVersion', firmwareVersion) +
+    textElement('sr:FirmwareVersion', firmwareVersionText(firmwareVersion)) +
     textElement('sr:TransferResponseCode', result)
   );
 }
@@ -296,7 +296,7 @@ function ppmidAlertText({
     (upgrade
       ? element(
           'sr:PPMIDFirmwareUpgradeAlert',
-          textElement('sr:FirmwareVersion', upgrade.firmwareVersion) +
+          textElement('sr:FirmwareVersion', firmwareVersionText(upgrade.firmwareVersion)) +
             textElement('sr:ActivateImageResultCode', upgrade.result),
         )
       : '')

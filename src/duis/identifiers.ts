@@ -1,4 +1,4 @@
-/** EUI-64s and RequestIDs as the DCC User Interface writes them. */
+/** EUI-64s, RequestIDs and firmware versions as the DCC User Interface writes them. */
 import { assert } from '../errors.ts';
 import type { RequestId } from './service-request.ts';
 
@@ -21,6 +21,17 @@ export function requestIdText({ originator, target, counter }: RequestId): strin
 /** Target:originator:counter, where the device itself answers (measured on published responses). */
 export function responseIdOf({ originator, target, counter }: RequestId): RequestId {
   return { originator: target, target: originator, counter };
+}
+
+/** Whether it is a FirmwareVersion: 1 to 8 characters of any kind, blanks too. */
+export function fitsFirmwareVersion(text: string): boolean {
+  return text !== '' && text.length <= 16 && [...text].length <= 8;
+}
+
+/** A FirmwareVersion as it stands, which whoever hands it over has seen to fit. */
+export function firmwareVersionText(text: string): string {
+  assert(fitsFirmwareVersion(text), 'a firmware version has 1 to 8 characters');
+  return text;
 }
 
 /** A DeviceIDList: at least one, commas between, nothing else. */

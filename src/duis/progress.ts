@@ -19,7 +19,7 @@ import {
   hasAlert,
   type TransferResult,
 } from './dcc-alert.ts';
-import { requestIdOf } from './identifiers.ts';
+import { fitsFirmwareVersion, requestIdOf } from './identifiers.ts';
 import {
   ANY_FAILURE,
   DEVICE_ALERTS,
@@ -48,8 +48,8 @@ export interface DeviceStory {
   state: UpgradeState;
   code?: string | undefined;
   atMs: number;
-  /** Of the image, as the request has it. */
-  firmwareVersion: string;
+  /** Of the image, as the request has it; of an activation, where it is known. */
+  firmwareVersion: string | undefined;
   /** 64 hexadecimal digits. */
   imageHash?: string;
   /** As the inventory has it, and as the device says: told where they differ. */
@@ -215,7 +215,9 @@ function milestonesOf(
   const milestones = [...REACHED[state]];
   if (meaning?.milestone === 'not-activated') milestones.push('transferred');
   if (meaning) milestones.push(meaning.milestone);
-  if (versions && versions.inventory !== versions.device) milestones.push('mismatched');
+  // A text that the schema has no room for cannot be told.
+  const fit = versions && Object.values(versions).every(fitsFirmwareVersion);
+  if (fit && versions.inventory !== versions.device) milestones.push('mismatched');
   return milestones;
 }
 
@@ -233,7 +235,7 @@ const TELLERS: Readonly<Record<Exclude<Telling, 'distribution-failure'>, Teller>
       {
         kind: 'SMETS1CHFirmwareNotification',
         deviceId: story.deviceId,
-        firmwareVersion: story.firmwareVersion,
+        firmwareVersion: versionOf(story),
         status: milestone === 'activated' ? 'ActivationSuccessful' : 'UpdateRequested',
       },
       story.atMs,
@@ -247,7 +249,7 @@ const TELLERS: Readonly<Record<Exclude<Telling, 'distribution-failure'>, Teller>
         updateRequestId: requestIdOf(story.request.id),
         hubId: story.hubId,
         deviceId: story.deviceId,
-        firmwareVersion: story.firmwareVersion,
+        firmwareVersion: versionOf(story),
         atMs: story.atMs,
         status: milestone === 'transferred' ? 'Success' : 'Failure',
       },
@@ -265,7 +267,7 @@ const TELLERS: Readonly<Record<Exclude<Telling, 'distribution-failure'>, Teller>
         alertCode: DEVICE_ALERTS.ppmidActivated.code,
         atMs: story.atMs,
         upgrade: {
-          firmwareVersion: story.firmwareVersion,
+          firmwareVersion: versionOf(story),
           result: milestone === 'activated' ? 'ActivationSuccess' : 'ActivationFailure',
         },
       },
@@ -301,10 +303,17 @@ function hubTransferAlert(story: DeviceStory, meaning: FailureMeaning | undefine
     transfer: {
       updateRequestId: requestIdOf(story.request.id),
       deviceId: story.deviceId,
-      firmwareVersion: story.firmwareVersion,
+      firmwareVersion: versionOf(story),
       result,
     },
   };
+}
+
+/** A request for an upgrade says it, and says it in a form that fits. */
+function versionOf({ request, firmwareVersion }: DeviceStory): string {
+  const version = request.firmwareVersion ?? firmwareVersion;
+  assert(version !== undefined, 'the request is one for an upgrade');
+  return version;
 }
 
 /** Only where the device looked at the image: a transfer that broke off says nothing of it. */
@@ -344,8 +353,10 @@ function activationAnswer(
   const failure: ActivationResult =
     meaning?.milestone === 'not-activated' ? meaning.activation : 'activationFailure';
   const result = succeeded ? 'success' : failure;
+  const { firmwareVersion } = story;
   // Of a device that runs its old version nobody said which one that is.
-  const version = succeeded ? { firmwareVersion: story.firmwareVersion } : {};
+  const isKnown = firmwareVersion !== undefined && fitsFirmwareVersion(firmwareVersion);
+  const version = succeeded && isKnown ? { firmwareVersion } : {};
   const requestId = requestIdOf(request.id);
   if (executionMs === undefined) {
     const { duisVersion: schemaVersion, serviceReference } = request;

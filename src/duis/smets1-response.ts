@@ -16,7 +16,7 @@ import {
   textElement,
   type Xml,
 } from './compact-xml.ts';
-import { euiText } from './identifiers.ts';
+import { euiText, firmwareVersionText } from './identifiers.ts';
 import { NAMESPACES } from './namespaces.ts';
 import { isAtLeast } from './schema-version.ts';
 
@@ -176,11 +176,13 @@ function messageText({ data, errors = [] }: Smets1Message): Xml {
 function dataText(data: SmetsData): Xml {
   const { succeeded, firmwareVersion } = data;
   const attributes = succeeded === undefined ? '' : attribute('MessageSuccess', `${succeeded}`);
-  const version = versionText(firmwareVersion);
   if (data.kind === 'ReadFirmwareVersion') {
+    // Here the schema has no bound: what the device said, whatever it is.
+    const version = optionalElement('ra:FirmwareVersion', firmwareVersion);
     return element('ra:ReadFirmwareVersionRsp', version, attributes);
   }
-  return element('ra:ActivateFirmwareRsp', resultText(data.result) + version, attributes);
+  const content = resultText(data.result) + versionText(firmwareVersion);
+  return element('ra:ActivateFirmwareRsp', content, attributes);
 }
 
 function alertText({ alertCode, description, raisedMs, payload }: Smets1DeviceAlert): Xml {
@@ -225,5 +227,6 @@ function resultText(result: ActivationResult | undefined): Xml {
 }
 
 function versionText(firmwareVersion: string | undefined): Xml {
-  return optionalElement('ra:FirmwareVersion', firmwareVersion);
+  if (firmwareVersion === undefined) return '';
+  return textElement('ra:FirmwareVersion', firmwareVersionText(firmwareVersion));
 }

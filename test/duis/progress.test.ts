@@ -191,6 +191,17 @@ test('a version that the inventory does not have is told once', () => {
   assert.equal(tell(story('ppmid', 'staged', { versions: same })).texts, []);
 });
 
+test('a version for which a message has no room is left out of it', () => {
+  const versions = { inventory: '00010202', device: 'endless '.repeat(1_000) };
+  assert.equal(tell(story('ppmid', 'staged', { versions })).texts, []);
+  const of = { ...request('11.3'), firmwareVersion: undefined };
+  for (const firmwareVersion of ['', undefined, 'v'.repeat(9)]) {
+    const again = { ...of, devices: new DeviceTable([PPMID]) };
+    const [done] = tell(story('ppmid', 'done', { request: again, firmwareVersion })).texts;
+    assert.match(done!, /<\/ra:ActivateImageResponseCode><\/ra:ActivateFirmwareRsp>/);
+  }
+});
+
 test('the other supplier hears of an upgrade of what both use', () => {
   const notice = upgradeRequested(
     request('11.4'),

@@ -4,7 +4,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ALERT_CODES, alertCodeOf, hasAlert, isAlertCode } from '../../src/duis/dcc-alert.ts';
-import { euiText } from '../../src/duis/identifiers.ts';
+import { euiText, fitsFirmwareVersion } from '../../src/duis/identifiers.ts';
 import { encodeResponse, responseText, type ServiceResponse } from '../../src/duis/response.ts';
 import { RESPONSE_CODES } from '../../src/duis/response-codes.ts';
 import { signedSmets1Response, smets1Document } from '../../src/duis/smets1-response.ts';
@@ -273,9 +273,9 @@ test('alert codes are those of the schema', () => {
 test('text of strangers stays text', () => {
   const nasty = '<a>&"\'\r\n\t\u0000\u0007\ud800\ufffe\u{1f600}]]>';
   const alert = {
-    kind: 'CommsHubFirmwareActivation',
-    deviceId: HUB_1,
-    firmwareVersion: nasty,
+    kind: 'DUISVersionMismatch',
+    userVersion: nasty,
+    about: { kind: 'alert', alertCode: 'N63' },
   } as const;
   const response: ServiceResponse = {
     schemaVersion: `5.1" x="<&'\n`,
@@ -322,6 +322,24 @@ test('ids are written one way, or not at all', () => {
     assert.throws(() => euiText(wrong), /EUI-64/);
   }
   assert.is(ACTIVATION_ID.counter, 1_700_000_000_003n);
+});
+
+test('a firmware version has 1 to 8 characters, or is not written', () => {
+  for (const version of ['0', ' ', '00010203', '\u{1f600}'.repeat(8)]) {
+    assert.ok(fitsFirmwareVersion(version), version);
+  }
+  for (const version of ['', '000102030', '\u{1f600}'.repeat(9), '0'.repeat(10_000)]) {
+    assert.not.ok(fitsFirmwareVersion(version));
+    const alert = {
+      kind: 'SMETS1CHFirmwareNotification',
+      deviceId: HUB_1,
+      firmwareVersion: version,
+      status: 'UpdateRequested',
+    } as const;
+    const body = { kind: 'dcc-alert', alertCode: 'N999', alert } as const;
+    const response = { schemaVersion: '5.1', responseCode: 'I0', respondedMs: 0, body };
+    assert.throws(() => responseText(response), /1 to 8 characters/);
+  }
 });
 
 test('codes of samples are codes of the table', () => {
