@@ -181,6 +181,17 @@ export class Outbox {
     return { kind: 'duis-message', step: 'parked', message, code: 'message-refused', detail };
   }
 
+  /**
+   * The record that `handleResult` returned was not written, and will not be: the message waits as
+   * before, and is sent again. Its receiver knows it by its number.
+   */
+  handleUnwritten({ user, message }: Transmit, nowMs: number): void {
+    const lane = this.lanes.get(user);
+    if (lane?.settling !== message) return;
+    lane.settling = undefined;
+    this.fail(lane, { outcome: 'retry', detail: 'not put on record', atMs: nowMs });
+  }
+
   /** Tries that got no answer have failed. */
   handleTimeout(nowMs: number): void {
     for (const lane of this.lanes.values()) {

@@ -170,6 +170,21 @@ test('what is not written down before a crash is sent again', () => {
   assert.equal(desk.send(), { user: USER, message, attempt: 1 });
 });
 
+test('what could not be written down is sent again, without a restart', () => {
+  const desk = new Desk();
+  const [message, next] = [desk.queue(), desk.queue()];
+  const transmit = desk.send();
+  desk.outbox.handleResult(transmit, answered(200), 0);
+  assert.is(desk.outbox.pollTimeout(), undefined);
+  desk.outbox.handleUnwritten(transmit, 0);
+  desk.outbox.handleUnwritten(transmit, 0);
+  assert.is(desk.outbox.view(0)[0]?.failures, 1);
+  desk.waitUntilReady();
+  assert.equal(desk.deliver(200), { user: USER, message, attempt: 2 });
+  desk.outbox.handleUnwritten(transmit, desk.nowMs);
+  assert.is(desk.deliver(200).message, next);
+});
+
 test('a message that is never taken is put aside, and the next one goes', () => {
   const desk = new Desk();
   const [bad, good] = [desk.queue(), desk.queue()];
