@@ -20,6 +20,7 @@ export interface DeliveryOptions {
 }
 
 const LONGEST_TIMER_MS = 2_000_000_000;
+const LOST = 'message-lost';
 
 export class Delivery {
   private readonly options: DeliveryOptions;
@@ -53,23 +54,34 @@ export class Delivery {
   }
 
   private async send(transmit: Transmit): Promise<void> {
-    const { outbox, timers, post, bodyOf, write, log } = this.options;
+    const { outbox, timers, post, bodyOf, log } = this.options;
     const { user, message, attempt } = transmit;
     const body = bodyOf(message);
-    const result = body
-      ? await post(user, { message, attempt, body })
-      : ({ kind: 'failed', detail: 'its document is not in the store any more' } as const);
+    if (!body) {
+      // Those after it go on; a person sees that it is lost.
+      const detail = 'its document is not in the store any more';
+      this.settle(transmit, { kind: 'duis-message', step: 'parked', message, code: LOST, detail });
+      return;
+    }
+    const result = await post(user, { message, attempt, body });
     if (this.isStopped) return;
     const record = outbox.handleResult(transmit, result, timers.nowMs());
     const how = result.kind === 'answered' ? `status ${result.status}` : result.detail;
     const isDelivered = record?.step === 'delivered';
     const level = isDelivered ? 'debug' : 'warning';
     log.write(level, `message ${message} for ${user}: ${how}`, { code: 'duis-delivery', attempt });
+    if (record) this.settle(transmit, record);
+    else this.pump();
+  }
+
+  private settle(transmit: Transmit, record: MessageRecordBody): void {
+    const { outbox, timers, write } = this.options;
     try {
-      if (record) write(record);
+      write(record);
     } catch (error) {
-      // The journal takes no more: everybody was told, and the message is sent again after a start.
       if (!(error instanceof UpliftError)) throw error;
+      // The journal takes no more, and everybody was told: it is sent again after a start.
+      outbox.handleUnwritten(transmit, timers.nowMs());
       return;
     }
     this.pump();

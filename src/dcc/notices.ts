@@ -108,12 +108,16 @@ export class Notices {
     }
   }
 
-  /** Kept until it is delivered. */
-  queue({ user, about, response }: Notice): void {
+  /** Kept until they are delivered: all of them or none, so that a mark which two share is no half truth. */
+  queue(...notices: readonly Notice[]): void {
+    if (notices.length === 0) return;
     const { world } = this.options;
-    const text = new TextDecoder().decode(encodeResponse(response, world.signInner));
-    const body = world.messages.put(world.sign(text));
-    world.write({ kind: 'duis-message', step: 'queued', user, body, about });
+    const records = notices.map(({ user, about, response }) => {
+      const text = new TextDecoder().decode(encodeResponse(response, world.signInner));
+      const body = world.messages.put(world.sign(text));
+      return { kind: 'duis-message', step: 'queued', user, body, about } as const;
+    });
+    world.write(...records);
   }
 
   /** A device of the request comes to nothing, though no upgrade of it says so. */
@@ -135,7 +139,7 @@ export class Notices {
     const story = this.storyOf(request, deviceId, upgrade);
     this.tellStory({
       ...story,
-      firmwareVersion: request.firmwareVersion ?? versions[0] ?? '',
+      firmwareVersion: request.firmwareVersion ?? versions[0],
       ...(hash === undefined ? {} : { imageHash: hash }),
     });
     return true;
@@ -143,7 +147,7 @@ export class Notices {
 
   private tellStory(story: DeviceStory): void {
     const { notices, collected } = progressOf(story);
-    for (const notice of notices) this.queue(notice);
+    this.queue(...notices);
     for (const one of collected) this.collector.add(one, this.options.world.nowMs);
   }
 
@@ -164,7 +168,7 @@ export class Notices {
       state,
       code,
       atMs: sinceMs,
-      firmwareVersion: request.firmwareVersion ?? '',
+      firmwareVersion: request.firmwareVersion,
       ...(typeof request.execution === 'number' ? { executionMs: request.execution } : {}),
       alertCounter: BigInt(this.nextAlertMs()),
     };

@@ -183,6 +183,22 @@ test('an endpoint that is down gets everything in order when it is up; one that 
   assert.throws(() => desk.service.release(parked!.message, 'api:a'), /not put aside/);
 });
 
+test('a message whose document is lost is put aside and shown, and those after it go on', async () => {
+  let status = 503;
+  const desk = new DccDesk({ answers: () => ({ kind: 'answered', status }) });
+  await desk.take(desk.update([1, 2]));
+  desk.download('ppmid-1');
+  await desk.settle();
+  const lost = [...desk.documents.keys()].at(-1)!;
+  desk.download('ppmid-2');
+  await desk.settle();
+  desk.documents.delete(lost);
+  status = 200;
+  await desk.pass(HOUR_MS);
+  const [lane] = desk.service.outbox();
+  assert.equal([lane!.waiting, lane!.parked.length], [0, 1]);
+});
+
 test('users that may not, targets that are none, devices that another job has', async () => {
   const desk = new DccDesk();
   const stranger = desk.update([1]);
