@@ -4,7 +4,12 @@
  * path, a stack, what a system call said) is in an answer.
  */
 import { UpliftError } from '../errors.ts';
-import { CONTROL_CODES, type ControlCode } from '../gateway/control.ts';
+import {
+  CONTROL_CODES,
+  type ControlCode,
+  OUTBOX_CODES,
+  type OutboxCode,
+} from '../gateway/control.ts';
 import { STORE_CODES, type StoreCode } from '../store/codes.ts';
 
 export const API_CODES = {
@@ -69,6 +74,11 @@ const CONTROL_STATUS: Record<ControlCode, number> = {
   'not-accepting': 503,
 };
 
+const OUTBOX_STATUS: Record<OutboxCode, number> = {
+  'message-unknown': 404,
+  'message-not-parked': 409,
+};
+
 const STORE_STATUS: Record<StoreCode, number> = {
   'no-space': 507,
   'sync-failed': 503,
@@ -99,7 +109,9 @@ const STORE_STATUS: Record<StoreCode, number> = {
  * Of the codes that only stand for themselves: lists, for one, are refused by codes of their own.
  */
 const UNDERSTOOD_AND_REFUSED = 422;
-const STATUS = new Map(Object.entries({ ...API_STATUS, ...CONTROL_STATUS, ...STORE_STATUS }));
+const STATUS = new Map(
+  Object.entries({ ...API_STATUS, ...CONTROL_STATUS, ...OUTBOX_STATUS, ...STORE_STATUS }),
+);
 
 /** Statuses that pass by themselves, and after how many seconds it is worth asking again. */
 const RETRY_AFTER_S: Partial<Record<number, number>> = { 429: 60, 503: 10 };
@@ -125,7 +137,7 @@ export interface ProblemDocument {
   errors?: { pointer: string; expected: string }[];
 }
 
-const SENTENCES = { ...STORE_CODES, ...CONTROL_CODES, ...API_CODES };
+const SENTENCES = { ...STORE_CODES, ...OUTBOX_CODES, ...CONTROL_CODES, ...API_CODES };
 
 /** What the API itself refuses. */
 export class ApiError extends UpliftError {
@@ -134,7 +146,7 @@ export class ApiError extends UpliftError {
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(
-    code: ApiCode | ControlCode | StoreCode,
+    code: ApiCode | ControlCode | OutboxCode | StoreCode,
     detail: {
       expected?: string;
       actual?: string;

@@ -1,5 +1,6 @@
 /** The table of routes below `/api/v1`, and what each role may do. */
 import type { Job } from '../jobs/book.ts';
+import { duisRoutes } from './duis-routes.ts';
 import { imageRoutes, LIST_BYTES_MAX } from './image-routes.ts';
 import { ApiError } from './problem.ts';
 import { JSON_BYTES_MAX, type RouteShape, route, UNWELL } from './route.ts';
@@ -327,6 +328,7 @@ export const ROUTES: readonly RouteShape[] = [
   ...imageRoutes,
   ...lists,
   ...readings,
+  ...duisRoutes,
   events,
 ];
 

@@ -85,6 +85,7 @@ export const cancellation = z.strictObject({
   reason: reason.optional(),
 });
 export const retrial = z.strictObject({ devices: devices.optional() });
+export const discard = z.strictObject({ reason });
 export const uploadRequest = z.strictObject({
   bytes: z.int('a number of bytes').min(1, 'a byte at least'),
   sha256,
@@ -104,6 +105,8 @@ export const inList = z.strictObject({
 export const inRule = z.strictObject({
   rule: z.string(RULE).regex(/^[a-z0-9][a-z0-9.-]{0,63}$/, RULE),
 });
+/** The sequence of the record by which it was queued. */
+export const inMessage = z.strictObject({ message: digits(1, Number.MAX_SAFE_INTEGER) });
 
 const truth = z.enum(['true', 'false'], 'true or false').transform((word) => word === 'true');
 const state = z.enum(UPGRADE_STATES, `one of ${UPGRADE_STATES.join(', ')}`);
@@ -246,6 +249,29 @@ export const readingBegun = z.strictObject({ from: count });
 export const imagesAnswer = z.strictObject({ images: z.array(imageView) });
 export const listsAnswer = z.strictObject({ lists: z.array(listView) });
 export const rulesAnswer = z.strictObject({ rules: z.array(ruleView) });
+
+export const serviceRequestView = z.strictObject({
+  requestId: z.string().describe('Originator:target:counter.'),
+  serviceReference: z.string(),
+  duisVersion: z.string(),
+  takenMs: moment,
+  deviceCount: count,
+  jobs: z.array(z.string()),
+  execution: z.union([z.int(), z.literal('cancel')]).optional(),
+});
+export const outboxView = z.strictObject({
+  user: z.string(),
+  waiting: count,
+  waitingSinceMs: moment.optional(),
+  failures: count.describe('In a row.'),
+  lastFailure: z.strictObject({ outcome: z.string(), detail: z.string(), atMs: moment }).optional(),
+  nextTryMs: moment.optional(),
+  parked: z.array(
+    z.strictObject({ message: count, queuedMs: moment, parkedMs: moment, detail: z.string() }),
+  ),
+});
+export const serviceRequestsAnswer = z.strictObject({ requests: z.array(serviceRequestView) });
+export const outboxAnswer = z.strictObject({ users: z.array(outboxView) });
 
 export const problem = z.strictObject({
   type: z.string(),

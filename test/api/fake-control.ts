@@ -15,6 +15,10 @@ import {
   type ImageView,
   type ListKind,
   type ListView,
+  OUTBOX_CODES,
+  type OutboxCode,
+  type OutboxView,
+  type ServiceRequestView,
   type UploadView,
 } from '../../src/gateway/control.ts';
 import { type Job, JobBook, type Upgrade } from '../../src/jobs/book.ts';
@@ -360,4 +364,60 @@ export function refused(code: ControlCode, actual: string): UpliftError {
 
 export function refusedByStore(code: StoreCode, detail = ''): UpliftError {
   return new UpliftError(code, `${STORE_CODES[code]} (${detail})`, { actual: detail });
+}
+
+/** Of a gateway with Service Users: message 7 waits, message 5 is put aside. */
+export class FakeDuis implements DuisControl {
+  readonly documents = new Map([5, 7].map((n) => [n, Buffer.from(`<m n="${n}">\u00fc</m>`)]));
+  /** What was done by whom, and why. */
+  readonly done: string[] = [];
+  private readonly parked = new Set([5]);
+
+  requests(): ServiceRequestView[] {
+    const of = '90-B3-D5-1F-30-01-00-00:02-55-50-4C-46-54-00-02';
+    const taken = { duisVersion: '5.1', takenMs: 1, deviceCount: 2 };
+    return [
+      { ...taken, requestId: `${of}:1`, serviceReference: '11.1', jobs: ['j2', 'j3'] },
+      { ...taken, requestId: `${of}:2`, serviceReference: '11.3', jobs: [], execution: 5 },
+      { ...taken, requestId: `${of}:3`, serviceReference: '11.3', jobs: [], execution: 'cancel' },
+    ];
+  }
+
+  outbox(): OutboxView[] {
+    const lastFailure = { outcome: 'later', detail: 'status 503', atMs: 3 };
+    const parked = [...this.parked].map((message) => {
+      return { message, queuedMs: 1, parkedMs: 2, detail: 'status 400' };
+    });
+    return [
+      {
+        ...{ user: '90b3d51f30010000', waiting: 1, waitingSinceMs: 1, failures: 2 },
+        ...{ lastFailure, nextTryMs: 4, parked },
+      },
+      { user: '90b3d51f30030000', waiting: 0, failures: 0, parked: [] },
+    ];
+  }
+
+  message(message: number): Uint8Array {
+    const document = this.documents.get(message);
+    if (document) return document;
+    throw refusedByOutbox('message-unknown', message);
+  }
+
+  release(message: number, by: string): void {
+    this.take(message);
+    this.done.push(`release ${message} ${by}`);
+  }
+
+  discard(message: number, by: string, reason: string): void {
+    this.take(message);
+    this.done.push(`discard ${message} ${by} ${reason}`);
+  }
+
+  private take(message: number): void {
+    if (!this.parked.delete(message)) throw refusedByOutbox('message-not-parked', message);
+  }
+}
+
+function refusedByOutbox(code: OutboxCode, message: number): UpliftError {
+  return new UpliftError(code, OUTBOX_CODES[code], { actual: `${message}` });
 }

@@ -6,14 +6,15 @@ import { refusalsOf } from '../../src/api/openapi.ts';
 import { ROUTES } from '../../src/api/routes.ts';
 import * as schemas from '../../src/api/schemas.ts';
 import type { z } from '../../src/config/fields.ts';
-import { IMAGE, refusedByStore } from './fake-control.ts';
-import { type Answered, type Asked, Served } from './served.ts';
+import { FakeDuis, IMAGE, refusedByStore } from './fake-control.ts';
+import { type Answered, type Asked, Served, TOKENS } from './served.ts';
 
 const test = suite('routes of the API');
 const BODY = Buffer.from('a hub image, more or less');
 const SHA256 = createHash('sha256').update(BODY).digest('hex');
 const JOBS = '/api/v1/jobs';
 const UPLOADS = '/api/v1/images/uploads';
+const OUTBOX = '/api/v1/duis/outbox';
 const PIECE = 'application/offset+octet-stream';
 const DAY_MS = 86_400_000;
 /** Operations whose success and whose statuses were seen. */
@@ -328,6 +329,61 @@ test('a device is asked what it runs, and its answer is a record', async () => {
   assert.is(said.kind, 'device-read');
   const nobody = post('/api/v1/devices/nobody/read');
   await refuses('readDevice', nobody, 422, 'device-unknown');
+});
+
+test('Service Requests that were taken, and what waits for their users', async () => {
+  const duis = new FakeDuis();
+  served.control.duis = duis;
+  const { json } = await ask('listServiceRequests', { path: '/api/v1/duis/requests' });
+  assert.equal(json.requests, duis.requests());
+  assert.equal((await ask('showOutbox', { path: OUTBOX })).json.users, duis.outbox());
+  const shown = await ask('showMessage', { path: `${OUTBOX}/7` });
+  assert.is(shown.text, '<m n="7">\u00fc</m>');
+  assert.is(shown.headers['content-type'], 'application/xml; charset=utf-8');
+  await refuses('showMessage', { path: `${OUTBOX}/8` }, 404, 'message-unknown');
+  for (const number of ['0', '-1', 'five', '1e3', '9007199254740992']) {
+    await refuses('showMessage', { path: `${OUTBOX}/${number}` }, 400, 'request-invalid');
+  }
+  await refuses('releaseMessage', post(`${OUTBOX}/7/release`), 409, 'message-not-parked');
+  assert.is((await ask('releaseMessage', post(`${OUTBOX}/5/release`))).status, 204);
+  await refuses('discardMessage', post(`${OUTBOX}/5/discard`), 400, 'request-invalid');
+  const given = post(`${OUTBOX}/5/discard`, { reason: 'told by letter' });
+  await refuses('discardMessage', given, 409, 'message-not-parked');
+  assert.equal(duis.done, ['release 5 socket:local']);
+  served.control.duis = new FakeDuis();
+  assert.is((await ask('discardMessage', given)).status, 204);
+  const { done } = served.control.duis as FakeDuis;
+  assert.equal(done, ['discard 5 socket:local told by letter']);
+});
+
+test('a viewer sees what waits, and moves nothing', async () => {
+  const duis = new FakeDuis();
+  served.control.duis = duis;
+  const token = TOKENS.viewer;
+  for (const path of ['/api/v1/duis/requests', OUTBOX, `${OUTBOX}/5`]) {
+    assert.is((await served.remote({ path, token })).status, 200, path);
+    assert.is((await served.remote({ path })).status, 401, path);
+  }
+  for (const path of [`${OUTBOX}/5/release`, `${OUTBOX}/5/discard`]) {
+    const answer = await served.remote({ ...post(path, { reason: 'x' }), token });
+    assert.is(`${answer.status} ${answer.json.code}`, '403 forbidden');
+  }
+  assert.equal(duis.done, []);
+});
+
+test('a gateway without Service Users has none of their routes, and says so', async () => {
+  const routes: [operation: string, asked: Asked][] = [
+    ['listServiceRequests', { path: '/api/v1/duis/requests' }],
+    ['showOutbox', { path: OUTBOX }],
+    ['showMessage', { path: `${OUTBOX}/5` }],
+    ['releaseMessage', post(`${OUTBOX}/5/release`)],
+    ['discardMessage', post(`${OUTBOX}/5/discard`, { reason: 'x' })],
+  ];
+  for (const [operation, asked] of routes) {
+    const { expected, next } = await refuses(operation, asked, 404, 'not-found');
+    assert.is(expected, 'a gateway with Service Users');
+    assert.match(next, 'duis');
+  }
 });
 
 test('every operation was asked well, and every one that names something was refused', () => {
