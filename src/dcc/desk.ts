@@ -7,7 +7,6 @@
  * meanwhile. Only a request whose signature is good comes here.
  */
 import type { RequestFacts } from '../admission/context.ts';
-import { decideAdmission } from '../admission/decide.ts';
 import { acknowledge, answerUpdate, refuse } from '../duis/answers.ts';
 import { type DeviceDecision, decisionOf, splitByAdmission } from '../duis/device-split.ts';
 import { requestIdText } from '../duis/identifiers.ts';
@@ -17,9 +16,9 @@ import { takeIn } from '../duis/request-intake.ts';
 import { acceptanceRecords, refusalRecord } from '../duis/request-records.ts';
 import { encodeResponse, type ServiceResponse } from '../duis/response.ts';
 import { canonicalVersion } from '../duis/schema-version.ts';
-import { SERVICE_MATRIX } from '../duis/service-matrix.ts';
 import type { FirmwareUpdate, ServiceRequest } from '../duis/service-request.ts';
 import { assert } from '../errors.ts';
+import { decideFor, factsOfRequest, JOB_OPEN } from './judging.ts';
 import type { World } from './world.ts';
 
 /** Devices that are decided on before others have their turn. */
@@ -90,7 +89,7 @@ export class ServiceRequestDesk {
     const { world } = this;
     const image = world.storeImage(body.image, requestIdText(request.header.requestId));
     if ('refusal' in image) return this.refused(request, sha256, image.refusal);
-    const facts = this.factsOf(request);
+    const facts = factsOfRequest(request, world.users);
     const decisions = new Map<string, DeviceDecision>();
     for (const [index, deviceId] of body.deviceIds.entries()) {
       if (!decisions.has(deviceId)) {
@@ -125,26 +124,7 @@ export class ServiceRequestDesk {
     const id = world.devicesByEui.get(deviceId);
     if (id === undefined) return undefined;
     if (this.isOpen(deviceId)) return JOB_OPEN;
-    const { brief, device } = world.briefFor(image, id, facts);
-    const { list, policy, context } = brief;
-    const decision = decideAdmission(
-      { image: brief.image.facts, device, list, policy, context },
-      world.nowMs,
-    );
-    return decisionOf(decision);
-  }
-
-  private factsOf({ header, schemaVersion, body }: ServiceRequest): RequestFacts {
-    const { requestId, serviceReference } = header;
-    const user = this.world.users.get(requestId.originator)!;
-    const row = SERVICE_MATRIX.find((one) => one.serviceReference === serviceReference)!;
-    return {
-      requestType: serviceReference,
-      duisVersion: canonicalVersion(schemaVersion)!,
-      role: user.roles.find((role) => row.roles.includes(role)),
-      ...(user.party === undefined ? {} : { party: user.party }),
-      deviceCount: (body as FirmwareUpdate).deviceIds.length,
-    };
+    return decisionOf(decideFor(id, image, facts, world).decision);
   }
 
   private isOpen(deviceId: string): boolean {
@@ -180,7 +160,7 @@ export class ServiceRequestDesk {
       world.nowMs,
     );
     const [first, ...rest] = records;
-    const facts = 'image' in request.body ? { facts: this.factsOf(request) } : {};
+    const facts = 'image' in request.body ? { facts: factsOfRequest(request, world.users) } : {};
     world.write({ ...first!, ...facts, ...told }, ...rest);
     this.onTaken();
     return built;
@@ -208,5 +188,3 @@ export class ServiceRequestDesk {
     return { bytes, responseCode, isRepeated: true };
   }
 }
-
-const JOB_OPEN: Refusal = { origin: 'control', code: 'job-open' };

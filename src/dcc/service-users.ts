@@ -27,14 +27,22 @@ export interface TrustedBy {
 }
 
 /** @throws UpliftError where a file is not what it is to be */
-export function loadServiceUsers(config: DuisConfig, { anchors, crls }: TrustedBy): ServiceUsers {
-  const certificates = config.users.flatMap((user) => loadCertificates(user.certificates));
+export function loadServiceUsers(config: DuisConfig, trusted: TrustedBy): ServiceUsers {
   const identity = loadSigningIdentity(config.signing);
   return {
     users: new Map(config.users.map((user) => [user.eui64, user])),
-    signersAt: (atMs) => ({ certificates, anchors, atMs, ...(crls ? { crls } : {}) }),
+    signersAt: loadSigners(config, trusted),
     sign: (document) => signDocument(document, identity),
   };
+}
+
+/** Who may sign requests, as of a time. @throws UpliftError where a file is not what it is to be */
+export function loadSigners(
+  { users }: Pick<DuisConfig, 'users'>,
+  { anchors, crls }: TrustedBy,
+): ServiceUsers['signersAt'] {
+  const certificates = users.flatMap((user) => loadCertificates(user.certificates));
+  return (atMs) => ({ certificates, anchors, atMs, ...(crls ? { crls } : {}) });
 }
 
 /** The anchors of a document or folder; none where none is named. */

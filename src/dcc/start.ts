@@ -2,19 +2,18 @@
 import { join } from 'node:path';
 import type { GatewayConfig } from '../config/gateway.ts';
 import { DELIVERY } from '../duis/delivery-rules.ts';
-import { SERVICE_MATRIX } from '../duis/service-matrix.ts';
 import type { AdmissionDesk } from '../gateway/admission-desk.ts';
 import type { Gateway } from '../gateway/gateway.ts';
-import { loadRevocationLists } from '../gateway/trust-documents.ts';
 import type { Log, Timers } from '../ports.ts';
 import type { ImageStore } from '../store/images.ts';
 import type { Journal } from '../store/journal.ts';
 import { MessageStore } from '../store/messages.ts';
 import { sha256Hex } from '../trust/digest.ts';
 import { DuisDoor } from './door.ts';
+import { briefsFrom, idsByEui, settingsOf, trustedBy } from './judging.ts';
 import { postTo } from './post.ts';
 import { DccService } from './service.ts';
-import { anchorsOf, loadServiceUsers } from './service-users.ts';
+import { loadServiceUsers } from './service-users.ts';
 import type { World } from './world.ts';
 
 export interface DccParts {
@@ -39,15 +38,8 @@ const NAME_CHARACTERS_MAX = 128;
 /** @throws UpliftError where a certificate, key or anchor is not what it is to be */
 export function startDcc(parts: DccParts): Dcc {
   const { config, gateway, desk, journal, timers, log } = parts;
-  const { duis, admission, stateFolder } = config;
-  const { revocationLists } = admission;
-  const users = loadServiceUsers(duis, {
-    anchors: anchorsOf(admission.trustAnchors),
-    crls: revocationLists.length > 0 ? loadRevocationLists(revocationLists) : undefined,
-  });
-  const devicesByEui = new Map(
-    gateway.fieldDevices.flatMap(({ id, eui64 }) => (eui64 === undefined ? [] : [[eui64, id]])),
-  );
+  const { duis, stateFolder } = config;
+  const users = loadServiceUsers(duis, trustedBy(config));
   const world: World = {
     get nowMs() {
       return timers.nowMs();
@@ -55,20 +47,12 @@ export function startDcc(parts: DccParts): Dcc {
     timers,
     gateway,
     messages: new MessageStore(join(stateFolder, 'duis')),
-    settings: {
-      brokers: [duis.broker],
-      users: new Map(duis.users.map(({ eui64, roles }) => [eui64, roles])),
-      // A Pre-Command is GBCS, which no SMETS1 device takes.
-      matrix: SERVICE_MATRIX.filter(({ body }) => body !== 'SignedPreCommand'),
-    },
+    settings: settingsOf(duis),
     users: users.users,
-    devicesByEui,
+    devicesByEui: idsByEui(gateway.fieldDevices),
     activation: duis.activation,
     deadlineMs: duis.deadlineDays * DAY_MS,
-    briefFor: (image, device, facts) => ({
-      brief: desk.brief(image, device, facts),
-      device: desk.factsOf(device),
-    }),
+    briefFor: briefsFrom(desk),
     hubOf: (device) => desk.hubOf(device),
     suppliersOf: (device) => desk.suppliersOf(device),
     storeImage: (image, name) => storeImage(parts, image, name),

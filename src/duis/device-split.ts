@@ -47,7 +47,7 @@ export interface SplitSettings extends RefusalSettings {
   accepted?: AcceptedCodes;
 }
 
-const NOT_KNOWN: Refusal = { origin: 'service', code: 'device-not-known' };
+export const NOT_KNOWN: Refusal = { origin: 'service', code: 'device-not-known' };
 
 export function decisionOf({
   verdict,

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { AuditCheck, AuditHead } from '../audit/chain.ts';
+import type { AuditCheck, AuditHead, ChainRecord } from '../audit/chain.ts';
 import { EXIT, UpliftError } from '../errors.ts';
 import { codeOfError, STORE_CODES } from './codes.ts';
 import { realFiles } from './files.ts';
@@ -54,6 +54,11 @@ export class JournalReader {
     // Written since the head was read, or not acknowledged.
     const findings = check.findings.filter(({ code }) => code !== 'head-behind');
     return { ...check, findings };
+  }
+
+  /** From the first on, unchecked. @throws UpliftError at one that cannot be read */
+  records(): Iterable<ChainRecord> {
+    return this.table.records(Number.MIN_SAFE_INTEGER);
   }
 
   exportTo(path: string): JournalExport {
