@@ -4,10 +4,11 @@
  * it.
  */
 import { X509Certificate } from 'node:crypto';
-import { lstatSync, readFileSync, unlinkSync } from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, unlinkSync } from 'node:fs';
 import http, { type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import https from 'node:https';
 import { connect, isIP, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { ApiTcp, GatewayConfig } from '../config/gateway.ts';
@@ -36,6 +37,9 @@ export const DOOR_LIMITS: DoorLimits = {
   idleMs: 120_000,
 };
 
+/** Where a service manager has not made it. */
+const FOLDER_MODE = 0o750;
+
 export interface Door {
   kind: 'socket' | 'tcp';
   server: Server;
@@ -49,6 +53,7 @@ export async function openSocketDoor(
   limits: DoorLimits,
   listener: RequestListener,
 ): Promise<Door> {
+  mkdirSync(dirname(path), { recursive: true, mode: FOLDER_MODE });
   await removeStale(path);
   const server = http.createServer(optionsOf(limits), listener);
   bound(server, limits);

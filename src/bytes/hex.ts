@@ -24,6 +24,11 @@ export function hex(value: number, digits: number): string {
   return `0x${value.toString(16).toUpperCase().padStart(digits, '0')}`;
 }
 
+/** The digits alone, upper case: as lists and Service Requests write a version. */
+export function hexDigits(value: number, digits: number): string {
+  return hex(value, digits).slice(2);
+}
+
 /**
  * An EUI-64 as 16 lower-case digits, most significant first, from its eight bytes on the wire
  * (reversed).

@@ -1,5 +1,5 @@
 /** What a device says of the version that it runs, when it is asked outside of an upgrade. */
-import { hex } from '../bytes/hex.ts';
+import { hexDigits } from '../bytes/hex.ts';
 import type { HubDevice } from '../config/schema.ts';
 import { EXIT, UpliftError } from '../errors.ts';
 import type { DeviceReading } from '../protocol/zcl-ota/device-reading.ts';
@@ -16,7 +16,8 @@ export interface DeviceWords {
 
 /** @throws UpliftError where it says none */
 export function wordsOfReading({ softwareBuild, currentFileVersion }: DeviceReading): DeviceWords {
-  const fileVersion = currentFileVersion === undefined ? undefined : hex(currentFileVersion, 8);
+  const fileVersion =
+    currentFileVersion === undefined ? undefined : hexDigits(currentFileVersion, 8);
   const version = softwareBuild ?? fileVersion;
   if (version === undefined) throw notSaid('it answers, and says none');
   return fileVersion === undefined ? { version } : { version, fileVersion };

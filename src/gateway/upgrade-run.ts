@@ -4,7 +4,7 @@
  */
 
 import { decisionEntry } from '../audit/decision-entry.ts';
-import { hex } from '../bytes/hex.ts';
+import { hexDigits } from '../bytes/hex.ts';
 import { UpliftError } from '../errors.ts';
 import type { Upgrade } from '../jobs/book.ts';
 import { STATE_RULES } from '../jobs/states.ts';
@@ -83,7 +83,7 @@ export class UpgradeRun implements FieldOwner {
           const { currentFileVersion, runningVersion } = event.device;
           const version =
             runningVersion ??
-            (currentFileVersion === undefined ? undefined : hex(currentFileVersion, 8));
+            (currentFileVersion === undefined ? undefined : hexDigits(currentFileVersion, 8));
           if (version !== undefined) this.desk.saidToRun(this.upgrade.device, version);
           const subject = { by: 'gateway', device: this.upgrade.device, image: image.path };
           const entry = decisionEntry(subject, facts, event.decision);

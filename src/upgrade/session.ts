@@ -10,7 +10,7 @@
  */
 import type { Decision } from '../admission/decide.ts';
 import type { AdmissionFacts, DeviceFacts } from '../admission/facts.ts';
-import { hex } from '../bytes/hex.ts';
+import { hexDigits } from '../bytes/hex.ts';
 import { assert, UpliftError } from '../errors.ts';
 import type { Machine } from '../protocol/machine.ts';
 import { WAIT_S_MAX } from '../protocol/zcl-ota/activation.ts';
@@ -654,7 +654,7 @@ export class UpgradeSession implements Machine<SessionCommand, SessionEvent> {
   }
 
   private done(detail: string): void {
-    this.finish('done', undefined, detail, hex(this.targetVersion, 8));
+    this.finish('done', undefined, detail, hexDigits(this.targetVersion, 8));
   }
 
   private finish(state: SessionState, code?: FailureCode, detail?: string, runs?: string): void {

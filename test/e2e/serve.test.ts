@@ -46,7 +46,7 @@ class Site {
     this.rig = rig;
     this.state = state ?? join(rig.folder, 'state');
     this.config = join(rig.folder, 'gateway.yaml');
-    this.socket = join(rig.folder, 'api.sock');
+    this.socket = join(this.state, 'run/uplift.sock');
     writeFileSync(
       this.config,
       JSON.stringify({
@@ -58,7 +58,7 @@ class Site {
           trustAnchors: FIRMWARE.trust,
         },
         schedule: { prepaymentBlackout: [] },
-        api: { socket: { path: this.socket, role: 'admin' } },
+        api: { socket: { role: 'admin' } },
         ...more,
       }),
     );
