@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiClient } from '../../src/api/client.ts';
-import { hex } from '../../src/bytes/hex.ts';
+import { hexDigits } from '../../src/bytes/hex.ts';
 import type { HealthView } from '../../src/gateway/control.ts';
 import { encodeGbImage } from '../../src/image/gb-upgrade.ts';
 import { sha256Hex } from '../../src/trust/digest.ts';
@@ -188,7 +188,7 @@ async function digestOf(client: ApiClient, jobs: readonly string[]): Promise<num
     );
     for (const { device, state } of upgrades) lines.push(`${device} ${state} ${runs.get(device)}`);
   }
-  const wrong = lines.filter((line) => !line.endsWith(` done ${hex(NEW_VERSION, 8)}`));
+  const wrong = lines.filter((line) => !line.endsWith(` done ${hexDigits(NEW_VERSION, 8)}`));
   if (lines.length !== DEVICES || wrong.length > 0) {
     throw new Error(`${wrong.length} of ${lines.length} are not done, such as ${wrong[0]}`);
   }
