@@ -120,20 +120,32 @@ export function refusedDocument(fault: DocumentFault, next: string): UpliftError
   });
 }
 
-/** What stands before the counter, and after it: the names of elements may have any prefix. */
-const REQUEST_ID = /(<(?:[\w.-]+:)?RequestID\s*>)([^<]{1,256})</;
+/** The names of elements may have any prefix. */
+const REQUEST_ID = /<(?:[\w.-]+:)?RequestID\s*>([^<]{1,256})</d;
+/** The header is here; nobody need look through an image. */
+const HEADER_CHARACTERS = 65_536;
 
 /** As it stands in the header, unread otherwise; `undefined` where there is none. */
 export function requestIdIn(document: Uint8Array): RequestId | undefined {
-  const [, , text = ''] = REQUEST_ID.exec(Buffer.from(document).toString('latin1')) ?? [];
-  return readRequestId(text);
+  return readRequestId(requestIdText(document)?.text ?? '');
 }
 
 /** The same document with another counter, which its author wrote and nobody signed yet. */
 export function withCounter(document: Uint8Array, counter: bigint): Uint8Array {
-  const text = Buffer.from(document).toString('latin1');
-  const changed = text.replace(REQUEST_ID, (_all, tag: string, id: string) => {
-    return `${tag}${id.replace(/[0-9]+(?=\s*$)/, `${counter}`)}<`;
-  });
-  return Uint8Array.from(Buffer.from(changed, 'latin1'));
+  const found = requestIdText(document);
+  if (!found) return document;
+  const { text, from, until } = found;
+  const changed = text.replace(/[0-9]+(?=\s*$)/, `${counter}`);
+  const pieces = [document.subarray(0, from), Buffer.from(changed), document.subarray(until)];
+  return Uint8Array.from(Buffer.concat(pieces));
+}
+
+/** The first that is in no comment. */
+function requestIdText(document: Uint8Array) {
+  // A character an octet, whatever they mean, so that places are those of the document.
+  const head = Buffer.from(document.subarray(0, HEADER_CHARACTERS)).toString('latin1');
+  const bare = head.replace(/<!--[\s\S]*?-->/g, (comment) => ' '.repeat(comment.length));
+  const [from, until] = REQUEST_ID.exec(bare)?.indices?.[1] ?? [];
+  if (from === undefined || until === undefined) return undefined;
+  return { text: head.slice(from, until), from, until };
 }

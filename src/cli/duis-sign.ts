@@ -1,8 +1,8 @@
 /** `uplift duis sign`: puts the signature of a Service User into a request, or into a response. */
 import { readUnsignedRequest } from '../duis/request-reader.ts';
 import { readUnverifiedResponse } from '../duis/response-reader.ts';
-import type { ServiceRequest } from '../duis/service-request.ts';
-import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
+import type { RequestId } from '../duis/service-request.ts';
+import { assert, EXIT, type ExitCode, UpliftError } from '../errors.ts';
 import type { XmlSigningIdentity } from '../trust/xml-signing.ts';
 import { signXml } from '../trust/xml-signing.ts';
 import {
@@ -31,8 +31,9 @@ export async function sign(path: string, options: SignOptions, output: Output): 
   if (!COUNTERS.includes(counter)) throw usage('--counter', COUNTERS.join(' or '), counter);
   const identity = identityOf(options);
   const written = await readDocument(path);
-  const document = counter === 'now' ? withCounter(written, BigInt(Date.now())) : written;
-  checkDocument(document, identity, counter);
+  const now = counter === 'now' ? BigInt(Date.now()) : undefined;
+  const document = now === undefined ? written : withCounter(written, now);
+  checkDocument(document, identity, now);
   const signed = signXml(document, identity);
   if (!signed.ok) throw refusedDocument(signed, 'sign the document as it was made');
   const signer = signerOf(identity);
@@ -50,19 +51,27 @@ export async function sign(path: string, options: SignOptions, output: Output): 
 }
 
 /** Nobody takes what is malformed, or signed by another than its originator. @throws UpliftError */
-function checkDocument(document: Uint8Array, identity: XmlSigningIdentity, counter: string): void {
+function checkDocument(
+  document: Uint8Array,
+  identity: XmlSigningIdentity,
+  counter: bigint | undefined,
+): void {
   const read = readUnsignedRequest(document);
-  if (read.ok) return checkOriginator(read.unsigned, identity);
+  if (read.ok) {
+    const { requestId } = read.unsigned.header;
+    assert(counter === undefined || requestId.counter === counter, 'the counter is the new one');
+    checkOriginator(requestId, identity);
+    return;
+  }
   if (read.code !== 'request-other-root') {
     throw refusedDocument(read, 'correct it at that place, then sign it');
   }
   const response = readUnverifiedResponse(document);
   if (!response.ok) throw refusedDocument(response, 'name a Request, or a Response');
-  if (counter !== 'keep') throw usage('--counter', 'keep, for a Response', counter);
+  if (counter !== undefined) throw usage('--counter', 'keep, for a Response', 'now');
 }
 
-function checkOriginator({ header }: ServiceRequest, { certificate }: XmlSigningIdentity): void {
-  const { originator } = header.requestId;
+function checkOriginator({ originator }: RequestId, { certificate }: XmlSigningIdentity): void {
   if (certificate.eui64 === originator) return;
   throw new UpliftError('originator-differs', 'the signer is not the originator of the request', {
     expected: `the certificate of ${originator}`,

@@ -149,7 +149,8 @@ function addDeviceCommands(program: Command): void {
   );
 }
 
-function asking(parent: Command, name: string, description: string): Command {
+/** With the options that say which gateway is asked, and who asks. */
+export function asking(parent: Command, name: string, description: string): Command {
   return addCommand(parent, name, description)
     .option(
       '--socket <path>',

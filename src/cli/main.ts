@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { addCommand, example, run } from './command.ts';
 import { commandLineError } from './command-line-error.ts';
+import { addDuisCommands } from './duis-commands.ts';
 import { addGatewayCommands } from './gateway-commands.ts';
 import { LIST_KINDS } from './list-kinds.ts';
 import { Output, outliveReaders } from './output.ts';
@@ -206,6 +207,7 @@ rigCommand('up', 'run the virtual devices of a rig until Ctrl-C', true)
   .action(run(async (options, output) => (await import('./rig.ts')).up(options as never, output)));
 
 addGatewayCommands(program, version);
+addDuisCommands(program);
 
 try {
   await program.parseAsync();
