@@ -14,6 +14,18 @@ import { relative, resolve } from 'node:path';
 
 /** Folders whose tests take longer than the quick check allows. */
 const SLOW_FOLDERS = ['test/bench/', 'test/e2e/', 'test/sweep/', 'test/interop/', 'test/sim/'];
+/** Minutes each: begun first, so that at the end none is left running alone. */
+const LONGEST = [
+  'test/e2e/upgrade',
+  'test/e2e/serve',
+  'test/sweep/trust-bits',
+  'test/e2e/bad-input',
+  'test/e2e/link',
+  'test/e2e/refusals',
+  'test/bench/benches',
+  'test/sim/week',
+  'test/sweep/admission-flips',
+];
 const QUICK_LIMIT_MS = 60_000;
 const SLOW_LIMIT_MS = 600_000;
 
@@ -33,7 +45,7 @@ const files = globSync('test/**/*.test.ts', { cwd: root })
   .map((path) => path.replaceAll('\\', '/'))
   .filter((path) => all || !isSlow(path))
   .filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)))
-  .sort((a, b) => Number(isSlow(b)) - Number(isSlow(a)) || a.localeCompare(b));
+  .sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
 
 /** What was compiled for one file is not compiled again for the next: half of a short test's time. */
 const COMPILED = resolve(root, 'node_modules/.cache/compiled');
@@ -148,6 +160,12 @@ function kill(pid: number | undefined): void {
 
 function isRealTime(path: string): boolean {
   return path.startsWith('test/interop/');
+}
+
+function rank(file: string): number {
+  const longest = LONGEST.findIndex((name) => file.startsWith(name));
+  if (longest >= 0) return longest;
+  return LONGEST.length + (isSlow(file) ? 0 : 1);
 }
 
 function isSlow(file: string): boolean {
