@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { EXIT, type ExitCode, UpliftError } from '../../errors.ts';
 import type { ErrorBody, FromWorker, LinkEvent, Method, Methods } from './messages.ts';
+import { Turns } from './turns.ts';
 
 const CLOSE_MS_MAX = 3_000;
 
@@ -27,12 +28,15 @@ export class ZigbeeLink {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       serialization: 'advanced',
     });
-    this.worker.on('message', (message: FromWorker) => {
+    const messages = new Turns<FromWorker>((message) => {
       if ('event' in message) onEvent(message.event);
       else this.settle(message);
     });
+    this.worker.on('message', (message: FromWorker) => messages.push(message));
     const end = (reason: string) => {
       if (this.over !== undefined) return;
+      // What it said before its end was said.
+      messages.drain();
       this.over = reason;
       for (const call of this.calls.values()) call.reject(ended(reason));
       this.calls.clear();
