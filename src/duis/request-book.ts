@@ -233,7 +233,7 @@ export class RequestBook {
         serviceReference,
         body,
         firmwareVersion: record.firmwareVersion,
-        hash: record.hash,
+        hash: record.contentHash,
         execution: record.execution,
         deviceCount: record.deviceCount,
         isExecuted: false,

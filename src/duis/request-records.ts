@@ -29,7 +29,7 @@ export type RequestRecordBody = OfRequest &
         /** Of UpdateFirmware and UpdatePPMIDFirmware. */
         firmwareVersion?: string;
         /** Of an update SHA-256 of its image, of an activation the hash that it names: 64 digits. */
-        hash?: string;
+        contentHash?: string;
         /** Absent: now, or its time had come. */
         execution?: number | 'cancel';
         /** All that are done; in this record and those after it. */
@@ -122,7 +122,7 @@ export function acceptanceRecords(
       serviceReference: header.serviceReference,
       body: body.kind,
       ...('firmwareVersion' in body ? { firmwareVersion: body.firmwareVersion } : {}),
-      ...(hash === undefined ? {} : { hash }),
+      ...(hash === undefined ? {} : { contentHash: hash }),
       ...(isLater ? { execution } : {}),
       deviceCount: devices.length,
       devices: first,

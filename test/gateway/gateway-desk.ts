@@ -63,6 +63,8 @@ export class MemoryJournal implements GatewayJournal {
   handleTimeout(): void {}
 
   private push(entry: Record<string, unknown>, atMs: number): GatewayRecord {
+    // What the chain itself writes into a record, no entry may have.
+    for (const field of ['sequence', 'atMs', 'previous', 'hash']) assert.not(field in entry, field);
     const record = JSON.parse(JSON.stringify({ sequence: this.rows.length + 1, atMs, ...entry }));
     this.rows.push(record);
     return record;
