@@ -24,25 +24,15 @@ export function testWithTool(
   name: string,
   body: () => Promise<void>,
 ): void {
-  testUnlessMissing(test, hasTool(tool) ? undefined : tool, name, body);
-}
-
-/** The same for what is not found in PATH: `missing` names it where it is not here. */
-export function testUnlessMissing(
-  test: Test<object>,
-  missing: string | undefined,
-  name: string,
-  body: () => Promise<void>,
-): void {
-  if (missing === undefined) {
+  if (hasTool(tool)) {
     test(name, body);
   } else if (process.env['CI'] === 'true') {
     test(name, () => {
-      throw new Error(`${missing} is not installed; run scripts/setup-interop`);
+      throw new Error(`${tool} is not installed; run scripts/setup-interop`);
     });
   } else {
     console.log(
-      `SKIP ${name}: needs ${missing}, which is not here; scripts/setup-interop installs it`,
+      `SKIP ${name}: needs ${tool}, which is not here; scripts/setup-interop installs it`,
     );
     test.skip(name, () => {});
   }
