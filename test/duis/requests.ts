@@ -73,17 +73,27 @@ export const REQUESTS = {
   },
 } as const satisfies Record<string, RequestSpec>;
 
+export interface RequestChanges {
+  /** In place of the whole header. */
+  header?: string;
+  /** In place of all attributes of the root. */
+  attributes?: string;
+  originator?: string;
+  schemaVersion?: string;
+}
+
 export function requestXml(
   { reference, target, variant, body }: RequestSpec,
-  changes: { header?: string; attributes?: string } = {},
+  changes: RequestChanges = {},
 ): string {
+  const { originator = ORIGINATOR, schemaVersion = '5.1' } = changes;
   const header =
     changes.header ??
-    element('RequestID', `${ORIGINATOR}:${target}:1700000000001`) +
+    element('RequestID', `${originator}:${target}:1700000000001`) +
       element('CommandVariant', variant) +
       element('ServiceReference', reference) +
       element('ServiceReferenceVariant', reference);
-  const attributes = changes.attributes ?? ' schemaVersion="5.1"';
+  const attributes = changes.attributes ?? ` schemaVersion="${schemaVersion}"`;
   return (
     `<sr:Request xmlns:sr="${SR}"${attributes}>${element('Header', header)}` +
     `${element('Body', body)}</sr:Request>`

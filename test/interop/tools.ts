@@ -24,16 +24,25 @@ export function testWithTool(
   name: string,
   body: () => Promise<void>,
 ): void {
-  if (hasTool(tool)) {
+  testWhere(test, hasTool(tool) ? [] : [tool], name, body);
+}
+
+/** The same for any number of tools, by those of them that are not here. */
+export function testWhere(
+  test: Test<object>,
+  missing: readonly string[],
+  name: string,
+  body: () => void | Promise<void>,
+): void {
+  const tools = missing.join(', ');
+  if (missing.length === 0) {
     test(name, body);
   } else if (process.env['CI'] === 'true') {
     test(name, () => {
-      throw new Error(`${tool} is not installed; run scripts/setup-interop`);
+      throw new Error(`not installed: ${tools}; run scripts/setup-interop`);
     });
   } else {
-    console.log(
-      `SKIP ${name}: needs ${tool}, which is not here; scripts/setup-interop installs it`,
-    );
+    console.log(`SKIP ${name}: needs ${tools}, not here; scripts/setup-interop installs that`);
     test.skip(name, () => {});
   }
 }
