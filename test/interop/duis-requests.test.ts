@@ -1,14 +1,16 @@
 /**
- * Service Requests between us and the DCC's test tool: what it signs we read, what we sign it validates,
- * and what is wrong with one both refuse. Where the two differ, it is said here which of them is stricter.
+ * Service Requests between us and the DCC's test tool: what it signs we read, what we sign it
+ * validates, and what is wrong with one both refuse. Where they differ, it is said who is stricter.
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { euiText } from '../../src/duis/identifiers.ts';
 import {
   readServiceRequest,
   readUnsignedRequest,
   ServiceRequestReader,
 } from '../../src/duis/request-reader.ts';
+import { DUIS_VERSIONS } from '../../src/duis/schema-version.ts';
 import type { ServiceRequest } from '../../src/duis/service-request.ts';
 import { signXml } from '../../src/trust/xml-signing.ts';
 import {
@@ -37,10 +39,9 @@ import {
 const test = suite('interop DUIS requests');
 const withTool = duisToolTests(test);
 
-const VERSIONS = ['3.0', '3.1', '4.0', '5.0', '5.1', '5.3', '5.4'];
+const VERSIONS = DUIS_VERSIONS.map(({ version }) => version);
 const XSI = ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" schemaVersion="5.1"';
 const supplier = () => xmlSigner('supplier');
-const withDashes = (eui64: string) => eui64.toUpperCase().replace(/(..)(?=.)/g, '$1-');
 
 function read(document: string, trusted: readonly KeystoreEntry[] = [supplier()]) {
   return readServiceRequest(utf8(document), knownSigners(trusted));
@@ -106,7 +107,7 @@ withTool(
   async (tool) => {
     for (const name of ['supplier', 'network operator', 'other user'] as const) {
       const eui64 = XML_SIGNERS[name];
-      const document = requestXml(REQUESTS['11.2'], { originator: withDashes(eui64) });
+      const document = requestXml(REQUESTS['11.2'], { originator: euiText(eui64) });
       const signed = await tool.signed(document);
       assert.is(requestIn(signed, [xmlSigner(name)]).header.requestId.originator, eui64);
       const others = keystore().filter((entry) => entry.role === 135 && entry.eui64 !== eui64);
@@ -126,7 +127,7 @@ withTool(
   'we are stricter: a role that does not sign XML is believed where a site says so',
   async (tool) => {
     const entries = keystore().filter(({ name }) => /^Z1b?-supplier2-ds$/.test(name));
-    const originator = withDashes(entries[0]!.eui64);
+    const originator = euiText(entries[0]!.eui64);
     const signed = await tool.signed(requestXml(REQUESTS['11.2'], { originator }));
     assert.is(codeOf(signed, entries), 'wrong-role');
     assert.ok(readServiceRequest(utf8(signed), knownSigners(entries, ['02'])).ok);

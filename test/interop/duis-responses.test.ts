@@ -1,6 +1,6 @@
 /**
- * What we answer and tell, before the DCC's test tool and its schema (DUIS and MMC 5.1a, by Xerces in the
- * tool and by libxml2): every kind is valid and its signature good, and what it signs we read.
+ * What we answer and tell, before the DCC's test tool and its schema (DUIS and MMC 5.1a, by Xerces in
+ * the tool and by libxml2): every kind is valid and its signature good, and what it signs we read.
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -88,10 +88,10 @@ for (const { name, response } of EVERY) {
       assert.is.not(changed, signed);
       expectExit(await tool.validate(changed, dcc()), TOOL_EXIT.validation);
     } else {
-      // The tool looks at no response with two signatures: the schema is all that it checks of this.
+      // The tool looks at no response with two signatures: it checks the schema of it alone.
       assert.is((await tool.validate(signed, dcc())).signature, 'skipped');
       assert.ok(readSignedXml(utf8(signed), signers(), { signedInside: INSIDE }).ok);
-      // It stands in the response as it was signed, but for a namespace that is declared there already.
+      // It stands there as it was signed, without the namespace that is declared there already.
       assert.ok(signed.includes(inner.replace(` xmlns:sr="${SERVICE_NAMESPACE}"`, '')));
       expectPassed(await tool.validate(inner, dcc()));
       const changed = inner.replace('02-55-50-4C', '02-55-50-4D');

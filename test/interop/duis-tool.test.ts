@@ -1,6 +1,6 @@
 /**
- * What holds up the tests against the DCC's test tool: that it runs here as it does by itself, what it takes
- * and refuses, and where it does not look. Anything of ours that it takes means no more than this.
+ * What holds up the tests against the DCC's test tool: that it runs here as it does by itself, what it
+ * takes and refuses, and where it does not look. That it takes a thing of ours means no more than this.
  */
 import { execFile } from 'node:child_process';
 import { createPublicKey } from 'node:crypto';
@@ -8,7 +8,9 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { euiText } from '../../src/duis/identifiers.ts';
 import { responseText, type ServiceResponse } from '../../src/duis/response.ts';
+import { DUIS_VERSIONS } from '../../src/duis/schema-version.ts';
 import { ORIGINATOR, REQUESTS, requestXml } from '../duis/requests.ts';
 import { SAMPLES, signInForm } from '../duis/response-samples.ts';
 import { TOOL_EXIT, type ToolVerdict, verdictOf } from '../support/duis-tool/duis-tool.ts';
@@ -27,7 +29,7 @@ import { TOOL_JAR } from '../support/duis-tool/places.ts';
 const test = suite('interop DUIS tool');
 const withTool = duisToolTests(test);
 
-const VERSIONS = ['3.0', '3.1', '4.0', '5.0', '5.1', '5.3', '5.4'];
+const VERSIONS = DUIS_VERSIONS.map(({ version }) => version);
 const READING = requestXml(REQUESTS['11.2']);
 const ANSWER = responseText(sample('a Pre-Command'));
 
@@ -207,7 +209,7 @@ withTool('the keystore: 33 certificates of 10 organisations, each with its key',
 
 for (const name of Object.keys(XML_SIGNERS) as XmlSignerName[]) {
   withTool(`it has the XML signer of the ${name}`, async (tool) => {
-    const originator = XML_SIGNERS[name].toUpperCase().replace(/(..)(?=.)/g, '$1-');
+    const originator = euiText(XML_SIGNERS[name]);
     const signed = await tool.signed(requestXml(REQUESTS['11.2'], { originator }));
     const { serialNumber } = xmlSigner(name);
     assert.ok(signed.includes(`SerialNumber>${serialNumber}<`));

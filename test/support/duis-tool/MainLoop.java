@@ -12,12 +12,13 @@ import java.lang.reflect.InvocationTargetException;
 import java.security.Permission;
 
 /**
- * Runs the main methods of whatever programs are on the class path, call after call in one JVM: to start
- * one takes longer than what such a program then does. It knows none of them.
+ * Runs the main methods of whatever programs are on the class path, call after call in one JVM: to
+ * start one takes longer than what such a program then does. It knows none of them.
  *
- * A call, on standard input: a count, so many words (the class, then its arguments), the length of the
- * program's standard input, and that. An answer, on standard output: the exit code, then standard output
- * and standard error, each after its length. Numbers are 32-bit big-endian, words as DataInput has them.
+ * A call, on standard input: a count, so many words (the class, then its arguments), the length of
+ * the program's standard input, and that. An answer, on standard output: the exit code, then standard
+ * output and standard error, each after its length. Numbers are 32-bit big-endian, words as DataInput
+ * has them.
  */
 public final class MainLoop {
   /** Under main's catch clauses: those are for exceptions. */
@@ -66,7 +67,10 @@ public final class MainLoop {
   }
 
   private static int run(
-      String[] words, InputStream input, ByteArrayOutputStream output, ByteArrayOutputStream messages) {
+      String[] words,
+      InputStream input,
+      ByteArrayOutputStream output,
+      ByteArrayOutputStream messages) {
     String[] args = new String[words.length - 1];
     System.arraycopy(words, 1, args, 0, args.length);
     PrintStream out = new PrintStream(output);

@@ -1,4 +1,4 @@
-/** The DCC's public test PKI "ZAZ1": organisations, their certificates and private keys; no CA, no device. */
+/** The DCC's public test PKI "ZAZ1": organisations, certificates, private keys; no CA, no device. */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { loadTrustAnchors, type TrustAnchor } from '../../../src/trust/trust-anchors.ts';
