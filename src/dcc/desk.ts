@@ -127,8 +127,10 @@ export class ServiceRequestDesk {
     return decisionOf(decideFor(id, image, facts, world).decision);
   }
 
+  /** Another has it: its job is open, or is to be made. */
   private isOpen(deviceId: string): boolean {
     const { gateway, devicesByEui } = this.world;
+    if (this.book.hasUpgradeToCome(deviceId)) return true;
     const id = devicesByEui.get(deviceId);
     return id !== undefined && gateway.book.openFor(id).length > 0;
   }

@@ -11,9 +11,8 @@ import type { AcceptedRequest, RequestBook } from '../duis/request-book.ts';
 import { encodeResponse } from '../duis/response.ts';
 import type { Upgrade } from '../jobs/book.ts';
 import { DEVICES_A_RECORD } from '../jobs/records.ts';
-import type { UpgradeState } from '../jobs/states.ts';
 import type { DeviceKind } from '../products/combinations.ts';
-import type { World } from './world.ts';
+import type { DccRecord, World } from './world.ts';
 
 export interface NoticesOptions {
   world: World;
@@ -66,7 +65,7 @@ export class Notices {
       }
       for (const [kind, devices] of byKind) {
         for (const deviceIds of inPieces(devices, DEVICES_A_RECORD)) {
-          this.queue(upgradeRequested(request, { user, kind, deviceIds }, world.nowMs));
+          this.queue([upgradeRequested(request, { user, kind, deviceIds }, world.nowMs)]);
         }
       }
     }
@@ -104,71 +103,52 @@ export class Notices {
     for (;;) {
       const notice = this.collector.pollNotice(world.nowMs);
       if (!notice) return;
-      this.queue(notice);
+      this.queue([notice]);
     }
   }
 
-  /** Kept until they are delivered: all of them or none, so that a mark which two share is no half truth. */
-  queue(...notices: readonly Notice[]): void {
-    if (notices.length === 0) return;
+  /** Kept until they are delivered: all, with what else is to be on record then, or none. */
+  queue(notices: readonly Notice[], ...more: DccRecord[]): void {
     const { world } = this.options;
-    const records = notices.map(({ user, about, response }) => {
+    const queued = notices.map(({ user, about, response }) => {
       const text = new TextDecoder().decode(encodeResponse(response, world.signInner));
       const body = world.messages.put(world.sign(text));
       return { kind: 'duis-message', step: 'queued', user, body, about } as const;
     });
-    world.write(...records);
-  }
-
-  /** A device of the request comes to nothing, though no upgrade of it says so. */
-  tellFailed(request: AcceptedRequest, deviceId: string, code: string): void {
-    const { nowMs } = this.options.world;
-    this.tellStory(this.storyOf(request, deviceId, { state: 'failed', code, sinceMs: nowMs }));
+    world.write(...queued, ...more);
   }
 
   /** False where the outbox of the user has no room: it is looked at again. */
   private tellProgress(upgrade: Upgrade, request: AcceptedRequest): boolean {
-    const { world, book, hasRoom, hashOf } = this.options;
-    const deviceId = world.gateway.devices.get(upgrade.device)?.eui64;
-    if (deviceId === undefined || !request.devices.has(deviceId)) return true;
+    const { world, hasRoom } = this.options;
+    const story = this.storyOf(upgrade, request);
+    if (!story || !request.devices.has(story.deviceId)) return true;
     if (!hasRoom(request.originator)) return false;
+    const { notices, collected } = progressOf(story);
+    // One mark is for all that is told at a milestone.
+    if (notices.length > 0) this.queue(notices);
+    for (const one of collected) this.collector.add(one, world.nowMs);
+    return true;
+  }
+
+  private storyOf(upgrade: Upgrade, request: AcceptedRequest): DeviceStory | undefined {
+    const { world, book, hashOf } = this.options;
+    const device = world.gateway.devices.get(upgrade.device);
+    if (device?.eui64 === undefined) return undefined;
     const versions = [...(this.byJob.get(upgrade.job.id) ?? [])].flatMap(
       (id) => book.request(id)?.firmwareVersion ?? [],
     );
     const hash = hashOf(upgrade);
-    const story = this.storyOf(request, deviceId, upgrade);
-    this.tellStory({
-      ...story,
-      firmwareVersion: request.firmwareVersion ?? versions[0],
-      ...(hash === undefined ? {} : { imageHash: hash }),
-    });
-    return true;
-  }
-
-  private tellStory(story: DeviceStory): void {
-    const { notices, collected } = progressOf(story);
-    this.queue(...notices);
-    for (const one of collected) this.collector.add(one, this.options.world.nowMs);
-  }
-
-  private storyOf(
-    request: AcceptedRequest,
-    deviceId: string,
-    { state, code, sinceMs }: { state: UpgradeState; code?: string | undefined; sinceMs: number },
-  ): DeviceStory {
-    const { world } = this.options;
-    const id = world.devicesByEui.get(deviceId);
-    const device = id === undefined ? undefined : world.gateway.devices.get(id);
     return {
       request,
-      deviceId,
-      // Of one that no rig has any more nothing is known but that it was taken.
-      kind: device?.kind ?? 'ppmid',
-      hubId: (id === undefined ? undefined : world.hubOf(id)) ?? deviceId,
-      state,
-      code,
-      atMs: sinceMs,
-      firmwareVersion: request.firmwareVersion,
+      deviceId: device.eui64,
+      kind: device.kind,
+      hubId: world.hubOf(upgrade.device) ?? device.eui64,
+      state: upgrade.state,
+      code: upgrade.code,
+      atMs: upgrade.sinceMs,
+      firmwareVersion: request.firmwareVersion ?? versions[0],
+      ...(hash === undefined ? {} : { imageHash: hash }),
       ...(typeof request.execution === 'number' ? { executionMs: request.execution } : {}),
       alertCounter: BigInt(this.nextAlertMs()),
     };

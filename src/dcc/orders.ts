@@ -5,16 +5,18 @@
  */
 import type { RequestFacts } from '../admission/context.ts';
 import { listedHash } from '../admission/facts.ts';
+import { inPieces } from '../bytes/in-pieces.ts';
 import { type Asked, answerDated, answerVersion } from '../duis/answers.ts';
+import { notReached } from '../duis/failure-collector.ts';
 import { requestIdOf } from '../duis/identifiers.ts';
-import type { Notice } from '../duis/progress.ts';
+import { type DeviceStory, type Notice, progressOf } from '../duis/progress.ts';
 import { MILESTONES } from '../duis/progress-rows.ts';
 import type { AcceptedRequest, RequestBook } from '../duis/request-book.ts';
 import { EXIT, UpliftError } from '../errors.ts';
 import type { Job, Upgrade } from '../jobs/book.ts';
-import type { JobRequest } from '../jobs/records.ts';
+import { DEVICES_A_RECORD, type JobRequest } from '../jobs/records.ts';
 import { isOver } from '../jobs/states.ts';
-import type { World } from './world.ts';
+import type { DccRecord, World } from './world.ts';
 
 const PRIORITY = 4;
 /** A SMETS1 device error has a number; for one that says nothing there is none (assumed). */
@@ -22,26 +24,24 @@ const NO_ANSWER = 1;
 const ERROR_CHARACTERS_MAX = 250;
 
 export interface OrdersTelling {
-  answered(notice: Notice): void;
-  /** A device of the request comes to nothing, by a code of sessions or of the gateway. */
-  failed(request: AcceptedRequest, deviceId: string, code: string): void;
-  /** It is about to be carried out. */
-  begun(request: AcceptedRequest): void;
+  /** On record when it returns, with what else is handed over; or nothing of it is. */
+  tell(notices: readonly Notice[], ...more: DccRecord[]): void;
+  tellOthers(request: AcceptedRequest): void;
 }
 
 export class Orders {
   private readonly world: World;
   private readonly book: RequestBook;
-  private readonly telling: OrdersTelling;
+  private readonly tell: OrdersTelling['tell'];
+  private readonly tellOthers: (request: AcceptedRequest) => void;
   private readonly facts = new Map<string, RequestFacts>();
   private readonly reading = new Set<string>();
-  /** What could not be begun since the start. */
-  private readonly unbegun = new Set<string>();
 
-  constructor(world: World, book: RequestBook, telling: OrdersTelling) {
+  constructor(world: World, book: RequestBook, { tell, tellOthers }: OrdersTelling) {
     this.world = world;
     this.book = book;
-    this.telling = telling;
+    this.tell = tell;
+    this.tellOthers = tellOthers;
   }
 
   /** What it was decided on: of the record of the request. */
@@ -55,90 +55,118 @@ export class Orders {
     for (const { requestId } of book.due(world.nowMs)) {
       world.write({ kind: 'duis-request', step: 'executed', requestId });
     }
-    for (const request of book.accepted()) this.tryToBegin(request);
+    for (const request of [...book.unbegun()]) this.begin(request);
   }
 
   get nextDueMs(): number {
     return this.book.nextDueMs() ?? Number.POSITIVE_INFINITY;
   }
 
-  /** One that cannot be begun hinders no other: its user is told, and a start tries again. */
-  private tryToBegin(request: AcceptedRequest): void {
-    if (this.unbegun.has(request.id)) return;
-    try {
-      this.begin(request);
-    } catch (error) {
-      const isStoreWell = this.world.gateway.condition.state === 'ready';
-      if (!(error instanceof UpliftError) || !isStoreWell) throw error;
-      this.unbegun.add(request.id);
-      for (const deviceId of request.devices.deviceIds()) {
-        this.telling.failed(request, deviceId, error.code);
-      }
-    }
-  }
-
   private begin(request: AcceptedRequest): void {
-    if (request.jobs.length > 0 || request.devices.size === 0) return;
-    const isCancelled = request.execution === 'cancel';
-    if (isCancelled || this.book.isWaiting(request.id)) {
-      this.answerDated(request);
-      return;
-    }
-    // Superseded by a later time, or called off, before its own time came.
-    if (request.execution !== undefined && !request.isExecuted) return;
-    switch (request.body) {
+    const { body, execution, isExecuted } = request;
+    const isDue = execution === undefined || isExecuted;
+    switch (body) {
       case 'UpdateFirmware':
       case 'UpdatePPMIDFirmware':
         this.createJobs(request);
         return;
       case 'ActivateFirmware':
-        this.activate(request);
+        if (execution !== undefined) this.answerDated(request);
+        if (isDue) this.activate(request);
+        else if (!this.book.isWaiting(request.id)) this.world.write(settled(request));
         return;
       case 'ReadFirmwareVersion':
-        void this.read(request);
+        if (isDue) void this.read(request);
         return;
     }
   }
 
-  /** The device keeps it for its time, or let go what it kept. A reading is kept here, and answered then. */
+  /**
+   * The device keeps it for its time, or let go what it kept: said of each, also of one whose place
+   * another took before anything was begun.
+   */
   private answerDated(request: AcceptedRequest): void {
     const [eui] = request.devices.deviceIds();
     const isTold = (request.devices.marksOf(eui!) & MILESTONES.requested) !== 0;
-    if (isTold || request.body === 'ReadFirmwareVersion') return;
-    this.answer(request, eui!, answerDated(askedOf(request), this.world.nowMs));
+    if (!isTold) this.answer(request, eui!, answerDated(askedOf(request), this.world.nowMs));
   }
 
   // ---- 11.1 and 11.4 ----------------------------------------------------------------------------------
 
   private createJobs(request: AcceptedRequest): void {
     const { world } = this;
-    const { gateway } = world;
+    const groups = this.groupsOf(request);
+    const jobs: string[] = [];
+    for (const when of ['held', 'now'] as const) {
+      const job = this.jobFor(request, groups[when], when, groups.lost);
+      if (job) jobs.push(job.id);
+    }
+    // Before it is on record that they are made: after a crash here it is told again, and not twice.
+    this.tellOthers(request);
+    this.tellLost(request, groups.lost);
+    const { id: requestId } = request;
+    if (jobs.length === 0) world.write(settled(request));
+    else world.write({ kind: 'duis-request', step: 'jobs', requestId, jobs });
+  }
+
+  /** The ids of devices; of those that are lost their EUI-64: no rig has them any more. */
+  private groupsOf({ body, devices }: AcceptedRequest): Record<'held' | 'now' | 'lost', string[]> {
+    const { activation, devicesByEui, gateway } = this.world;
     const wanted =
-      request.body === 'UpdateFirmware'
-        ? world.activation.updateFirmware
-        : world.activation.updatePpmidFirmware;
-    const groups: Record<'held' | 'now', string[]> = { held: [], now: [] };
-    for (const eui of request.devices.deviceIds()) {
-      const id = world.devicesByEui.get(eui);
+      body === 'UpdateFirmware' ? activation.updateFirmware : activation.updatePpmidFirmware;
+    const groups: Record<'held' | 'now' | 'lost', string[]> = { held: [], now: [], lost: [] };
+    for (const eui of devices.deviceIds()) {
+      const id = devicesByEui.get(eui);
       const device = id === undefined ? undefined : gateway.devices.get(id);
       // What keeps no second image cannot hold one, whatever was wanted.
       if (device) groups[device.canHold ? wanted : 'now'].push(device.id);
+      else groups.lost.push(eui);
     }
-    const jobs = (['held', 'now'] as const).flatMap((when) => {
-      const devices = groups[when];
-      return devices.length === 0 ? [] : this.createJob(request, devices, when).id;
-    });
-    // Before it is on record that they are made: after a crash here it is told again, and not twice.
-    this.telling.begun(request);
-    world.write({ kind: 'duis-request', step: 'jobs', requestId: request.id, jobs });
+    return groups;
+  }
+
+  /** @param lost takes the EUI-64 of what others took meanwhile, and of all where it is refused */
+  private jobFor(
+    request: AcceptedRequest,
+    devices: readonly string[],
+    when: 'held' | 'now',
+    lost: string[],
+  ): Job | undefined {
+    const { gateway } = this.world;
+    const known = gateway.book.jobOfRequest(jobRequestId(request, when));
+    // Made before, and cut off before it was on record that it was.
+    if (known) return known;
+    const eui = (device: string) => gateway.devices.get(device)!.eui64!;
+    const isFree = (device: string) => gateway.book.openFor(device).length === 0;
+    const free = devices.filter(isFree);
+    for (const device of devices) if (!isFree(device)) lost.push(eui(device));
+    if (free.length === 0) return undefined;
+    try {
+      return this.createJob(request, free, when);
+    } catch (error) {
+      if (!(error instanceof UpliftError) || gateway.condition.state !== 'ready') throw error;
+      for (const device of free) lost.push(eui(device));
+      return undefined;
+    }
+  }
+
+  /** Nothing comes of it for them, and no job would say so after a crash: told at once. */
+  private tellLost(request: AcceptedRequest, lost: readonly string[]): void {
+    const mark = MILESTONES.undelivered;
+    const untold = lost.filter((eui) => (request.devices.marksOf(eui) & mark) === 0);
+    const pieces = inPieces(untold, DEVICES_A_RECORD);
+    if (pieces.length === 0) return;
+    const { nowMs } = this.world;
+    this.tell(pieces.map((deviceIds) => notReached(request, { mark, deviceIds }, nowMs)));
   }
 
   private createJob(
-    { id, hash, originator, atMs }: AcceptedRequest,
+    request: AcceptedRequest,
     devices: readonly string[],
     when: 'held' | 'now',
   ): Job {
     const { gateway, deadlineMs, nowMs } = this.world;
+    const { id, hash, originator, atMs } = request;
     const facts = this.facts.get(id);
     const asked: JobRequest = {
       image: hash!,
@@ -146,45 +174,42 @@ export class Orders {
       activation: { when },
       priority: PRIORITY,
       deadlineMs: Math.max(atMs + deadlineMs, nowMs + 1),
-      // Made before, and cut off before it was on record that it was.
-      requestId: `duis-${id}.${when}`,
+      requestId: jobRequestId(request, when),
       ...(facts ? { serviceRequest: facts } : {}),
     };
-    return (
-      gateway.book.jobOfRequest(asked.requestId!) ??
-      gateway.jobs.create(asked, `duis:${originator}`)
-    );
+    return gateway.jobs.create(asked, `duis:${originator}`);
   }
 
   // ---- 11.3 -------------------------------------------------------------------------------------------
 
   private activate(request: AcceptedRequest): void {
     const { world } = this;
-    const { gateway } = world;
     const [eui] = request.devices.deviceIds();
     const device = world.devicesByEui.get(eui!);
     const upgrades = device === undefined ? [] : [...this.upgradesOf(device)];
     const named = upgrades.find((upgrade) => this.hashOf(upgrade) === request.hash);
-    // Commanded by this request, before a crash.
+    // Commanded since it was to be done: by this request before a crash, or by somebody else.
     const isCommanded = named !== undefined && named.commandedBy > request.sequence;
-    if (named && !isCommanded && named.state === 'awaiting-activation') {
-      gateway.jobs.activate(
-        named.job.id,
-        [named.device],
-        { when: 'now' },
-        `duis:${request.originator}`,
-      );
-    } else if (!isCommanded) {
-      const holdsOther = upgrades.some(({ state }) => state === 'awaiting-activation');
-      this.telling.failed(request, eui!, holdsOther ? 'holds-unknown-image' : 'hold-expired');
+    if (named && (isCommanded || this.command(request, named))) {
+      const jobs = [named.job.id];
+      world.write({ kind: 'duis-request', step: 'jobs', requestId: request.id, jobs });
       return;
     }
-    world.write({
-      kind: 'duis-request',
-      step: 'jobs',
-      requestId: request.id,
-      jobs: [named!.job.id],
-    });
+    const holdsOther = upgrades.some(({ state }) => state === 'awaiting-activation');
+    this.tellFailed(request, eui!, holdsOther ? 'holds-unknown-image' : 'hold-expired');
+  }
+
+  /** False where there is nothing to activate, or the gateway does not. */
+  private command({ originator }: AcceptedRequest, { job, device, state }: Upgrade): boolean {
+    const { gateway } = this.world;
+    if (state !== 'awaiting-activation') return false;
+    try {
+      gateway.jobs.activate(job.id, [device], { when: 'now' }, `duis:${originator}`);
+      return true;
+    } catch (error) {
+      if (!(error instanceof UpliftError) || gateway.condition.state !== 'ready') throw error;
+      return false;
+    }
   }
 
   /** The newest first. */
@@ -208,31 +233,59 @@ export class Orders {
     }
   }
 
+  private tellFailed(request: AcceptedRequest, deviceId: string, code: string): void {
+    const { nowMs, devicesByEui, gateway } = this.world;
+    const id = devicesByEui.get(deviceId);
+    const kind = (id === undefined ? undefined : gateway.devices.get(id)?.kind) ?? 'ppmid';
+    const story: DeviceStory = {
+      request,
+      deviceId,
+      kind,
+      hubId: deviceId,
+      state: 'failed',
+      code,
+      atMs: nowMs,
+      firmwareVersion: undefined,
+      alertCounter: BigInt(nowMs),
+      ...(typeof request.execution === 'number' ? { executionMs: request.execution } : {}),
+    };
+    // What failed is not done later, whatever the device holds then.
+    this.tell(progressOf(story).notices, settled(request));
+  }
+
   // ---- 11.2 -------------------------------------------------------------------------------------------
 
   private async read(request: AcceptedRequest): Promise<void> {
-    const { gateway, devicesByEui } = this.world;
-    const [eui] = request.devices.deviceIds();
-    const isAnswered = (request.devices.marksOf(eui!) & MILESTONES.requested) !== 0;
-    if (isAnswered || this.reading.has(request.id)) return;
+    if (this.reading.has(request.id)) return;
     this.reading.add(request.id);
-    const asked = askedOf(request);
+    const [eui] = request.devices.deviceIds();
     try {
-      const device = devicesByEui.get(eui!);
-      if (device === undefined) throw gone();
-      const { version } = await gateway.read(device, `duis:${request.originator}`);
-      const read = { firmwareVersion: version };
-      this.answer(request, eui!, answerVersion(asked, this.world.nowMs, read));
+      const read = await this.versionOf(request, eui!);
+      const response = answerVersion(askedOf(request), this.world.nowMs, read);
+      this.answer(request, eui!, response, settled(request));
     } catch (error) {
+      // The store takes no more: it is read again after a start.
       if (!(error instanceof UpliftError)) throw error;
-      if (gateway.condition.state !== 'ready') return;
-      const text = [error.message, error.actual].filter(Boolean).join(': ');
-      const failed = {
-        error: { responseCode: NO_ANSWER, text: text.slice(0, ERROR_CHARACTERS_MAX) },
-      };
-      this.answer(request, eui!, answerVersion(asked, this.world.nowMs, failed));
     } finally {
       this.reading.delete(request.id);
+    }
+  }
+
+  /** @throws UpliftError where that cannot be put on record */
+  private async versionOf(
+    { originator }: AcceptedRequest,
+    eui: string,
+  ): Promise<Parameters<typeof answerVersion>[2]> {
+    const { gateway, devicesByEui } = this.world;
+    try {
+      const device = devicesByEui.get(eui);
+      if (device === undefined) throw gone();
+      const { version } = await gateway.read(device, `duis:${originator}`);
+      return { firmwareVersion: version };
+    } catch (error) {
+      if (!(error instanceof UpliftError) || gateway.condition.state !== 'ready') throw error;
+      const text = [error.message, error.actual].filter(Boolean).join(': ');
+      return { error: { responseCode: NO_ANSWER, text: text.slice(0, ERROR_CHARACTERS_MAX) } };
     }
   }
 
@@ -240,9 +293,10 @@ export class Orders {
     { id, originator }: AcceptedRequest,
     device: string,
     response: Notice['response'],
+    ...more: DccRecord[]
   ): void {
     const about = { requestId: id, mark: MILESTONES.requested, devices: [device] };
-    this.telling.answered({ user: originator, about, response });
+    this.tell([{ user: originator, about, response }], ...more);
   }
 
   /** Requests whose devices are not all where they end: their records stay. */
@@ -255,6 +309,14 @@ export class Orders {
     }
     return sinceMs;
   }
+}
+
+function jobRequestId({ id }: AcceptedRequest, when: 'held' | 'now'): string {
+  return `duis-${id}.${when}`;
+}
+
+function settled({ id: requestId }: AcceptedRequest): DccRecord {
+  return { kind: 'duis-request', step: 'settled', requestId };
 }
 
 function askedOf({ id, serviceReference, duisVersion }: AcceptedRequest): Asked {

@@ -57,9 +57,8 @@ export class DccService implements DuisControl {
     const { world, random, post, log } = options;
     this.messages = new Outbox(random);
     this.orders = new Orders(world, this.book, {
-      answered: (notice) => this.notices.queue(notice),
-      failed: (request, deviceId, code) => this.notices.tellFailed(request, deviceId, code),
-      begun: (request) => this.notices.tellOthers(request),
+      tell: (notices, ...more) => this.notices.queue(notices, ...more),
+      tellOthers: (request) => this.notices.tellOthers(request),
     });
     this.notices = new Notices({
       world,

@@ -16,6 +16,25 @@ export const COLLECTING = {
   source: 'assumed: our choice',
 } as const;
 
+/** @param deviceIds of which one record can name all */
+export function notReached(
+  request: AcceptedRequest,
+  { mark, deviceIds }: { mark: number; deviceIds: readonly string[] },
+  nowMs: number,
+  settings: ProgressSettings = {},
+): Notice {
+  const alert = {
+    kind: 'FirmwareDistributionFailure',
+    updateRequestId: requestIdOf(request.id),
+    deviceIds,
+  } as const;
+  return {
+    user: request.originator,
+    about: { requestId: request.id, mark, devices: deviceIds },
+    response: alertResponse(request, alert, nowMs, settings),
+  };
+}
+
 interface Group {
   request: AcceptedRequest;
   mark: number;
@@ -56,16 +75,7 @@ export class FailureCollector {
       const deviceIds = [...devices].slice(0, devicesMax);
       for (const deviceId of deviceIds) devices.delete(deviceId);
       if (devices.size === 0) this.groups.delete(key);
-      const alert = {
-        kind: 'FirmwareDistributionFailure',
-        updateRequestId: requestIdOf(request.id),
-        deviceIds,
-      } as const;
-      return {
-        user: request.originator,
-        about: { requestId: request.id, mark, devices: deviceIds },
-        response: alertResponse(request, alert, nowMs, this.settings),
-      };
+      return notReached(request, { mark, deviceIds }, nowMs, this.settings);
     }
     return undefined;
   }

@@ -51,7 +51,7 @@ export interface DeviceStory {
   /** Of the image, as the request has it; of an activation, where it is known. */
   firmwareVersion: string | undefined;
   /** 64 hexadecimal digits. */
-  imageHash?: string;
+  imageHash?: string | undefined;
   /** As the inventory has it, and as the device says: told where they differ. */
   versions?: { inventory: string; device: string };
   /** Of an activation that was dated for later. */
@@ -94,10 +94,12 @@ export function progressOf(
   const notices: Notice[] = [];
   const collected: Collected[] = [];
   const told = request.devices.marksOf(deviceId);
+  // A command has one result, whatever becomes of the device under others.
+  const isAnswered = request.serviceReference === '11.3' && (told & RESULTS) !== 0;
   const meaning = meaningOf(story, told);
   for (const milestone of milestonesOf(story, meaning)) {
     const mark = MILESTONES[milestone];
-    if (told & mark) continue;
+    if (told & mark || (isAnswered && mark & RESULTS)) continue;
     const row = rows.find(
       (one) =>
         one.milestone === milestone &&
@@ -183,6 +185,8 @@ const REACHED: Readonly<Record<UpgradeState, readonly Milestone[]>> = {
   // Nothing is said before it is known.
   'unknown-outcome': ['requested'],
 };
+
+const RESULTS = MILESTONES.activated | MILESTONES['not-activated'];
 
 const UNFINISHED: readonly UpgradeState[] = [
   'failed',

@@ -41,7 +41,7 @@ export interface AcceptedRequest {
   readonly execution: number | 'cancel' | undefined;
   /** It was dated, and its time is on record as come. */
   readonly isExecuted: boolean;
-  /** The sequence of its record. */
+  /** Of the record from which on it is done: its own, or that of its time. */
   readonly sequence: number;
   /** All that it was taken for. */
   readonly deviceCount: number;
@@ -63,7 +63,12 @@ interface Entry {
   answer: string;
   atMs: number;
   accepted:
-    | (AcceptedRequest & { devices: DeviceTable; jobs: string[]; isExecuted: boolean })
+    | (AcceptedRequest & {
+        devices: DeviceTable;
+        jobs: string[];
+        isExecuted: boolean;
+        sequence: number;
+      })
     | undefined;
 }
 
@@ -80,6 +85,8 @@ export class RequestBook {
   private readonly originators = new Map<string, Originator>();
   /** By device, of activations; by request, of readings. */
   private readonly dated = new Map<string, Dated>();
+  /** Taken, and neither begun nor done with. */
+  private readonly toBegin = new Map<string, AcceptedRequest>();
   /** Of the request whose records are being read. */
   private incomplete: { id: string; deviceCount: number; devices: string[] } | undefined;
 
@@ -110,6 +117,18 @@ export class RequestBook {
     for (const { accepted } of this.entries.values()) if (accepted) yield accepted;
   }
 
+  /** What was taken and is to be begun, now or at its time; in the order in which it was taken. */
+  unbegun(): IterableIterator<AcceptedRequest> {
+    return this.toBegin.values();
+  }
+
+  /** An upgrade of the device was taken, and is no job yet. */
+  hasUpgradeToCome(deviceId: string): boolean {
+    for (const { firmwareVersion, devices } of this.toBegin.values())
+      if (firmwareVersion !== undefined && devices.has(deviceId)) return true;
+    return false;
+  }
+
   /** Whose activation is dated for later at the device. */
   datedBy(deviceId: string): string | undefined {
     return this.dated.get(deviceId)?.originator;
@@ -131,27 +150,24 @@ export class RequestBook {
   }
 
   /**
-   * Records from then on are needed still: when the oldest request was taken that waits for its
-   * time.
+   * Records from then on are needed still: when the oldest request was taken that is to be begun,
+   * now or at its time.
    */
   neededSinceMs(): number | undefined {
     let sinceMs: number | undefined;
-    for (const { requestId } of this.dated.values()) {
-      const atMs = this.entries.get(requestId)?.atMs;
-      if (atMs !== undefined && (sinceMs === undefined || atMs < sinceMs)) sinceMs = atMs;
-    }
+    for (const { atMs } of this.toBegin.values())
+      if (sinceMs === undefined || atMs < sinceMs) sinceMs = atMs;
     return sinceMs;
   }
 
   /**
-   * Forgets what was decided before then, but for what waits for its time: its records are retired
-   * from the journal. What it used up stays used, by what `restated` says. Asked again, such a
-   * request is refused, and not answered.
+   * Forgets what was decided before then, but for what is to be begun: its records are retired from
+   * the journal. What it used up stays used, by what `restated` says. Asked again, such a request
+   * is refused, and not answered.
    */
   retire(beforeMs: number): void {
-    const waiting = new Set([...this.dated.values()].map(({ requestId }) => requestId));
     for (const [id, { atMs }] of this.entries) {
-      if (atMs < beforeMs && !waiting.has(id)) this.entries.delete(id);
+      if (atMs < beforeMs && !this.toBegin.has(id)) this.entries.delete(id);
     }
   }
 
@@ -186,8 +202,10 @@ export class RequestBook {
         return;
       case 'jobs':
         this.entries.get(record.requestId)?.accepted?.jobs.push(...record.jobs);
+        this.toBegin.delete(record.requestId);
         return;
       case 'settled': {
+        this.toBegin.delete(record.requestId);
         const accepted = this.entries.get(record.requestId)?.accepted;
         if (accepted) accepted.devices = NO_DEVICES;
         return;
@@ -203,7 +221,7 @@ export class RequestBook {
           if (requestId !== record.requestId) continue;
           this.dated.delete(key);
           const accepted = this.entries.get(requestId)?.accepted;
-          if (accepted) accepted.isExecuted = true;
+          if (accepted) Object.assign(accepted, { isExecuted: true, sequence: record.sequence });
         }
         return;
       case 'counter':
@@ -242,6 +260,7 @@ export class RequestBook {
         jobs: [],
       },
     });
+    this.toBegin.set(id, this.entries.get(id)!.accepted!);
     this.incomplete = { id, deviceCount: record.deviceCount, devices: [] };
     this.addDevices(id, record.devices);
     const { execution } = record;

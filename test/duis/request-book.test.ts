@@ -210,6 +210,9 @@ test('an activation that is dated for later waits, is put off, called off, or do
   assert.is(desk.book.nextDueMs(), undefined);
 
   desk.receive(id(4, HUB_2), activation(NOW + 10), 'd');
+  assert.is(desk.book.neededSinceMs(), NOW, 'of none was it said yet what became of it');
+  for (const counter of [1, 2, 3])
+    desk.say({ kind: 'duis-request', step: 'settled', requestId: requestIdText(id(counter)) });
   assert.is(desk.book.neededSinceMs(), NOW + 3);
   desk.book.retire(NOW + 1_000);
   assert.ok(desk.book.isAccepted(requestIdText(id(4, HUB_2))), 'what waits is not forgotten');
