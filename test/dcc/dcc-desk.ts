@@ -70,7 +70,7 @@ export interface DeskShape {
   activation?: World['activation'];
   suppliers?(device: string): readonly string[];
   /** What the endpoint answers; 200 unless told. */
-  answers?(user: string, message: number): DeliveryResult;
+  answers?(sent: Sent): DeliveryResult | Promise<DeliveryResult>;
 }
 
 export class DccDesk {
@@ -97,9 +97,8 @@ export class DccDesk {
     return this.desk.nowMs;
   }
 
-  /** Another process over what is on disk. */
+  /** Another process over what is on disk; the one before is gone as with kill -9. */
   restart(): void {
-    this.service.stop();
     this.desk.start();
     this.startService();
   }
@@ -199,7 +198,7 @@ export class DccDesk {
       get nowMs() {
         return desk.nowMs;
       },
-      timers: desk.clock,
+      timers: desk.timers,
       gateway,
       messages: {
         put: (bytes) => {
@@ -232,15 +231,16 @@ export class DccDesk {
       sign: (document) => new TextEncoder().encode(document),
       signInner: (document) => document,
       write: (...records) => gateway.record(...(records as Parameters<typeof gateway.record>)),
-      nextTurn: () => new Promise((done) => desk.clock.after(0, done)),
+      nextTurn: () => new Promise((done) => desk.timers.after(0, done)),
     };
     this.service = new DccService({
       world,
       records: (from, limit) => journal.records(from, limit),
       random: { next: () => 0.5 },
       post: async (user, { message, body }) => {
-        this.sent.push({ user, message, text: new TextDecoder().decode(body) });
-        return this.shape.answers?.(user, message) ?? { kind: 'answered', status: 200 };
+        const sent = { user, message, text: new TextDecoder().decode(body) };
+        this.sent.push(sent);
+        return (await this.shape.answers?.(sent)) ?? { kind: 'answered', status: 200 };
       },
       log: { write() {} },
     });
@@ -263,6 +263,6 @@ const VARIANTS: Record<RequestBody['kind'], number> = {
   UpdatePPMIDFirmware: 8,
 };
 
-function textOf(request: ServiceRequest): string {
+export function textOf(request: ServiceRequest): string {
   return JSON.stringify(request, (_key, value) => (typeof value === 'bigint' ? `${value}` : value));
 }

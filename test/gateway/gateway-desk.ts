@@ -18,6 +18,7 @@ import { Gateway, type GatewayOptions } from '../../src/gateway/gateway.ts';
 import type { GatewayJournal } from '../../src/gateway/record-keeper.ts';
 import type { JobRequest } from '../../src/jobs/records.ts';
 import type { UpgradeState } from '../../src/jobs/states.ts';
+import type { Timers } from '../../src/ports.ts';
 import { RetryDesk } from '../../src/schedule/retry.ts';
 import { Scheduler } from '../../src/schedule/scheduler.ts';
 import type { SessionEvent } from '../../src/upgrade/session-messages.ts';
@@ -68,6 +69,30 @@ export class MemoryJournal implements GatewayJournal {
     const record = JSON.parse(JSON.stringify({ sequence: this.rows.length + 1, atMs, ...entry }));
     this.rows.push(record);
     return record;
+  }
+}
+
+/** Timers of one process: what it had set goes with it. */
+export class ProcessTimers implements Timers {
+  private readonly clock: Timers;
+  private isEnded = false;
+
+  constructor(clock: Timers) {
+    this.clock = clock;
+  }
+
+  nowMs(): number {
+    return this.clock.nowMs();
+  }
+
+  after(delayMs: number, task: () => void): { cancel(): void } {
+    return this.clock.after(delayMs, () => {
+      if (!this.isEnded) task();
+    });
+  }
+
+  end(): void {
+    this.isEnded = true;
   }
 }
 
@@ -137,6 +162,8 @@ export class ScriptedField implements Field {
   readonly devices: readonly FieldDevice[];
   readonly runs: ScriptedRun[] = [];
   listener!: FieldListener;
+  /** Told of each run, for devices that do things by themselves. */
+  onRun: (run: ScriptedRun) => void = () => {};
 
   constructor(devices: readonly FieldDevice[] = DEVICES) {
     this.devices = devices;
@@ -149,6 +176,7 @@ export class ScriptedField implements Field {
   run(task: FieldTask, owner: FieldOwner): FieldRun {
     const run = new ScriptedRun(task, owner);
     this.runs.push(run);
+    this.onRun(run);
     return run;
   }
 
@@ -174,8 +202,11 @@ export class ScriptedField implements Field {
 export class GatewayDesk {
   readonly clock = new SimulatedScheduler();
   journal = new MemoryJournal();
+  timers!: ProcessTimers;
   field!: ScriptedField;
   gateway!: Gateway;
+  /** Of every process; see the field's. */
+  onRun: (run: ScriptedRun) => void = () => {};
   private readonly change: Partial<GatewayOptions>;
   private readonly devices: readonly FieldDevice[] | undefined;
 
@@ -191,10 +222,14 @@ export class GatewayDesk {
 
   /** Another process over what is on disk; the one before is gone as with kill -9. */
   start(): this {
+    this.timers?.end();
+    this.journal.room = 0;
     this.journal = new MemoryJournal(this.journal.rows);
+    this.timers = new ProcessTimers(this.clock);
     this.field = new ScriptedField(this.devices);
+    this.field.onRun = (run) => this.onRun(run);
     this.gateway = new Gateway({
-      timers: this.clock,
+      timers: this.timers,
       journal: this.journal,
       field: this.field,
       scheduler: new Scheduler(new RetryDesk({ next: () => 0.5 }, this.nowMs)),

@@ -180,6 +180,13 @@ export class SimulatedScheduler implements Scheduler {
     };
   }
 
+  /** When the next task is due; Infinity where there is none. */
+  get nextMs(): number {
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const { atMs } of this.tasks) nextMs = Math.min(nextMs, atMs);
+    return nextMs;
+  }
+
   /** Runs everything due within `durationMs`; an endless chain of tasks is an error. */
   run(durationMs: number, tasksMax = 100_000): void {
     const untilMs = this.timeMs + durationMs;
