@@ -221,6 +221,9 @@ class LedgerCheck {
       this.say(`${record['job']} was asked for by nobody`);
       return;
     }
+    // What was made before a crash is found again, and not made twice.
+    if (!request.jobs.includes(record['job'] as string))
+      this.say(`${record['job']} is on record as no job of ${request.id}`);
     for (const id of devices) {
       const device = this.ledger.devices.find((one) => one.id === id);
       if (!request.devices.includes(device!.eui64!)) this.say(`${record['job']}: not for ${id}`);

@@ -5,10 +5,12 @@
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { DEFECTS } from './duis-defects.ts';
 import { DuisMonth } from './duis-month.ts';
 
 const test = suite('a month of Service Requests');
 const SEEDS = [1, 2, 3, 4];
+const DEFECT_DAYS = 10;
 
 const count = Number(process.env['UPLIFT_SIM_SEEDS'] ?? SEEDS.length);
 const only = process.env['UPLIFT_SIM_SEED'];
@@ -29,6 +31,23 @@ for (const seed of seeds) {
       `NOTE seed ${seed}: ${rows.length} records, ${taken.length} requests taken, ` +
         `${month.endpoints.heard.length} messages heard in ${seconds} s; ${deeds}`,
     );
+  });
+}
+
+for (const { name, plant } of DEFECTS) {
+  test(`it is found where ${name}`, async () => {
+    const takeOut = plant();
+    try {
+      const month = new DuisMonth(1, DEFECT_DAYS);
+      const found = await month.run().then(
+        () => month.judge(),
+        (error: Error) => [error.message],
+      );
+      console.log(`NOTE ${name}: ${found.length} findings, first ${found[0]}`);
+      assert.ok(found.length > 0);
+    } finally {
+      takeOut();
+    }
   });
 }
 

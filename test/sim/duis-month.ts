@@ -4,6 +4,7 @@
  * is killed at any moment, within what it writes too. Then everything heals.
  */
 
+import { requestIdText } from '../../src/duis/identifiers.ts';
 import type { FirmwareUpdate, RequestId, ServiceRequest } from '../../src/duis/service-request.ts';
 import { UpliftError } from '../../src/errors.ts';
 import type { FieldDevice } from '../../src/gateway/field.ts';
@@ -28,7 +29,7 @@ import { checkLedger } from './duis-ledger.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-const MONTH_MS = 30 * DAY_MS;
+const MONTH_DAYS = 30;
 /** Longer than anything is held or dated. */
 const GRACE_MS = 45 * DAY_MS;
 const PAUSE_MS_MAX = 5 * HOUR_MS;
@@ -51,6 +52,7 @@ interface Letter {
 }
 
 interface Given {
+  requestId: string;
   code: string;
   text: string;
 }
@@ -66,9 +68,11 @@ export class DuisMonth {
   private readonly given = new Map<string, Given>();
   private readonly counters = new Map<string, bigint>();
   private readonly underWay = new Set<Promise<void>>();
+  private readonly days: number;
   private lives = 0;
 
-  constructor(seed: number) {
+  constructor(seed: number, days = MONTH_DAYS) {
+    this.days = days;
     this.random = new SeededRandom(seed);
     this.desk = new DccDesk({
       devices: devices(),
@@ -85,7 +89,7 @@ export class DuisMonth {
   }
 
   async run(): Promise<void> {
-    const endMs = this.nowMs + MONTH_MS;
+    const endMs = this.nowMs + this.days * DAY_MS;
     while (this.nowMs < endMs) {
       const mostMs = this.random.chance(SOON_SHARE) ? SOON_MS_MAX : PAUSE_MS_MAX;
       await this.pass(this.under(mostMs));
@@ -101,6 +105,7 @@ export class DuisMonth {
     const { journal, gateway } = desk.desk;
     for (const { id, state } of gateway.book.openUpgrades()) broken.push(`${id} is ${state} still`);
     if (desk.service.waiting > 0) broken.push(`${desk.service.waiting} messages wait still`);
+    this.judgeGiven();
     const ledger = {
       records: journal.rows,
       documents: desk.documents,
@@ -109,6 +114,17 @@ export class DuisMonth {
       activations: devices.activations,
     };
     return [...broken, ...checkLedger(ledger)];
+  }
+
+  /** Whoever was told that it is done had sent what was taken, to the last byte. */
+  private judgeGiven(): void {
+    const taken = new Map<unknown, unknown>();
+    for (const { kind, step, requestId, sha256 } of this.desk.desk.journal.rows)
+      if (kind === 'duis-request' && step === 'accepted') taken.set(requestId, sha256);
+    for (const [sha256, { requestId, code }] of this.given) {
+      const isTaken = taken.get(requestId) === sha256;
+      if (isTaken !== !code.startsWith('E')) this.broken.push(`${requestId}: ${code}`);
+    }
   }
 
   private get gateway(): Gateway {
@@ -219,7 +235,12 @@ export class DuisMonth {
       const answer = await this.desk.service.take({ request, sha256 });
       // Whoever had it to say is no more.
       if (lives !== this.lives) return;
-      given = { code: answer.responseCode, text: new TextDecoder().decode(answer.bytes) };
+      const requestId = requestIdText(request.header.requestId);
+      given = {
+        requestId,
+        code: answer.responseCode,
+        text: new TextDecoder().decode(answer.bytes),
+      };
     } catch (error) {
       if (error instanceof UpliftError) return;
       throw error;
