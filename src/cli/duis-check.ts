@@ -158,7 +158,7 @@ function refusalFinding(refusal: Refusal): CheckFinding {
   const { code } = refusal;
   const message =
     SERVICE_CODES[code as ServiceCode] ?? CONTROL_CODES[code as ControlCode] ?? 'It is refused.';
-  return { code, message, next: NEXT[refusalRow(refusal).class] };
+  return { code, message, next: nextOf(refusal) };
 }
 
 function faultFinding(fault: DocumentFault): CheckFinding {
@@ -171,7 +171,7 @@ function faultFinding(fault: DocumentFault): CheckFinding {
     column,
     ...(element === undefined ? {} : { element }),
     ...(actual === undefined ? {} : { actual }),
-    next: NEXT_BY_CODE[code] ?? NEXT[refusalRow(refusal).class],
+    next: nextOf(refusal),
   };
 }
 
@@ -228,6 +228,10 @@ function checkResponse(
 
 // ---- what is next ---------------------------------------------------------------------------------------
 
+function nextOf(refusal: Refusal): string {
+  return NEXT_BY_CODE[refusal.code] ?? NEXT[refusalRow(refusal).class];
+}
+
 const NEXT: Readonly<Record<RefusalClass, string>> = {
   signature: 'sign it anew, as its originator, after its last change: `uplift duis sign`',
   document: 'correct it at that place, and sign it again',
@@ -248,5 +252,6 @@ const NEXT_BY_CODE: Readonly<Record<string, string | undefined>> = {
   'signer-unknown':
     'name the certificate of the signer (--certificate), or configure it for its user',
   'originator-differs': 'sign it as its originator, or correct the RequestID',
+  'device-not-known': 'leave the device out, or add it to a rig of the gateway',
   'response-other-root': 'name a Request or a Response',
 };

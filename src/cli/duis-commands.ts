@@ -6,6 +6,7 @@ import { asking } from './gateway-commands.ts';
 export function addDuisCommands(program: Command): void {
   const duis = program
     .command('duis')
+    .enablePositionalOptions()
     .description(
       'Service Requests of the DCC User Interface: make, sign, check, send, requests, outbox',
     )
@@ -124,7 +125,6 @@ function addOutboxCommands(duis: Command): void {
       ),
     );
   const outbox = asking(duis, 'outbox', 'what waits for each Service User: show, release, discard')
-    // So that options after the name of a command are its own.
     .enablePositionalOptions()
     .addHelpText('after', example('uplift duis outbox'))
     .action(

@@ -17,6 +17,8 @@ const { version } = JSON.parse(readFileSync(shippedPath('package.json'), 'utf8')
 
 outliveReaders();
 const program = new Command('uplift')
+  // What stands after the name of a command is that command's.
+  .enablePositionalOptions()
   .description(
     'Upgrades the firmware of GB smart-metering devices: hubs over serial lines, PPMIDs over ZigBee.',
   )

@@ -161,7 +161,9 @@ export function crl(spec: CrlSpec): Uint8Array {
 }
 
 export function pem(label: string, der: Uint8Array): string {
-  const digits = Buffer.from(der).toString('base64').replace(/.{64}/g, '$&\n');
+  const digits = Buffer.from(der)
+    .toString('base64')
+    .replace(/.{64}(?=.)/g, '$&\n');
   return `-----BEGIN ${label}-----\n${digits}\n-----END ${label}-----\n`;
 }
 
