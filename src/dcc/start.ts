@@ -85,8 +85,9 @@ export function startDcc(parts: DccParts): Dcc {
   };
 }
 
-function storeImage(
-  { images, gateway, timers }: DccParts,
+/** Among the others, by the name of the request that it came with. */
+export function storeImage(
+  { images, gateway, timers }: Pick<DccParts, 'images' | 'gateway' | 'timers'>,
   image: Uint8Array,
   name: string,
 ): ReturnType<World['storeImage']> {
