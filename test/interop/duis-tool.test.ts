@@ -1,6 +1,6 @@
 /**
- * What holds up the tests against the DCC's test tool: that it runs here as it does by itself, what it
- * takes and refuses, and where it does not look. That it takes a thing of ours means no more than this.
+ * What holds up the tests against the DCC's test tool: that it runs here as it does by itself, what
+ * it takes and refuses, and where it does not look. That it takes a thing of ours means no more.
  */
 import { execFile } from 'node:child_process';
 import { createPublicKey } from 'node:crypto';

@@ -16,9 +16,9 @@ import java.security.Permission;
  * start one takes longer than what such a program then does. It knows none of them.
  *
  * A call, on standard input: a count, so many words (the class, then its arguments), the length of
- * the program's standard input, and that. An answer, on standard output: the exit code, then standard
- * output and standard error, each after its length. Numbers are 32-bit big-endian, words as DataInput
- * has them.
+ * the program's standard input, and that. An answer, on standard output: the exit code, then
+ * standard output and standard error, each after its length. Numbers are 32-bit big-endian, words as
+ * DataInput has them.
  */
 public final class MainLoop {
   /** Under main's catch clauses: those are for exceptions. */

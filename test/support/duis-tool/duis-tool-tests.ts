@@ -8,7 +8,7 @@ import { KEYSTORE, TOOL_JAR } from './places.ts';
 
 type Register = (name: string, body: (tool: DuisTool) => void | Promise<void>) => void;
 
-/** One tool for all tests of the file. Each is registered to run, to be skipped, or to fail in CI. */
+/** One tool for all tests of a file, each registered to run, to be skipped, or to fail in CI. */
 export function duisToolTests(test: Test<object>): Register {
   const missing = missingForDuisTool();
   const tool = missing.length === 0 ? new DuisTool() : undefined;

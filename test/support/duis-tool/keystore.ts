@@ -1,10 +1,10 @@
-/** The DCC's public test PKI "ZAZ1": organisations, certificates, private keys; no CA, no device. */
+/** The DCC's public test PKI "ZAZ1": organisations, certificates, private keys; no CA or device. */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { loadTrustAnchors, type TrustAnchor } from '../../../src/trust/trust-anchors.ts';
 import { type Certificate, parseCertificate } from '../../../src/trust/x509.ts';
 import type { KnownSigners } from '../../../src/trust/xml-signature.ts';
-import type { XmlSigningIdentity } from '../../../src/trust/xml-signing.ts';
+import { signXml, type XmlSigningIdentity } from '../../../src/trust/xml-signing.ts';
 import { KEYSTORE } from './places.ts';
 
 /** Within the validity of every certificate; most ended between April 2025 and January 2026. */
@@ -74,6 +74,13 @@ export function privateKeyOf({ privateKeyPem }: KeystoreEntry): KeyObject {
 
 export function identityOf(entry: KeystoreEntry): XmlSigningIdentity {
   return { privateKey: privateKeyOf(entry), certificate: certificateOf(entry) };
+}
+
+/** The document with a signature of ours. */
+export function signAs(signer: KeystoreEntry, document: string): string {
+  const signed = signXml(new TextEncoder().encode(document), identityOf(signer));
+  if (!signed.ok) throw new Error(`${signed.code}: ${signed.message}`);
+  return new TextDecoder().decode(signed.bytes);
 }
 
 /**
