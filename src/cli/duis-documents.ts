@@ -89,10 +89,10 @@ export function signersIn(options: SignerOptions): KnownSigners {
 
 export function certificateText(certificate: Certificate): string {
   const { subject, serialDecimal, eui64, role, notAfterMs } = certificate;
-  const who = eui64 === undefined ? '' : `, EUI-64 ${eui64}`;
   const as = role === undefined ? '' : `, role ${role}`;
+  const who = eui64 === undefined ? nameText(subject) : `EUI-64 ${eui64}${as}`;
   const until = new Date(notAfterMs).toISOString().slice(0, 10);
-  return `${nameText(subject)}${who}${as}, serial number ${serialDecimal}, valid to ${until}`;
+  return `${who}, serial number ${serialDecimal}, valid to ${until}`;
 }
 
 export function certificateDocument(certificate: Certificate) {

@@ -148,9 +148,10 @@ export function codeText(responseCode: string): string {
   return `${paint(colour, escapeText(responseCode))}, ${meaningOf(responseCode)}`;
 }
 
-function verdictText({ isTaken, isRepeated, responseCode }: Checked): string {
+function verdictText({ isTaken, isRepeated, responseCode, split }: Checked): string {
   if (isRepeated) return `${paint('green', 'was taken')}, and would get the same answer again`;
-  const verdict = isTaken ? paint('green', 'would be taken') : paint('red', 'would be refused');
+  const refused = split ? 'would be done for no device' : 'would be refused';
+  const verdict = isTaken ? paint('green', 'would be taken') : paint('red', refused);
   return responseCode === undefined ? verdict : `${verdict}: ${codeText(responseCode)}`;
 }
 
@@ -194,7 +195,8 @@ function findingLines(finding: CheckFinding): string[] {
 }
 
 function groupLines({ decision, devices, example }: DeviceGroup, isVerbose: boolean): string[] {
-  const subject = `${devices.length}: ${someOf(devices.map(euiText))}`;
+  const count = devices.length === 1 ? '1 device' : `${devices.length} devices`;
+  const subject = `${count}, ${someOf(devices.map(euiText))}`;
   if (decision !== 'admitted' && !example) {
     return ['', `${subject}: ${paint('red', 'refused')} by ${decision.code}`];
   }

@@ -1,6 +1,7 @@
 /** `uplift duis ...`, without a process for each: what is made, signed, checked and sent, and what is refused. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { check } from '../../src/cli/duis-check.ts';
@@ -31,7 +32,7 @@ class Heard extends Output {
   lines: string[] = [];
   override result(document: unknown, lines: string[]): void {
     this.document = document;
-    this.lines = lines;
+    this.lines = lines.map(stripVTControlCharacters);
   }
 }
 
@@ -190,6 +191,17 @@ test('a request that does not fit a gateway, and files that cannot be read', asy
     const told = await said((output) => check(file, options, output));
     assert.is(told.exit, 2, told.code);
   }
+});
+
+test('an update that is done for no device is no success, whatever its code', async () => {
+  const image = FIRMWARE.wrongHardware;
+  const asked = { target: BROKER, image, firmwareVersion: '2', device: [PPMID, STRANGER] };
+  const { out } = await signed((await maker('11.4', asked)).out);
+  const { exit, document, lines } = await said((output) => check(out, gateway(), output));
+  assert.is(`${exit} ${document.responseCode} ${document.isTaken}`, '3 W110401 false');
+  assert.match(lines[0]!, 'would be done for no device: W110401');
+  assert.match(lines.join('\n'), /1 device, 00-0D-\S+: refused by device\.hardware-range\n/);
+  assert.match(lines.join('\n'), /1 device, 02-55-\S+: refused by device-not-known/);
 });
 
 test('a response is checked: who signed it, and what it says', async () => {

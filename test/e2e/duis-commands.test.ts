@@ -86,7 +86,7 @@ test('a request is made, signed and checked: it would be taken', async () => {
   assert.is(told.signer.eui64, SUPPLIER);
   assert.match(lines.out, /would be taken: W110401, done, but not for the devices listed/);
   assert.match(lines.out, /device-not-known[\s\S]*next +leave the device out/);
-  assert.match(lines.out, /1: 00-0D-6F-00-0A-90-69-E7: admitted/);
+  assert.match(lines.out, /1 device, 00-0D-6F-00-0A-90-69-E7: admitted/);
 });
 
 // ---- to a server and back -------------------------------------------------------------------------------
@@ -101,7 +101,7 @@ test('a request is sent, and its answer read: done, in part, refused', async () 
   try {
     const done = await uplift(['send', path, ...to, ...trust]);
     assert.is(done.exit, 0, done.err);
-    assert.match(done.out, /^the answer: I0, done\n[\s\S]*signed by +OU=89/);
+    assert.match(done.out, /^the answer: I0, done\n[\s\S]*signed by +EUI-64 \S+, role 89/);
     const lists = { OtherRequestInProgressList: [PPMID] };
     by = (id) => responseTo(site, id, 'W110401', { kind: 'DSPUpdatePPMIDFirmwareWarning', lists });
     const part = await uplift(['send', path, ...to, '--json']);
