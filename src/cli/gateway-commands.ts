@@ -12,9 +12,11 @@ export function addGatewayCommands(program: Command, version: string): void {
     .command('api')
     .description('the HTTP API of the gateway service: openapi, token')
     .addHelpText('after', example('uplift api openapi'));
-  addCommand(api, 'openapi', 'the API as an OpenAPI 3.1 document').action(
-    run(async (_options, output) => (await import('./api.ts')).showOpenApi(version, output)),
-  );
+  addCommand(api, 'openapi', 'the API as an OpenAPI 3.1 document')
+    .addHelpText('after', example('uplift api openapi > uplift.json'))
+    .action(
+      run(async (_options, output) => (await import('./api.ts')).showOpenApi(version, output)),
+    );
   addCommand(api, 'token', 'makes a token, shown once, and its line for the file of tokens')
     .requiredOption('--name <name>', 'who holds it')
     .requiredOption('--role <role>', 'viewer, operator, approver or admin')
@@ -54,6 +56,7 @@ function addJobCommands(program: Command): void {
       ),
     );
   asking(jobs, 'list', 'jobs, the newest first')
+    .addHelpText('after', example('uplift job list --open'))
     .option('--state <state>', 'with an upgrade in this state')
     .option('--device <id>', 'for this device')
     .option('--open', 'not over')
@@ -69,12 +72,15 @@ function addJobCommands(program: Command): void {
         (await import('./job.ts')).showJob(job, options as never, output),
       ),
     );
-  asking(jobs, 'approve <job>', 'lets a job begin that waits for it').action(
-    run(async (options, output, job: string) =>
-      (await import('./job.ts')).approveJob(job, options as never, output),
-    ),
-  );
+  asking(jobs, 'approve <job>', 'lets a job begin that waits for it')
+    .addHelpText('after', example('uplift job approve j12 --token-file approver.token'))
+    .action(
+      run(async (options, output, job: string) =>
+        (await import('./job.ts')).approveJob(job, options as never, output),
+      ),
+    );
   asking(jobs, 'reject <job>', 'ends a job that waits for approval')
+    .addHelpText('after', example("uplift job reject j12 --reason 'not this week'"))
     .requiredOption('--reason <text>', 'why')
     .action(
       run(async (options, output, job: string) =>
@@ -82,6 +88,7 @@ function addJobCommands(program: Command): void {
       ),
     );
   asking(jobs, 'activate <job>', 'commands the activation of images that devices hold')
+    .addHelpText('after', example('uplift job activate j12 --at 2027-01-31T02:30:00Z'))
     .option('--device <id...>', 'of these alone')
     .option('--at <when>', 'now, or a time such as 2027-01-31T02:30:00Z', 'now')
     .action(
@@ -90,6 +97,7 @@ function addJobCommands(program: Command): void {
       ),
     );
   asking(jobs, 'cancel <job>', 'calls off what is not over and not beyond recall')
+    .addHelpText('after', example('uplift job cancel j12 --device hub-1'))
     .option('--device <id...>', 'of these alone')
     .option('--reason <text>', 'why')
     .action(
@@ -98,6 +106,7 @@ function addJobCommands(program: Command): void {
       ),
     );
   asking(jobs, 'retry <job>', 'tries again what went wrong')
+    .addHelpText('after', example('uplift job retry j12'))
     .option('--device <id...>', 'of these alone')
     .action(
       run(async (options, output, job: string) =>
@@ -111,21 +120,27 @@ function addImageCommands(program: Command): void {
     .command('image')
     .description('images in the store of the gateway: list, put, rm')
     .addHelpText('after', example('uplift image put hub.bin'));
-  asking(images, 'list', 'what is there, and which jobs need it').action(
-    run(async (options, output) =>
-      (await import('./image.ts')).listImages(options as never, output),
-    ),
-  );
-  asking(images, 'put <file>', 'uploads an image').action(
-    run(async (options, output, path: string) =>
-      (await import('./image.ts')).putImage(path, options as never, output),
-    ),
-  );
-  asking(images, 'rm <sha256>', 'deletes an image that no job needs').action(
-    run(async (options, output, sha256: string) =>
-      (await import('./image.ts')).removeImage(sha256, options as never, output),
-    ),
-  );
+  asking(images, 'list', 'what is there, and which jobs need it')
+    .addHelpText('after', example('uplift image list'))
+    .action(
+      run(async (options, output) =>
+        (await import('./image.ts')).listImages(options as never, output),
+      ),
+    );
+  asking(images, 'put <file>', 'uploads an image')
+    .addHelpText('after', example('uplift image put hub.bin'))
+    .action(
+      run(async (options, output, path: string) =>
+        (await import('./image.ts')).putImage(path, options as never, output),
+      ),
+    );
+  asking(images, 'rm <sha256>', 'deletes an image that no job needs')
+    .addHelpText('after', example('uplift image rm SHA256'))
+    .action(
+      run(async (options, output, sha256: string) =>
+        (await import('./image.ts')).removeImage(sha256, options as never, output),
+      ),
+    );
 }
 
 function addDeviceCommands(program: Command): void {
@@ -133,20 +148,20 @@ function addDeviceCommands(program: Command): void {
     .command('device')
     .description('devices of the gateway: list, read')
     .addHelpText('after', example('uplift device read hub-1'));
-  asking(
-    devices,
-    'list',
-    'what there is, on which link, and what it said last that it runs',
-  ).action(
-    run(async (options, output) =>
-      (await import('./device.ts')).listDevices(options as never, output),
-    ),
-  );
-  asking(devices, 'read <device>', 'asks a device what it runs, and changes nothing').action(
-    run(async (options, output, device: string) =>
-      (await import('./device.ts')).readDevice(device, options as never, output),
-    ),
-  );
+  asking(devices, 'list', 'what there is, on which link, and what it said last that it runs')
+    .addHelpText('after', example('uplift device list'))
+    .action(
+      run(async (options, output) =>
+        (await import('./device.ts')).listDevices(options as never, output),
+      ),
+    );
+  asking(devices, 'read <device>', 'asks a device what it runs, and changes nothing')
+    .addHelpText('after', example('uplift device read hub-1'))
+    .action(
+      run(async (options, output, device: string) =>
+        (await import('./device.ts')).readDevice(device, options as never, output),
+      ),
+    );
 }
 
 /** With the options that say which gateway is asked, and who asks. */

@@ -128,25 +128,38 @@ const ruleCommands = program
   .command('rules')
   .description('the rules of admission: list, show')
   .addHelpText('after', example('uplift rules show s1sr.foc-ppmid'));
-command('list', 'every rule, and how sure it is', ruleCommands).action(
-  run(async (_options, output) => (await import('./rules.ts')).listRules(output)),
-);
-command('show <id>', 'one rule, its source and its dates', ruleCommands).action(
-  run(async (_options, output, id: string) => (await import('./rules.ts')).showRule(id, output)),
-);
+command('list', 'every rule, and how sure it is', ruleCommands)
+  .addHelpText('after', example('uplift rules list'))
+  .action(run(async (_options, output) => (await import('./rules.ts')).listRules(output)));
+command('show <id>', 'one rule, its source and its dates', ruleCommands)
+  .addHelpText('after', example('uplift rules show s1sr.foc-ppmid'))
+  .action(
+    run(async (_options, output, id: string) => (await import('./rules.ts')).showRule(id, output)),
+  );
 
 const auditCommands = program
   .command('audit')
   .description('the log of what was decided and done: show, check, export')
   .addHelpText('after', example('uplift audit check --rig hw-config/rigs/virtual-ppmid.yaml'));
-addLog(command('show', 'what was decided', auditCommands))
+addLog(
+  command('show', 'what was decided', auditCommands).addHelpText(
+    'after',
+    example('uplift audit show --log audit.jsonl'),
+  ),
+)
   .option('--last <number>', 'only the newest so many')
   .action(
     run(async (options, output) =>
       (await import('./audit.ts')).showAudit(options as never, output),
     ),
   );
-addLog(command('check', 'whether any record was edited, removed, moved or cut off', auditCommands))
+addLog(
+  command(
+    'check',
+    'whether any record was edited, removed, moved or cut off',
+    auditCommands,
+  ).addHelpText('after', example('uplift audit check --log audit.jsonl')),
+)
   .option('--head <sequence:hash>', 'a head that was kept elsewhere')
   .option('--after <sequence:hash>', 'the record that the log begins after: of an archive')
   .option('--signature <file>', 'a signature over the log')

@@ -27,6 +27,15 @@ const COMMANDS = [
   'rig check',
   'rig join',
   'rig up',
+  'rules list',
+  'audit check',
+  'serve',
+  'config check',
+  'job create',
+  'job show',
+  'image put',
+  'device read',
+  'api token',
 ].map((name) => name.split(' '));
 
 /** Runs them two at a time: each is a process. */
