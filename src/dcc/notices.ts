@@ -14,6 +14,10 @@ import { DEVICES_A_RECORD } from '../jobs/records.ts';
 import type { DeviceKind } from '../products/combinations.ts';
 import type { DccRecord, World } from './world.ts';
 
+/** Upgrades that are looked at, and messages that are made, before others have their turn. */
+const LOOKED_AT_A_TURN = 500;
+const TOLD_A_TURN = 8;
+
 export interface NoticesOptions {
   world: World;
   book: RequestBook;
@@ -29,6 +33,9 @@ export class Notices {
   private readonly byJob = new Map<string, Set<string>>();
   /** `JOB/DEVICE`: where something moved. */
   private readonly moved = new Set<string>();
+  /** The same, where the outbox had no room. */
+  private readonly crowded = new Set<string>();
+  private queued = 0;
   private lastAlertMs = 0;
 
   constructor(options: NoticesOptions) {
@@ -82,23 +89,27 @@ export class Notices {
     for (const job of this.byJob.keys()) if (!gateway.book.job(job)) this.byJob.delete(job);
   }
 
+  /** A message is done with: what found no room is looked at again. */
+  makeRoom(): void {
+    for (const key of this.crowded) this.moved.add(key);
+    this.crowded.clear();
+  }
+
+  /** 0 where it has more to do now. */
   get pollTimeout(): number {
+    if (this.moved.size > 0) return 0;
     return this.collector.pollTimeout() ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Tells what moved, and what was gathered for long enough. */
+  /** Tells some of what moved, and what was gathered for long enough. */
   settle(): void {
-    const { world, book } = this.options;
-    for (const key of [...this.moved]) {
-      const slash = key.indexOf('/');
-      const upgrade = world.gateway.book.upgrade(key.slice(0, slash), key.slice(slash + 1));
-      const requests = this.byJob.get(key.slice(0, slash)) ?? [];
-      let isTold = true;
-      for (const id of requests) {
-        const request = book.request(id);
-        if (upgrade && request) isTold = this.tellProgress(upgrade, request) && isTold;
-      }
-      if (isTold) this.moved.delete(key);
+    const { world } = this.options;
+    const queuedBefore = this.queued;
+    let looked = 0;
+    for (const key of this.moved) {
+      if (looked++ === LOOKED_AT_A_TURN || this.queued - queuedBefore >= TOLD_A_TURN) break;
+      if (!this.tellMoved(key)) this.crowded.add(key);
+      this.moved.delete(key);
     }
     for (;;) {
       const notice = this.collector.pollNotice(world.nowMs);
@@ -116,9 +127,23 @@ export class Notices {
       return { kind: 'duis-message', step: 'queued', user, body, about } as const;
     });
     world.write(...queued, ...more);
+    this.queued += queued.length;
   }
 
-  /** False where the outbox of the user has no room: it is looked at again. */
+  /** False where an outbox has no room. */
+  private tellMoved(key: string): boolean {
+    const { world, book } = this.options;
+    const slash = key.indexOf('/');
+    const upgrade = world.gateway.book.upgrade(key.slice(0, slash), key.slice(slash + 1));
+    let isTold = true;
+    for (const id of this.byJob.get(key.slice(0, slash)) ?? []) {
+      const request = book.request(id);
+      if (upgrade && request) isTold = this.tellProgress(upgrade, request) && isTold;
+    }
+    return isTold;
+  }
+
+  /** False where the outbox of the user has no room. */
   private tellProgress(upgrade: Upgrade, request: AcceptedRequest): boolean {
     const { world, hasRoom } = this.options;
     const story = this.storyOf(upgrade, request);
@@ -138,7 +163,8 @@ export class Notices {
     const versions = [...(this.byJob.get(upgrade.job.id) ?? [])].flatMap(
       (id) => book.request(id)?.firmwareVersion ?? [],
     );
-    const hash = hashOf(upgrade);
+    const nextAlertMs = () => this.nextAlertMs();
+    // Of most devices nothing is told that has a hash or a counter in it.
     return {
       request,
       deviceId: device.eui64,
@@ -148,9 +174,13 @@ export class Notices {
       code: upgrade.code,
       atMs: upgrade.sinceMs,
       firmwareVersion: request.firmwareVersion ?? versions[0],
-      ...(hash === undefined ? {} : { imageHash: hash }),
+      get imageHash() {
+        return hashOf(upgrade);
+      },
       ...(typeof request.execution === 'number' ? { executionMs: request.execution } : {}),
-      alertCounter: BigInt(this.nextAlertMs()),
+      get alertCounter() {
+        return BigInt(nextAlertMs());
+      },
     };
   }
 

@@ -216,6 +216,7 @@ export class DccService implements DuisControl {
     } else if (isMessageRecord(record)) {
       this.book.apply(record);
       this.messages.apply(record);
+      if (record.step === 'delivered' || record.step === 'discarded') this.notices.makeRoom();
     } else if (record.kind === 'state') {
       this.notices.touch(record['job'] as string, record['device'] as string);
     }
