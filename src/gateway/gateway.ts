@@ -19,6 +19,7 @@ import type { Actor, JobRecordBody } from '../jobs/records.ts';
 import { isBeyondRecall, isOver, STATE_RULES, type UpgradeState } from '../jobs/states.ts';
 import type { Timers } from '../ports.ts';
 import { EXPIRIES, type ExpiryCode } from '../schedule/codes.ts';
+import { Heap } from '../schedule/heap.ts';
 import type { Disposition, ItemResult, ScheduleItem, Start } from '../schedule/item.ts';
 import { FAILURE_CLASSES, type RetryableCode } from '../schedule/retry.ts';
 import type { Scheduler } from '../schedule/scheduler.ts';
@@ -27,7 +28,7 @@ import type { UploadSample } from '../upgrade/hub-session-messages.ts';
 import type { GatewayListener } from './control.ts';
 import type { DeviceWords } from './device-words.ts';
 import type { Brief, Field, FieldDevice } from './field.ts';
-import { type Floor, JobDesk, refused } from './job-desk.ts';
+import { type Floor, JobDesk, refused, UPGRADES_A_PIECE } from './job-desk.ts';
 import {
   type GatewayJournal,
   type JournalBody,
@@ -87,6 +88,13 @@ export class Gateway implements RunDesk, Floor {
   /** Upgrades that the scheduler has, and until when each is tried. */
   private readonly scheduled = new Map<string, number>();
   private readonly links = new Map<string, { up: boolean; since: number; detail: string }>();
+  /** When holds end; of one that ended before, or was commanded, an entry stays until then. */
+  private readonly holdEnds = new Heap<{ upgrade: Upgrade; untilMs: number }>(
+    (a, b) => a.untilMs < b.untilMs,
+  );
+  /** Of large jobs, what the scheduler does not have yet. */
+  private planned: Upgrade[] = [];
+  private takingOver: { cancel(): void } | undefined;
   private timer: { cancel(): void } | undefined;
   private isTurning = false;
   private isStopping = false;
@@ -134,6 +142,7 @@ export class Gateway implements RunDesk, Floor {
     this.isStopping = true;
     this.leaveAll();
     this.timer?.cancel();
+    this.takingOver?.cancel();
     if (!this.trouble) this.guarded(() => this.record({ kind: 'gateway-stopped' }));
   }
 
@@ -285,7 +294,7 @@ export class Gateway implements RunDesk, Floor {
         const { start, pause, expire } = scheduler.poll(this.nowMs);
         for (const { id, code } of expire) this.expire(id, code);
         for (const id of pause) this.running.get(id)?.stop();
-        for (const one of start) this.begin(one);
+        this.begin(start);
         moved = start.length + pause.length + expire.length > 0;
       }
     });
@@ -303,37 +312,50 @@ export class Gateway implements RunDesk, Floor {
     this.timer = timers.after(waitMs, () => this.turn());
   }
 
-  private begin({ id }: Start): void {
-    const upgrade = this.upgradeOf(id);
-    const { scheduler } = this.options;
-    let brief: Brief;
-    try {
-      const { image, serviceRequest } = upgrade.job.request;
-      brief = this.options.brief(image, upgrade.device, serviceRequest);
-    } catch (error) {
-      if (!(error instanceof UpliftError)) throw error;
-      scheduler.ended(id, { kind: 'refused' }, this.nowMs);
-      this.scheduled.delete(id);
-      const { code, actual, next } = error;
-      this.finish(upgrade, 'failed', { code, detail: textOf(error.message, actual), next });
-      return;
+  /** Their attempts are on record together before the first of them is run: one write for all. */
+  private begin(starts: readonly Start[]): void {
+    const begun: { upgrade: Upgrade; brief: Brief }[] = [];
+    for (const { id } of starts) {
+      const upgrade = this.upgradeOf(id);
+      const brief = this.briefOf(upgrade);
+      if (brief) begun.push({ upgrade, brief });
     }
-    this.tellAttempt(upgrade);
-    const run = new UpgradeRun(upgrade, brief, this);
-    this.running.set(id, run);
+    if (begun.length === 0) return;
+    this.record(...begun.map(({ upgrade }) => this.attemptOf(upgrade)));
     const { field, timers } = this.options;
     const { verifyMs } = this.limits;
-    run.begin({ field, timers, verifyMs }, this.activationNow(upgrade));
+    for (const { upgrade, brief } of begun) {
+      // What was on record before one of them failed is begun after a start.
+      if (this.trouble) return;
+      const run = new UpgradeRun(upgrade, brief, this);
+      this.running.set(upgrade.id, run);
+      run.begin({ field, timers, verifyMs }, this.activationNow(upgrade));
+    }
+  }
+
+  /** `undefined`: it cannot be begun, which is its end. */
+  private briefOf(upgrade: Upgrade): Brief | undefined {
+    try {
+      const { image, serviceRequest } = upgrade.job.request;
+      return this.options.brief(image, upgrade.device, serviceRequest);
+    } catch (error) {
+      if (!(error instanceof UpliftError)) throw error;
+      this.options.scheduler.ended(upgrade.id, { kind: 'refused' }, this.nowMs);
+      this.scheduled.delete(upgrade.id);
+      const { code, actual, next } = error;
+      this.finish(upgrade, 'failed', { code, detail: textOf(error.message, actual), next });
+      return undefined;
+    }
   }
 
   /** What was commanded before a crash is read back under the state it has; all else is verified anew. */
-  private tellAttempt(upgrade: Upgrade): void {
+  private attemptOf(upgrade: Upgrade): JobRecordBody {
     const { job, device, state } = upgrade;
     const attempt = upgrade.attempt + 1;
     const isReading = state === 'unknown-outcome' || isCommanded(upgrade);
     const next = isReading ? state : upgrade.intents.has('activate') ? 'activating' : 'verifying';
     const untilMs = this.nowMs + this.limits.verifyMs;
-    this.record(this.records.stateOf({ job, device, attempt }, next, untilMs));
+    return this.records.stateOf({ job, device, attempt }, next, untilMs);
   }
 
   /** A blackout of activations parts the two stages: the second is an item of its own. */
@@ -456,6 +478,7 @@ export class Gateway implements RunDesk, Floor {
   private hold(upgrade: Upgrade): void {
     const untilMs = this.holdEndMs(upgrade);
     this.record(this.stateOf(upgrade, 'awaiting-activation', { untilMs }));
+    this.holdEnds.add({ upgrade, untilMs });
     // Nobody has to command what was asked for at a time, or parted by a blackout.
     if (upgrade.activation.when !== 'held') this.submit(upgrade);
   }
@@ -466,22 +489,17 @@ export class Gateway implements RunDesk, Floor {
       : this.nowMs + this.limits.heldMs;
   }
 
-  private *held(): IterableIterator<Upgrade> {
-    for (const upgrade of this.book.openUpgrades()) {
-      if (upgrade.state === 'awaiting-activation' && !this.scheduled.has(upgrade.id)) yield upgrade;
-    }
-  }
-
   private nextHoldEndMs(): number {
-    let atMs = Number.POSITIVE_INFINITY;
-    for (const { untilMs } of this.held()) atMs = Math.min(atMs, untilMs ?? atMs);
-    return atMs;
+    return this.holdEnds.peek()?.untilMs ?? Number.POSITIVE_INFINITY;
   }
 
   private endHolds(): void {
-    const over = [...this.held()].filter(
-      ({ untilMs }) => untilMs !== undefined && untilMs <= this.nowMs,
-    );
+    const over: Upgrade[] = [];
+    while (this.nextHoldEndMs() <= this.nowMs) {
+      const { upgrade, untilMs } = this.holdEnds.shift()!;
+      const isHeld = upgrade.state === 'awaiting-activation' && upgrade.untilMs === untilMs;
+      if (isHeld && !this.scheduled.has(upgrade.id)) over.push(upgrade);
+    }
     for (const upgrade of over) {
       const detail = 'nobody commanded its activation; the device keeps the image';
       this.finish(upgrade, 'expired', {
@@ -522,6 +540,32 @@ export class Gateway implements RunDesk, Floor {
     this.scheduled.set(upgrade.id, item.deadlineMs);
   }
 
+  plan(upgrades: readonly Upgrade[]): void {
+    for (const upgrade of upgrades) this.planned.push(upgrade);
+    if (this.planned.length > 0 && !this.takingOver) this.takeOverSoon();
+  }
+
+  /** In a turn of its own, so that others have theirs between two pieces. */
+  private takeOverSoon(): void {
+    this.takingOver = this.options.timers.after(0, () => {
+      this.takingOver = undefined;
+      if (this.trouble || this.isStopping) return;
+      this.guarded(() => this.takeOver());
+      if (this.planned.length > 0 && !this.trouble) this.takeOverSoon();
+      this.turn();
+    });
+  }
+
+  private takeOver(): void {
+    const piece = this.planned.slice(0, UPGRADES_A_PIECE);
+    this.planned = this.planned.slice(UPGRADES_A_PIECE);
+    // Called off, or given way, meanwhile.
+    const waiting = piece.filter(({ state }) => state === 'planned');
+    if (waiting.length === 0) return;
+    this.record(...waiting.map((upgrade) => this.stateOf(upgrade, 'scheduled')));
+    for (const upgrade of waiting) this.submit(upgrade);
+  }
+
   private deadlineOf(upgrade: Upgrade): number {
     const { state, untilMs, job } = upgrade;
     if (isCommanded(upgrade) || state === 'unknown-outcome')
@@ -559,6 +603,9 @@ export class Gateway implements RunDesk, Floor {
 
   /** After a start: what was on its way goes on, what waited waits again. */
   private recover(): void {
+    const planned: Upgrade[] = [];
+    const goingOn: Upgrade[] = [];
+    const again: JobRecordBody[] = [];
     for (const upgrade of [...this.book.openUpgrades()]) {
       if (!this.devices.has(upgrade.device)) {
         const detail = 'no rig of this gateway has the device any more';
@@ -573,18 +620,26 @@ export class Gateway implements RunDesk, Floor {
         this.finish(upgrade, 'cancelled', { detail: 'as was asked before the gateway was ended' });
         continue;
       }
+      const { untilMs } = upgrade;
+      if (state === 'awaiting-activation' && untilMs !== undefined)
+        this.holdEnds.add({ upgrade, untilMs });
       // Until somebody commands it.
       if (state === 'awaiting-activation' && upgrade.activation.when === 'held') continue;
+      if (state === 'planned') {
+        planned.push(upgrade);
+        continue;
+      }
       const waits =
         state === 'scheduled' || state === 'awaiting-approval' || state === 'awaiting-activation';
       if (!waits && !isCommanded(upgrade)) {
         const detail = 'the gateway was started again';
-        this.record(
-          this.stateOf(upgrade, 'scheduled', { detail, untilMs: this.goesOnMs(upgrade) }),
-        );
+        again.push(this.stateOf(upgrade, 'scheduled', { detail, untilMs: this.goesOnMs(upgrade) }));
       }
-      this.submit(upgrade);
+      goingOn.push(upgrade);
     }
+    if (again.length > 0) this.record(...again);
+    for (const upgrade of goingOn) this.submit(upgrade);
+    this.plan(planned);
     for (const upgrade of this.book.unknownSince(this.nowMs - this.limits.unknownMs)) {
       if (this.devices.has(upgrade.device) && this.book.openFor(upgrade.device).length === 0)
         this.submit(upgrade);

@@ -27,6 +27,8 @@ export interface Floor {
   isRunning(upgrade: Upgrade): boolean;
   /** Hands it to the scheduler, as it is now. */
   submit(upgrade: Upgrade): void;
+  /** They are on record as planned: hands them over in pieces, so that others have their turn between. */
+  plan(upgrades: readonly Upgrade[]): void;
   unschedule(upgrade: Upgrade): void;
   approved(upgrade: Upgrade): void;
   callOff(upgrade: Upgrade, detail: string): void;
@@ -50,6 +52,8 @@ export interface JobDeskOptions {
 }
 
 const PRIORITY_MAX = 8;
+/** What is put on record and scheduled in one turn: some 50 ms. */
+export const UPGRADES_A_PIECE = 500;
 
 export class JobDesk {
   private readonly options: JobDeskOptions;
@@ -71,18 +75,24 @@ export class JobDesk {
     const superseded = this.supersede(request);
     const id = `j${this.records.head.sequence + 1}`;
     const state = request.needsApproval ? 'awaiting-approval' : 'scheduled';
+    // Whoever approves or rejects does so for all of it.
+    const { length } = request.devices;
+    const atOnce = request.needsApproval || length <= UPGRADES_A_PIECE ? length : 0;
     const [devices = [], ...more] = inPieces(request.devices, DEVICES_A_RECORD);
     this.records.write(
       { kind: 'job', job: id, by, request: { ...request, devices } },
       ...more.map((piece) => ({ kind: 'job-devices' as const, job: id, devices: piece })),
       ...superseded.map((upgrade) => this.stateOf(upgrade, 'superseded', `by ${id}`)),
-      ...request.devices.map((device) =>
-        this.records.stateOf({ job: { id }, device, attempt: 0 }, state, request.deadlineMs),
-      ),
+      ...request.devices
+        .slice(0, atOnce)
+        .map((device) =>
+          this.records.stateOf({ job: { id }, device, attempt: 0 }, state, request.deadlineMs),
+        ),
     );
     for (const upgrade of superseded) this.floor.unschedule(upgrade);
     const job = this.records.book.job(id)!;
-    for (const upgrade of job.upgrades) this.floor.submit(upgrade);
+    for (const upgrade of job.upgrades.slice(0, atOnce)) this.floor.submit(upgrade);
+    this.floor.plan(job.upgrades.slice(atOnce));
     this.floor.turn();
     return job;
   }

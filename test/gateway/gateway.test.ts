@@ -291,10 +291,38 @@ test('a job for 50,000 devices: no record over its bound, the same book after a 
   assert.ok(longest < RECORD_CHARACTERS_MAX, `${longest} characters`);
   desk.start();
   assert.equal(desk.gateway.book.job(job)!.request.devices, devices);
-  assert.is(desk.gateway.book.upgrade(job, devices[49_999]!)!.state, 'scheduled');
+  assert.is(desk.state(job, devices[49_999]), 'planned');
+  desk.clock.run(0);
+  assert.is(desk.state(job, devices[49_999]), 'scheduled');
   desk.gateway.jobs.cancel(job, devices.slice(1), 'api:author');
   assert.is(desk.state(job, devices[49_999]), 'cancelled');
   assert.is(desk.state(job, devices[0]), 'verifying');
+});
+
+test('a large job is taken over in pieces: each device once, over a crash, and none that was called off', () => {
+  const devices = Array.from({ length: 2_000 }, (_, n) => `device-${n}`);
+  const many = devices.map((id, n) => ({
+    ...{ id, kind: 'ppmid' as const, link: `network:${n}`, canHold: true },
+  }));
+  const desk = new GatewayDesk({}, many);
+  const job = desk.job({ devices });
+  const upgrades = () => desk.gateway.book.job(job)!.upgrades;
+  const count = (state: string) => upgrades().filter((upgrade) => upgrade.state === state).length;
+  assert.is(count('planned'), 2_000, 'taken, and on record as that');
+  // Of the pieces two have room.
+  desk.journal.room = 4;
+  desk.clock.run(0);
+  assert.is(desk.gateway.condition.state, 'degraded');
+  desk.start();
+  assert.is(count('planned'), 1_000);
+  desk.gateway.jobs.cancel(job, ['device-1999'], 'api:author');
+  const waiting = desk.job({ devices: ['device-1998'], supersede: true });
+  desk.clock.run(0);
+  assert.equal([count('planned'), count('verifying')], [0, 1_998]);
+  assert.is(desk.state(job, 'device-1999'), 'cancelled');
+  assert.is(desk.state(job, 'device-1998'), 'superseded');
+  assert.is(desk.state(waiting, 'device-1998'), 'verifying');
+  assert.equal(desk.states(job, 'device-1500'), ['scheduled', 'verifying']);
 });
 
 test('a journal that takes no more: nothing goes on, everybody is told, a restart finds all', () => {
