@@ -46,6 +46,8 @@ export interface TestHub {
   baudRate?: number;
   /** `undefined` for a real one: nobody makes its port. */
   virtual?: Record<string, unknown> | undefined;
+  /** EUI-64 of its Communications Hub Function. */
+  chf?: string;
 }
 
 export interface TestRigOptions {
@@ -63,6 +65,8 @@ export interface TestRigOptions {
   network?: 'formed' | 'blank';
   firmware?: string;
   flash?: Record<string, unknown>;
+  /** Of all its devices: the id in a file of installations. */
+  installation?: string;
   /** Beside the rig file. */
   auditLog?: string;
   /** From 1, of the rigs of one gateway: names and addresses of their own from the second on. */
@@ -266,7 +270,7 @@ function rigText(port: string, options: TestRigOptions): string {
     coordinators: (options.devices ?? 1) === 0 ? [] : [coordinatorOf(port, options)],
     devices: [
       ...((options.devices ?? 1) === 0 ? [] : [ppmidOf(options)]),
-      ...hubsOf(options).map(hubOf),
+      ...hubsOf(options).map((hub) => ({ ...hubOf(hub), ...installationOf(options) })),
     ],
   });
 }
@@ -305,7 +309,12 @@ function ppmidOf(options: TestRigOptions): object {
       otaClient: { ...QUICK_CLIENT, ...options.otaClient },
       faults: options.faults ?? {},
     },
+    ...installationOf(options),
   };
+}
+
+function installationOf({ installation }: TestRigOptions): { installation?: string } {
+  return installation === undefined ? {} : { installation };
 }
 
 function numbered(name: string, { number = 1 }: TestRigOptions): string {
@@ -330,6 +339,7 @@ function hubOf(hub: NamedHub): object {
     model: `${id}.model.yaml`,
     port: port ?? `ports/${id}`,
     ...(baudRate && { baudRate }),
+    ...(hub.chf && { chf: hub.chf }),
     ...(isVirtual && {
       virtual: {
         firmware: protocol === 'smp' ? FIRMWARE.hubOld : FIRMWARE.radioOld,
