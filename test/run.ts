@@ -18,6 +18,7 @@ const SLOW_FOLDERS = ['test/bench/', 'test/e2e/', 'test/sweep/', 'test/interop/'
 const LONGEST = [
   'test/e2e/upgrade',
   'test/e2e/serve',
+  'test/e2e/duis-service',
   'test/sweep/trust-bits',
   'test/e2e/bad-input',
   'test/e2e/link',
