@@ -58,6 +58,11 @@ export class Orders {
     for (const request of [...book.unbegun()]) this.begin(request);
   }
 
+  /** Of requests that are forgotten nothing is kept. */
+  retire(): void {
+    for (const id of this.facts.keys()) if (!this.book.request(id)) this.facts.delete(id);
+  }
+
   get nextDueMs(): number {
     return this.book.nextDueMs() ?? Number.POSITIVE_INFINITY;
   }

@@ -162,8 +162,10 @@ export class DccService implements DuisControl {
     if (nowMs - this.keptMs < HOUR_MS) return;
     this.keptMs = nowMs;
     const { world } = this.options;
-    for (const { id, devices, jobs } of this.book.accepted()) {
+    for (const { id, originator, devices, jobs } of this.book.accepted()) {
       if (devices.size === 0 || jobs.length === 0) continue;
+      // Something may still wait to be told.
+      if (!this.messages.hasRoom(originator)) continue;
       const upgrades = jobs.flatMap((job) => world.gateway.book.job(job)?.upgrades ?? []);
       const isSettled = upgrades.every(
         ({ state, sinceMs }) =>
@@ -196,6 +198,7 @@ export class DccService implements DuisControl {
   retire(beforeMs: number): void {
     this.book.retire(beforeMs);
     this.notices.retire();
+    this.orders.retire();
     const needed = new Set<string>();
     for (const record of this.options.records(1)) {
       if (isRequestRecord(record) && 'answer' in record) needed.add(record['answer'] as string);
