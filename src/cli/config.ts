@@ -6,7 +6,9 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { describeProblem } from '../config/codes.ts';
+import type { FileIdentity } from '../config/duis.ts';
 import { type GatewayConfig, loadGateway } from '../config/gateway.ts';
+import { loadSigningIdentity } from '../dcc/service-users.ts';
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
 import {
   loadCentralProductsList,
@@ -61,7 +63,7 @@ interface Fault {
 }
 
 /** Reads whatever the service would read at its start, as it would. */
-function faultsOfContents({ admission, api }: GatewayConfig): Fault[] {
+function faultsOfContents({ admission, api, duis }: GatewayConfig): Fault[] {
   const { columns = {} } = admission;
   const faults: Fault[] = [];
   const reads = <T>(key: string, value: T | undefined, read: (value: T) => unknown): void => {
@@ -91,11 +93,20 @@ function faultsOfContents({ admission, api }: GatewayConfig): Fault[] {
   reads('admission.floors', admission.floors, loadVersionFloors);
   reads('admission.waiver', admission.waiver, loadWaiver);
   reads('api.tcp.tls', api.tcp?.tls, checkTls);
+  reads('duis.tls', duis?.tls, checkTls);
+  reads('duis.signing', duis?.signing, loadSigningIdentity);
+  for (const [index, { certificates, endpoint }] of (duis?.users ?? []).entries()) {
+    reads(`duis.users[${index}].certificates`, certificates, loadCertificates);
+    reads(`duis.users[${index}].endpoint.caFile`, endpoint?.caFile, (path) =>
+      loadCertificates([path]),
+    );
+    reads(`duis.users[${index}].endpoint.client`, endpoint?.client, checkTls);
+  }
   return faults;
 }
 
 /** Whether the key is that of the certificate. */
-function checkTls(tls: NonNullable<NonNullable<GatewayConfig['api']['tcp']>['tls']>): void {
+function checkTls(tls: FileIdentity & { clientCaFile?: string | undefined }): void {
   try {
     createSecureContext({
       cert: readFileSync(tls.certificateFile),

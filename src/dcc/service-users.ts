@@ -1,5 +1,5 @@
 /** Who sends Service Requests, and by which keys both sides sign, read from what the configuration names. */
-import { createPrivateKey } from 'node:crypto';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 import type { DuisConfig, DuisUser, FileIdentity } from '../config/duis.ts';
 import { UpliftError } from '../errors.ts';
 import { readBounded } from '../gateway/bounded-file.ts';
@@ -9,7 +9,7 @@ import type { RevocationList } from '../trust/crl.ts';
 import type { TrustAnchor } from '../trust/trust-anchors.ts';
 import type { Certificate } from '../trust/x509.ts';
 import type { KnownSigners } from '../trust/xml-signature.ts';
-import { signXml, type XmlSigningIdentity } from '../trust/xml-signing.ts';
+import { checkSigningIdentity, signXml, type XmlSigningIdentity } from '../trust/xml-signing.ts';
 
 const KEY_BYTES_MAX = 64 * 1024;
 
@@ -56,12 +56,19 @@ export function loadSigningIdentity({
   keyFile,
 }: FileIdentity): XmlSigningIdentity {
   const [certificate] = loadCertificates([certificateFile]) as [Certificate];
-  const key = readBounded(keyFile, KEY_BYTES_MAX, 'a private key as PEM');
+  const privateKey = loadPrivateKey(keyFile);
+  const identity = { certificate, privateKey };
+  checkSigningIdentity(identity);
+  return identity;
+}
+
+function loadPrivateKey(path: string): KeyObject {
+  const key = readBounded(path, KEY_BYTES_MAX, 'a private key as PEM');
   try {
-    return { certificate, privateKey: createPrivateKey(Buffer.from(key)) };
+    return createPrivateKey(Buffer.from(key));
   } catch {
     // What the library says may quote the key.
-    throw new UpliftError('key-unreadable', `${keyFile} is no private key`, {
+    throw new UpliftError('key-unreadable', `${path} is no private key`, {
       expected: 'a private key on P-256, PEM, not encrypted',
       actual: 'something else',
       next: 'name the file of the key that belongs to the certificate',

@@ -36,7 +36,7 @@ export function signXml(
   identity: XmlSigningIdentity,
   options: XmlOptions = {},
 ): { ok: true; bytes: Uint8Array } | SignedXmlFault {
-  checkIdentity(identity);
+  checkSigningIdentity(identity);
   const compact = new CompactDocument();
   const scanner = new XmlScanner(compact, options);
   const fault = scanner.push(document) ?? scanner.end();
@@ -90,7 +90,8 @@ function escapeXml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
-function checkIdentity({ privateKey, certificate }: XmlSigningIdentity): void {
+/** @throws UpliftError where the key is not that of the certificate */
+export function checkSigningIdentity({ privateKey, certificate }: XmlSigningIdentity): void {
   const isPair =
     privateKey.type === 'private' && createPublicKey(privateKey).equals(certificate.publicKey);
   if (isPair) return;

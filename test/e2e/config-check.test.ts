@@ -1,10 +1,11 @@
 /** `uplift config check`: its exit codes, what it shows, and what it never shows. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { DuisSite } from '../support/duis-site.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'uplift-config-check-'));
@@ -78,6 +79,21 @@ test('a key that is none for TLS is told, and neither it nor a token is shown', 
     assert.match(stdout, 'api.tcp.tls');
     assert.not.match(stdout + stderr, SECRET);
     assert.not.match(stdout + stderr, hash);
+  }
+});
+
+test('Service Users: keys and certificates are read, and a key of another certificate is told', () => {
+  const site = new DuisSite();
+  try {
+    assert.is(run('--config', site.gateway()).status, 0);
+    site.write('signing.key', readFileSync(site.supplier.key));
+    const { status, stdout } = run('--config', site.gateway());
+    assert.is(status, 2);
+    assert.match(stdout, /duis\.signing: .*the key cannot sign for the certificate/);
+    site.write('supplier.pem', 'nonsense');
+    assert.match(run('--config', site.gateway()).stdout, /duis\.users\[0\]\.certificates: /);
+  } finally {
+    site.remove();
   }
 });
 
