@@ -21,6 +21,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   upgrade: ['bytes', 'image', 'products', 'admission', 'protocol'],
   jobs: ['admission', 'upgrade'],
   schedule: ['upgrade'],
+  campaign: ['bytes', 'image', 'products', 'trust', 'upgrade'],
   config: ['bytes', 'products'],
   observe: ['bytes'],
   service: [
@@ -87,6 +88,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'api',
     'duis',
     'dcc',
+    'campaign',
     'virtual',
   ],
 };
@@ -106,6 +108,7 @@ const PURE = [
   'upgrade',
   'jobs',
   'schedule',
+  'campaign',
 ];
 const PURE_EXCEPTION: Record<string, string[]> = {
   // node-forge reads and writes ASN.1 and derives keys: no I/O.

@@ -7,7 +7,8 @@
  * refused are: nesting and item counts above the caps, lengths beyond the input, strings in pieces, tags,
  * floats, undefined and unassigned simple values (unless the options allow them), text that is not UTF-8,
  * keys that are not text (or integers, where allowed), the same key twice in one map, and trailing bytes.
- * Arrays and maps of indefinite length are fine.
+ * Arrays and maps of indefinite length are fine, unless the options ask for the one deterministic form
+ * (RFC 8949, 4.2.1): shortest heads, definite lengths, and the keys of a map in the order of their bytes.
  */
 
 export const CBOR_REFUSALS = {
@@ -23,6 +24,10 @@ export const CBOR_REFUSALS = {
   'text-not-utf8': 'A text string that is not UTF-8.',
   'key-refused': 'A map key of a type that is not taken.',
   'key-duplicate': 'The same key twice in one map.',
+  'head-not-shortest': 'An integer or a length that a shorter form would hold.',
+  'length-indefinite': 'A map or array of indefinite length where the length has to be stated.',
+  'key-order': 'The keys of a map are not in the order of their bytes.',
+  'integer-too-large': 'An integer beyond 2^53 - 1, above or below zero.',
 } as const;
 
 export type CborRefusalCode = keyof typeof CBOR_REFUSALS;
@@ -35,6 +40,8 @@ export interface CborScanOptions {
   allowFloats: boolean;
   /** Integers as map keys, besides text. */
   allowIntegerKeys: boolean;
+  /** Refuse whatever is not in the one deterministic form. */
+  deterministic: boolean;
 }
 
 export const CBOR_SCAN_DEFAULTS: CborScanOptions = {
@@ -43,6 +50,7 @@ export const CBOR_SCAN_DEFAULTS: CborScanOptions = {
   allowTags: false,
   allowFloats: false,
   allowIntegerKeys: false,
+  deterministic: false,
 };
 
 export type CborScan =
@@ -70,8 +78,18 @@ interface Level {
   left: number;
   /** The next item is a key. */
   atKey: boolean;
-  /** Content of each key so far. */
-  keys: { major: number; value: number; start: number; end: number }[];
+  /** Each key so far; of sorted keys the last one. */
+  keys: Key[];
+}
+
+interface Key {
+  major: number;
+  value: number;
+  /** Of its head. */
+  at: number;
+  /** Of its content. */
+  start: number;
+  end: number;
 }
 
 class Scanner {
@@ -142,12 +160,16 @@ class Scanner {
     for (let i = 0; i < size; i++) value = value * 256 + this.bytes[this.at + i]!;
     this.at += size;
     this.argument = value;
-    return true;
+    // The floats have the same heads, and one size each.
+    const fitsShorter = value < (size === 1 ? 24 : 256 ** (size / 2)) && major !== MAJOR.simple;
+    return !(this.options.deterministic && fitsShorter) || this.refuse('head-not-shortest', at);
   }
 
   private indefinite(major: number, at: number): boolean {
     this.argument = INDEFINITE;
-    if (major === MAJOR.array || major === MAJOR.map) return true;
+    if (major === MAJOR.array || major === MAJOR.map) {
+      return !this.options.deterministic || this.refuse('length-indefinite', at);
+    }
     const piecewise = major === MAJOR.bytes || major === MAJOR.text;
     return this.refuse(piecewise ? 'string-in-pieces' : 'length-reserved', at);
   }
@@ -215,20 +237,36 @@ class Scanner {
   }
 
   private noteKey(level: Level, major: number, start: number, at: number): boolean {
-    const key = { major, value: this.argument, start, end: this.at };
+    const key = { major, value: this.argument, at, start, end: this.at };
     if (level.keys.some((other) => this.sameKey(other, key))) {
       return this.refuse('key-duplicate', at);
     }
-    level.keys.push(key);
+    if (!this.options.deterministic) {
+      level.keys.push(key);
+      return true;
+    }
+    const last = level.keys[0];
+    if (last && this.compareKeys(last, key) > 0) return this.refuse('key-order', at);
+    level.keys[0] = key;
     return true;
   }
 
-  private sameKey(a: Level['keys'][number], b: Level['keys'][number]): boolean {
+  private sameKey(a: Key, b: Key): boolean {
     if (a.major !== b.major || a.value !== b.value) return false;
     for (let i = 0; i < a.end - a.start; i++) {
       if (this.bytes[a.start + i] !== this.bytes[b.start + i]) return false;
     }
     return true;
+  }
+
+  /** By their bytes, heads included; no key in its shortest form begins another. */
+  private compareKeys(a: Key, b: Key): number {
+    const length = Math.min(a.end - a.at, b.end - b.at);
+    for (let i = 0; i < length; i++) {
+      const difference = this.bytes[a.at + i]! - this.bytes[b.at + i]!;
+      if (difference !== 0) return difference;
+    }
+    return 0;
   }
 
   private refuse(code: CborRefusalCode, offset: number): false {
