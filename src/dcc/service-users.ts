@@ -6,10 +6,11 @@ import { readBounded } from '../gateway/bounded-file.ts';
 import { loadCertificates } from '../gateway/trust-documents.ts';
 import { loadTrust } from '../gateway/trust-folder.ts';
 import type { RevocationList } from '../trust/crl.ts';
+import { checkSigningPair } from '../trust/signing-pair.ts';
 import type { TrustAnchor } from '../trust/trust-anchors.ts';
 import type { Certificate } from '../trust/x509.ts';
 import type { KnownSigners } from '../trust/xml-signature.ts';
-import { checkSigningIdentity, signXml, type XmlSigningIdentity } from '../trust/xml-signing.ts';
+import { signXml, type XmlSigningIdentity } from '../trust/xml-signing.ts';
 
 const KEY_BYTES_MAX = 64 * 1024;
 
@@ -58,7 +59,7 @@ export function loadSigningIdentity({
   const [certificate] = loadCertificates([certificateFile]) as [Certificate];
   const privateKey = loadPrivateKey(keyFile);
   const identity = { certificate, privateKey };
-  checkSigningIdentity(identity);
+  checkSigningPair(identity);
   return identity;
 }
 

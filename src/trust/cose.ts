@@ -10,12 +10,13 @@
  * The key id is the fingerprint of a trust anchor or certificate: SHA-256 over its DER, 32 octets, so a
  * signature names its certificate and not only a key. Who is trusted: see cose-signers.ts.
  */
-import { createPublicKey, type KeyObject, sign } from 'node:crypto';
+import { type KeyObject, sign } from 'node:crypto';
 import { type CborMap, type CborValue, decodeCbor, encodeCbor, isCborMap } from '../bytes/cbor.ts';
 import { CBOR_REFUSALS, type CborRefusalCode } from '../bytes/cbor-scan.ts';
 import { decodeHex, encodeHex } from '../bytes/hex.ts';
 import { assert } from '../errors.ts';
 import { isRawP256Signature } from './ecdsa.ts';
+import { checkSigningPair } from './signing-pair.ts';
 import { CERTIFICATE_BYTES_MAX, type Certificate } from './x509.ts';
 
 export const COSE_CODES = {
@@ -70,7 +71,8 @@ export interface CoseSigner {
 
 export const COSE_BYTES_MAX = 4 * 1024 * 1024;
 export const COSE_SIGNATURES_MAX = 16;
-const CHAIN_CERTIFICATES_MAX = 4;
+/** Certificates that go along with a signature. */
+export const COSE_CHAIN_MAX = 4;
 const KEY_ID_BYTES = 32;
 
 /** RFC 9052, table 3; x5chain: RFC 9360, 2. */
@@ -102,7 +104,7 @@ export function encodeUnsigned(payload: Uint8Array, contentType: string): Uint8A
   return tagged('sign', [encodeCbor(bodyHeader(contentType)), new Map(), payload, []]);
 }
 
-/** The same document with one signature more. @throws where the key is not that of the certificate */
+/** The same document with one signature more. @throws UpliftError where the key is not that of the certificate */
 export function addSignature(
   bytes: Uint8Array,
   contentType: string,
@@ -119,7 +121,7 @@ export function addSignature(
   return { ok: true, bytes: tagged('sign', [body, new Map(), payload, [...last, added]]) };
 }
 
-/** A COSE_Sign1. @throws where the key is not that of the certificate */
+/** A COSE_Sign1. @throws UpliftError where the key is not that of the certificate */
 export function signAlone(
   payload: Uint8Array,
   contentType: string,
@@ -230,7 +232,7 @@ function readChain(unprotected: CborMap): readonly Uint8Array[] | undefined {
   if (unprotected.size !== 1 || value === undefined) return undefined;
   const list = Array.isArray(value) ? (value as CborValue[]) : [value];
   const isOther = Array.isArray(value) && list.length < 2;
-  if (isOther || list.length > CHAIN_CERTIFICATES_MAX) return undefined;
+  if (isOther || list.length > COSE_CHAIN_MAX) return undefined;
   const isCertificate = (one: CborValue): one is Uint8Array =>
     one instanceof Uint8Array && one.length <= CERTIFICATE_BYTES_MAX;
   return list.every(isCertificate) ? list : undefined;
@@ -260,13 +262,12 @@ function signerHeader({ certificates: [{ fingerprint }] }: CoseSigner): Map<numb
 
 function chainHeader({ certificates }: CoseSigner): CborMap {
   const ders = certificates.map(({ der }) => der);
-  assert(ders.length <= CHAIN_CERTIFICATES_MAX, 'the chain is longer than is read');
+  assert(ders.length <= COSE_CHAIN_MAX, 'the chain is longer than is read');
   return new Map([[LABEL.chain, ders.length === 1 ? ders[0]! : ders]]);
 }
 
 function signatureOf(signed: Uint8Array, { privateKey, certificates: [own] }: CoseSigner) {
-  const isPair = createPublicKey(privateKey).equals(own.publicKey);
-  assert(isPair, 'the key is that of the certificate');
+  checkSigningPair({ privateKey, certificate: own });
   return new Uint8Array(sign('sha256', signed, { key: privateKey, dsaEncoding: 'ieee-p1363' }));
 }
 

@@ -6,12 +6,11 @@
  * between elements: the DCC's tool takes that away before it digests, so that a right signature over
  * it would be none there.
  */
-import { createHash, createPublicKey, type KeyObject, sign } from 'node:crypto';
-import { UpliftError } from '../errors.ts';
+import { createHash, sign } from 'node:crypto';
 import { CanonicalWriter } from '../xml/canonical.ts';
 import { type XmlHandler, type XmlOptions, XmlScanner, type XmlTag } from '../xml/scanner.ts';
 import { type DistinguishedName, nameText } from './distinguished-name.ts';
-import type { Certificate } from './x509.ts';
+import { checkSigningPair, type SigningPair } from './signing-pair.ts';
 import {
   ALGORITHMS,
   isSignatureElement,
@@ -20,12 +19,8 @@ import {
   signatureFault,
 } from './xml-signature-profile.ts';
 
-export interface XmlSigningIdentity {
-  /** On P-256. */
-  privateKey: KeyObject;
-  /** Of that key; it is named, not put in. */
-  certificate: Certificate;
-}
+/** A name that this file's callers know it by. */
+export type XmlSigningIdentity = SigningPair;
 
 /**
  * Of a whole document. One that is nested in another is signed first, as a document of its own.
@@ -33,10 +28,10 @@ export interface XmlSigningIdentity {
  */
 export function signXml(
   document: Uint8Array,
-  identity: XmlSigningIdentity,
+  identity: SigningPair,
   options: XmlOptions = {},
 ): { ok: true; bytes: Uint8Array } | SignedXmlFault {
-  checkSigningIdentity(identity);
+  checkSigningPair(identity);
   const compact = new CompactDocument();
   const scanner = new XmlScanner(compact, options);
   const fault = scanner.push(document) ?? scanner.end();
@@ -53,10 +48,7 @@ export function issuerNameText({ der, attributes }: DistinguishedName): string {
   return nameText({ der, attributes: attributes.toReversed() });
 }
 
-function signatureText(
-  digest: Uint8Array,
-  { privateKey, certificate }: XmlSigningIdentity,
-): string {
+function signatureText(digest: Uint8Array, { privateKey, certificate }: SigningPair): string {
   const info = signedInfoContent(digest);
   // As exclusive canonicalisation writes it: it is the first that uses the prefix.
   const signed = Buffer.from(
@@ -88,18 +80,6 @@ function signedInfoContent(digest: Uint8Array): string {
 
 function escapeXml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-}
-
-/** @throws UpliftError where the key is not that of the certificate */
-export function checkSigningIdentity({ privateKey, certificate }: XmlSigningIdentity): void {
-  const isPair =
-    privateKey.type === 'private' && createPublicKey(privateKey).equals(certificate.publicKey);
-  if (isPair) return;
-  throw new UpliftError('signing-key', 'the key cannot sign for the certificate', {
-    expected: `the private key of certificate ${certificate.serialDecimal}`,
-    actual: privateKey.type === 'private' ? 'a private key of another one' : 'no private key',
-    next: 'give the certificate and the key of one signer',
-  });
 }
 
 /** Gathers the canonical form without white space between elements, cut before the root's end tag. */

@@ -36,6 +36,11 @@ const COMMANDS = [
   'image put',
   'device read',
   'api token',
+  'campaign',
+  'campaign make',
+  'campaign sign',
+  'campaign check',
+  'campaign show',
 ].map((name) => name.split(' '));
 
 /** Runs them two at a time: each is a process. */

@@ -1,5 +1,6 @@
 /** Every family of parsers there is. */
 import { AUDIT } from './audit-targets.ts';
+import { CAMPAIGN } from './campaign-targets.ts';
 import { CONFIG } from './config-targets.ts';
 import { IMAGE } from './image-targets.ts';
 import { LISTS } from './list-targets.ts';
@@ -20,4 +21,5 @@ export const FAMILIES: readonly Family[] = [
   XMODEM,
   ZIGBEE,
   CONFIG,
+  CAMPAIGN,
 ];
