@@ -27,7 +27,10 @@ export function sign(path: string, options: SignOptions, output: Output): ExitCo
   const { as, out = path } = options;
   if (!ROLES.includes(as)) throw usage('--as', ROLES.join(' or '), as);
   const { privateKey, certificate } = identityOf(options);
-  const chain = loadCertificates([options.certificate]).slice(1, COSE_CHAIN_MAX);
+  const chain = loadCertificates([options.certificate]).slice(1);
+  if (chain.length >= COSE_CHAIN_MAX) {
+    throw usage('--certificate', `at most ${COSE_CHAIN_MAX} certificates`, `${chain.length + 1}`);
+  }
   const signer: CoseSigner = { privateKey, certificates: [certificate, ...chain] };
   const campaign = readCampaign(path);
   const { manifest, digest } = campaign;

@@ -93,14 +93,10 @@ export function verifyApprovals(
 
 function verifySigner(signature: CoseSignature, trust: CoseTrust): VerifiedSigner | SignerRefusal {
   const { keyId, signed, value } = signature;
-  const bare = trust.anchors.find(
+  const bare = trust.anchors.filter(
     ({ fingerprint, certificate }) => !certificate && fingerprint === keyId,
   );
-  if (bare) {
-    if (bare.purpose !== trust.purpose) return refusedTrust('wrong-purpose', keyId);
-    if (!verifyP256(bare.publicKey, signed, value)) return refused('signature-other-bytes', keyId);
-    return { keyId, key: keyId, person: bare.person ?? `key ${keyId}`, anchor: bare.name };
-  }
+  if (bare.length > 0) return verifyBareKey(signature, bare, trust);
   const sent: Certificate[] = [];
   for (const der of signature.chain) {
     const parsed = parseCertificate(der);
@@ -118,6 +114,18 @@ function verifySigner(signature: CoseSignature, trust: CoseTrust): VerifiedSigne
   const named = path.length === 1 ? anchor.person : undefined;
   const key = sha256Hex(new Uint8Array(own.publicKey.export({ type: 'spki', format: 'der' })));
   return { keyId, key, person: named ?? nameText(own.subject), anchor: anchor.name };
+}
+
+/** A key may be pinned for several purposes. */
+function verifyBareKey(
+  { keyId, signed, value }: CoseSignature,
+  pinned: readonly TrustAnchor[],
+  { purpose }: CoseTrust,
+): VerifiedSigner | SignerRefusal {
+  const anchor = pinned.find((one) => one.purpose === purpose);
+  if (!anchor) return refusedTrust('wrong-purpose', keyId);
+  if (!verifyP256(anchor.publicKey, signed, value)) return refused('signature-other-bytes', keyId);
+  return { keyId, key: keyId, person: anchor.person ?? `key ${keyId}`, anchor: anchor.name };
 }
 
 function isSamePerson(one: VerifiedSigner, other: VerifiedSigner): boolean {

@@ -19,7 +19,7 @@ import {
   signatureFault,
 } from './xml-signature-profile.ts';
 
-/** A name that this file's callers know it by. */
+/** The certificate is named in the document, not put in. */
 export type XmlSigningIdentity = SigningPair;
 
 /**

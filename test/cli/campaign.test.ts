@@ -107,6 +107,8 @@ test('who may sign as what', () => {
   assert.is(signer(out, 'author', bob).code, 'signer-not-author');
   assert.is(signer(out, 'approver', bob, { digest: '00'.repeat(32) }).code, 'digest-differs');
   assert.is(signer(out, 'approver', { ...bob, key: ann.key }).code, 'signing-key');
+  const long = write('long.pem', readFileSync(ann.certificate, 'utf8').repeat(3));
+  assert.is(signer(out, 'author', { ...ann, certificate: long }).exit, 2);
   assert.is(checker(out).code, 'cose-no-signature', 'none of them left anything');
   assert.is(signer(out, 'approver', bob).exit, 0);
   const again = signer(out, 'approver', bob);

@@ -208,6 +208,8 @@ test('a bare key is named by its own fingerprint', () => {
   const named = { ...ANN.certificates[0], fingerprint: pinned.fingerprint };
   const own = { ...ANN, certificates: [named] } as const;
   assert.is(vouched(own, { anchors: [pinned] }), 'ok');
+  const forBoth = [anchorOf('gbl-firmware', ANN.certificates[0].publicKey), pinned];
+  assert.is(vouched(own, { anchors: forBoth }), 'ok');
   assert.is(vouched(own), 'signer-unknown');
   assert.is(
     vouched(own, { anchors: [anchorOf('gbl-firmware', ANN.certificates[0].publicKey)] }),
