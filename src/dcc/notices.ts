@@ -130,6 +130,17 @@ export class Notices {
     this.queued += queued.length;
   }
 
+  tellFailed(
+    request: AcceptedRequest,
+    { deviceId, code }: { deviceId: string; code: string },
+    ...more: DccRecord[]
+  ): void {
+    const atMs = this.options.world.nowMs;
+    const stand = { state: 'failed', code, atMs, firmwareVersion: undefined } as const;
+    const { notices } = progressOf(this.story(request, deviceId, stand, () => undefined));
+    this.queue(notices, ...more);
+  }
+
   /** False where an outbox has no room. */
   private tellMoved(key: string): boolean {
     const { world, book } = this.options;
@@ -163,19 +174,33 @@ export class Notices {
     const versions = [...(this.byJob.get(upgrade.job.id) ?? [])].flatMap(
       (id) => book.request(id)?.firmwareVersion ?? [],
     );
+    const { state, code, sinceMs: atMs } = upgrade;
+    const firmwareVersion = request.firmwareVersion ?? versions[0];
+    return this.story(request, device.eui64, { state, code, atMs, firmwareVersion }, () =>
+      hashOf(upgrade),
+    );
+  }
+
+  /** Of most devices nothing is told that has a hash or a counter in it: they are asked for on demand. */
+  private story(
+    request: AcceptedRequest,
+    deviceId: string,
+    stand: Pick<DeviceStory, 'state' | 'code' | 'atMs' | 'firmwareVersion'>,
+    hash: () => string | undefined,
+  ): DeviceStory {
+    const { world } = this.options;
+    const id = world.devicesByEui.get(deviceId);
+    const device = id === undefined ? undefined : world.gateway.devices.get(id);
     const nextAlertMs = () => this.nextAlertMs();
-    // Of most devices nothing is told that has a hash or a counter in it.
     return {
       request,
-      deviceId: device.eui64,
-      kind: device.kind,
-      hubId: world.hubOf(upgrade.device) ?? device.eui64,
-      state: upgrade.state,
-      code: upgrade.code,
-      atMs: upgrade.sinceMs,
-      firmwareVersion: request.firmwareVersion ?? versions[0],
+      deviceId,
+      // Of one that no rig has any more nothing is known but that it was asked for.
+      kind: device?.kind ?? 'ppmid',
+      hubId: (id === undefined ? undefined : world.hubOf(id)) ?? deviceId,
+      ...stand,
       get imageHash() {
-        return hashOf(upgrade);
+        return hash();
       },
       ...(typeof request.execution === 'number' ? { executionMs: request.execution } : {}),
       get alertCounter() {

@@ -9,7 +9,7 @@ import { inPieces } from '../bytes/in-pieces.ts';
 import { type Asked, answerDated, answerVersion } from '../duis/answers.ts';
 import { notReached } from '../duis/failure-collector.ts';
 import { requestIdOf } from '../duis/identifiers.ts';
-import { type DeviceStory, type Notice, progressOf } from '../duis/progress.ts';
+import type { Notice } from '../duis/progress.ts';
 import { MILESTONES } from '../duis/progress-rows.ts';
 import type { AcceptedRequest, RequestBook } from '../duis/request-book.ts';
 import { EXIT, UpliftError } from '../errors.ts';
@@ -27,21 +27,29 @@ export interface OrdersTelling {
   /** On record when it returns, with what else is handed over; or nothing of it is. */
   tell(notices: readonly Notice[], ...more: DccRecord[]): void;
   tellOthers(request: AcceptedRequest): void;
+  /** The same of a device that comes to nothing, though no upgrade of it says so. */
+  tellFailed(
+    request: AcceptedRequest,
+    failure: { deviceId: string; code: string },
+    ...more: DccRecord[]
+  ): void;
 }
 
 export class Orders {
   private readonly world: World;
   private readonly book: RequestBook;
   private readonly tell: OrdersTelling['tell'];
-  private readonly tellOthers: (request: AcceptedRequest) => void;
+  private readonly tellOthers: OrdersTelling['tellOthers'];
+  private readonly tellFailed: OrdersTelling['tellFailed'];
   private readonly facts = new Map<string, RequestFacts>();
   private readonly reading = new Set<string>();
 
-  constructor(world: World, book: RequestBook, { tell, tellOthers }: OrdersTelling) {
+  constructor(world: World, book: RequestBook, { tell, tellOthers, tellFailed }: OrdersTelling) {
     this.world = world;
     this.book = book;
     this.tell = tell;
     this.tellOthers = tellOthers;
+    this.tellFailed = tellFailed;
   }
 
   /** What it was decided on: of the record of the request. */
@@ -201,7 +209,9 @@ export class Orders {
       return;
     }
     const holdsOther = upgrades.some(({ state }) => state === 'awaiting-activation');
-    this.tellFailed(request, eui!, holdsOther ? 'holds-unknown-image' : 'hold-expired');
+    const code = holdsOther ? 'holds-unknown-image' : 'hold-expired';
+    // What failed is not done later, whatever the device holds then.
+    this.tellFailed(request, { deviceId: eui!, code }, settled(request));
   }
 
   /** False where there is nothing to activate, or the gateway does not. */
@@ -236,26 +246,6 @@ export class Orders {
       if (error instanceof UpliftError) return undefined;
       throw error;
     }
-  }
-
-  private tellFailed(request: AcceptedRequest, deviceId: string, code: string): void {
-    const { nowMs, devicesByEui, gateway } = this.world;
-    const id = devicesByEui.get(deviceId);
-    const kind = (id === undefined ? undefined : gateway.devices.get(id)?.kind) ?? 'ppmid';
-    const story: DeviceStory = {
-      request,
-      deviceId,
-      kind,
-      hubId: deviceId,
-      state: 'failed',
-      code,
-      atMs: nowMs,
-      firmwareVersion: undefined,
-      alertCounter: BigInt(nowMs),
-      ...(typeof request.execution === 'number' ? { executionMs: request.execution } : {}),
-    };
-    // What failed is not done later, whatever the device holds then.
-    this.tell(progressOf(story).notices, settled(request));
   }
 
   // ---- 11.2 -------------------------------------------------------------------------------------------

@@ -59,6 +59,7 @@ export class DccService implements DuisControl {
     this.orders = new Orders(world, this.book, {
       tell: (notices, ...more) => this.notices.queue(notices, ...more),
       tellOthers: (request) => this.notices.tellOthers(request),
+      tellFailed: (request, failure, ...more) => this.notices.tellFailed(request, failure, ...more),
     });
     this.notices = new Notices({
       world,
