@@ -134,7 +134,6 @@ export const listQuery = z.strictObject({
   source: words(200).describe('Where the list was fetched.'),
   fetchedAtMs: digits(0, MOMENT_MAX_MS).optional().describe('Default: now.'),
 });
-export const noQuery = z.strictObject({});
 
 export const record = z.looseObject({ sequence: count, atMs: moment, kind: z.string() });
 export const upgradeView = z.strictObject({
@@ -242,7 +241,6 @@ export const healthView = z.strictObject({
     }),
   ),
 });
-export const liveness = z.strictObject({ state: z.enum(['ready', 'degraded', 'stopping']) });
 
 export const devicesAnswer = z.strictObject({ devices: z.array(deviceView) });
 export const readingBegun = z.strictObject({ from: count });

@@ -79,9 +79,6 @@ export const duis = z
       ),
     requestBytesMax: whole(1024, 64 * MIB).default(16 * MIB),
     deadlineDays: whole(1, 90).default(14).describe('What has not begun by then has failed.'),
-    outboxDays: whole(1, 90)
-      .default(30)
-      .describe('A delivery that fails so long waits for a person.'),
   })
   .superRefine(({ users }, context) => {
     const seen = new Set<string>();

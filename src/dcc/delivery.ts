@@ -3,7 +3,7 @@
  * what became of it. What was not put on record before a crash is posted again, under the same id.
  */
 import type { Outbox, Transmit } from '../duis/outbox.ts';
-import type { MessageRecordBody } from '../duis/request-records.ts';
+import { type MessageRecordBody, PARK_CODES } from '../duis/request-records.ts';
 import { UpliftError } from '../errors.ts';
 import type { Log, Timers } from '../ports.ts';
 import type { Post } from './post.ts';
@@ -20,7 +20,6 @@ export interface DeliveryOptions {
 }
 
 const LONGEST_TIMER_MS = 2_000_000_000;
-const LOST = 'message-lost';
 
 export class Delivery {
   private readonly options: DeliveryOptions;
@@ -59,8 +58,9 @@ export class Delivery {
     const body = bodyOf(message);
     if (!body) {
       // Those after it go on; a person sees that it is lost.
-      const detail = 'its document is not in the store any more';
-      this.settle(transmit, { kind: 'duis-message', step: 'parked', message, code: LOST, detail });
+      const code = 'message-lost';
+      const detail = PARK_CODES[code];
+      this.settle(transmit, { kind: 'duis-message', step: 'parked', message, code, detail });
       return;
     }
     const result = await post(user, { message, attempt, body });

@@ -22,10 +22,6 @@ import {
 import { MessageQueue, type WaitingMessage } from './message-queue.ts';
 import type { MessageRecord, MessageRecordBody } from './request-records.ts';
 
-export const PARK_CODES = {
-  'message-refused': 'The endpoint refused this message again and again, and takes others.',
-} as const;
-
 export interface Transmit {
   user: string;
   /** Sequence of the record by which it was queued. */

@@ -63,6 +63,12 @@ export interface MessageSubject {
   devices: readonly string[];
 }
 
+/** Why a message is put aside. */
+export const PARK_CODES = {
+  'message-refused': 'The endpoint refused this message again and again, and takes others.',
+  'message-lost': 'Its document is not in the store any more.',
+} as const;
+
 export type MessageRecordBody = { kind: 'duis-message' } & (
   | {
       step: 'queued';
@@ -76,7 +82,7 @@ export type MessageRecordBody = { kind: 'duis-message' } & (
     }
   /** `message`: the sequence of the record by which it was queued. */
   | { step: 'delivered'; message: number; status: number }
-  | { step: 'parked'; message: number; code: string; detail: string }
+  | { step: 'parked'; message: number; code: keyof typeof PARK_CODES; detail: string }
   /** By a person: tried again, or given up. */
   | { step: 'released'; message: number; by: string }
   | { step: 'discarded'; message: number; by: string; reason: string }

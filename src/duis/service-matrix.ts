@@ -106,9 +106,6 @@ export const SERVICE_MATRIX: readonly ServiceRow[] = [
   },
 ];
 
-/** Of the access control broker in published samples; a live system's is its own. */
-export const TEST_BROKER = { eui: '90b3d51f30000002', source: 'published samples (read)' } as const;
-
 /** Bounds of a time for which something is dated. */
 export const DATING = {
   /** By so much a time may lie in the past and still be meant as now: clocks differ. */
