@@ -55,7 +55,7 @@ export class RecordKeeper {
     return this.journal.head;
   }
 
-  /** Listeners hear of what was there before them too, but not when the gateway starts anew. */
+  /** What is on record already; listeners are told of nothing here. */
   replay(): void {
     for (const record of this.journal.records(1)) this.keep(record);
   }
