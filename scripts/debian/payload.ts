@@ -2,7 +2,7 @@
  * What the Debian package holds below /usr/lib/uplift and what it says of it: the bundle, the packages beside
  * it, the list of both as CycloneDX, and their licences. Called by scripts/build-deb:
  *
- *   node scripts/debian/payload.ts ROOT NODE-FOLDER
+ *   node scripts/debian/payload.ts ROOT NODE-FOLDER BUNDLE-FOLDER
  *
  * Beside the bundle are exactly the packages that the lock file gives to package.json's dependencies. What was
  * bundled is read off the bundle's source maps. What is only optional stays out, and so does all that is under
@@ -53,8 +53,10 @@ interface Part {
   bundled: boolean;
 }
 
-const [root, nodeFolder] = process.argv.slice(2);
-if (root === undefined || nodeFolder === undefined) throw new Error('ROOT and NODE-FOLDER wanted');
+const [root, nodeFolder, bundleFolder] = process.argv.slice(2);
+if (root === undefined || nodeFolder === undefined || bundleFolder === undefined)
+  throw new Error('ROOT, NODE-FOLDER and BUNDLE-FOLDER wanted');
+const bundle = bundleFolder;
 
 const lock = JSON.parse(readFileSync(join(REPOSITORY, 'package-lock.json'), 'utf8')) as {
   packages: Record<string, LockEntry>;
@@ -70,8 +72,8 @@ refuseGpl(parts);
 
 const library = join(root, 'usr/lib/uplift');
 const documents = join(root, 'usr/share/doc/uplift');
-for (const name of readdirSync(join(REPOSITORY, 'dist')).filter((entry) => entry.endsWith('.js')))
-  copyInto(join(REPOSITORY, 'dist', name), join(library, 'dist', name));
+for (const name of readdirSync(bundle).filter((entry) => entry.endsWith('.js')))
+  copyInto(join(bundle, name), join(library, 'dist', name));
 for (const path of beside) copyPackage(path);
 writeText(
   join(library, 'package.json'),
@@ -111,8 +113,8 @@ function resolved(from: string, name: string): string {
 
 function packagesBundled(): string[] {
   const found = new Set<string>();
-  for (const map of globSync('dist/*.js.map', { cwd: REPOSITORY })) {
-    const { sources } = JSON.parse(readFileSync(join(REPOSITORY, map), 'utf8')) as {
+  for (const map of globSync('*.js.map', { cwd: bundle })) {
+    const { sources } = JSON.parse(readFileSync(join(bundle, map), 'utf8')) as {
       sources: string[];
     };
     for (const source of sources) {
