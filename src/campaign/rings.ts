@@ -19,6 +19,8 @@ import type { AbortRule, Manifest, Pace } from './manifest.ts';
 export interface RingCounts {
   /** Devices of the ring that are known. */
   size: number;
+  /** Told to start and not known to have been: they take room, and are no sample of anything. */
+  granted?: number;
   /** Started, whatever came of it. */
   attempted: number;
   succeeded: number;
@@ -67,10 +69,11 @@ export function evaluateRings(
   const abort = aborted ?? findAbort(aborts, counts, total);
   const none = rings.map(() => 0);
   if (abort) return { course: 'aborted', ring, starts: none, width, abort };
-  const underWay = total.attempted - total.succeeded - failuresOf(total, 'any');
+  const granted = total.granted ?? 0;
+  const underWay = total.attempted + granted - total.succeeded - failuresOf(total, 'any');
   let free = Math.max(0, width - underWay);
-  const starts = counts.map(({ size, attempted }, index) => {
-    const more = index <= ring ? Math.min(free, size - attempted) : 0;
+  const starts = counts.map(({ size, attempted, granted = 0 }, index) => {
+    const more = index <= ring ? Math.min(free, size - attempted - granted) : 0;
     free -= more;
     return more;
   });
@@ -154,16 +157,17 @@ function courseOf(
 
 function sumOf(counts: readonly RingCounts[]): RingCounts {
   const failed: Partial<Record<FailureClass, number>> = {};
-  let [size, attempted, succeeded] = [0, 0, 0];
+  let [size, granted, attempted, succeeded] = [0, 0, 0, 0];
   for (const one of counts) {
     size += one.size;
+    granted += one.granted ?? 0;
     attempted += one.attempted;
     succeeded += one.succeeded;
     for (const name of Object.keys(FAILURE_CLASSES) as FailureClass[]) {
       failed[name] = (failed[name] ?? 0) + (one.failed[name] ?? 0);
     }
   }
-  return { size, attempted, succeeded, failed };
+  return { size, granted, attempted, succeeded, failed };
 }
 
 function failuresOf({ failed }: RingCounts, failure: FailureClass | 'any'): number {
@@ -172,12 +176,12 @@ function failuresOf({ failed }: RingCounts, failure: FailureClass | 'any'): numb
 }
 
 function areCounts(counts: RingCounts): boolean {
-  const { size, attempted, succeeded, failed } = counts;
-  const all = [size, attempted, succeeded, ...Object.values(failed)];
+  const { size, granted = 0, attempted, succeeded, failed } = counts;
+  const all = [size, granted, attempted, succeeded, ...Object.values(failed)];
   const ended = succeeded + failuresOf(counts, 'any');
   return (
     all.every((one) => Number.isSafeInteger(one) && one >= 0) &&
     ended <= attempted &&
-    attempted <= size
+    attempted + granted <= size
   );
 }
