@@ -229,4 +229,19 @@ function underWay({ attempted, succeeded, failed }: RingCounts): number {
   return attempted - succeeded - Object.values(failed).reduce((sum, count) => sum + count, 0);
 }
 
+test('devices that were told to start take room, and are no sample of failures', () => {
+  const manifest = {
+    rings: [{ name: 'all', all: true as const, untilPercent: 100 }],
+    pace: { first: 10, growthPercent: 100, afterSucceeded: 1, most: 10 },
+    aborts: [{ failure: 'any' as const, percent: 50, minimum: 2 }],
+  };
+  const counts = { size: 100, attempted: 2, succeeded: 0, failed: { transfer: 1 } };
+  const some = evaluateRings({ ...manifest, aborts: [] }, [{ ...counts, granted: 4 }]);
+  assert.equal([some.course, some.starts], ['running', [5]]);
+  const full = evaluateRings({ ...manifest, aborts: [] }, [{ ...counts, granted: 9 }]);
+  assert.equal([full.course, full.starts], ['waiting', [0]]);
+  // One of two attempted failed: half, however many were granted.
+  assert.is(evaluateRings(manifest, [{ ...counts, granted: 90 }]).course, 'aborted');
+});
+
 test.run();

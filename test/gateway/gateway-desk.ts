@@ -200,7 +200,7 @@ export class ScriptedField implements Field {
 }
 
 export class GatewayDesk {
-  readonly clock = new SimulatedScheduler();
+  readonly clock: SimulatedScheduler;
   journal = new MemoryJournal();
   timers!: ProcessTimers;
   field!: ScriptedField;
@@ -210,7 +210,12 @@ export class GatewayDesk {
   private readonly change: Partial<GatewayOptions>;
   private readonly devices: readonly FieldDevice[] | undefined;
 
-  constructor(change: Partial<GatewayOptions> = {}, devices?: readonly FieldDevice[]) {
+  constructor(
+    change: Partial<GatewayOptions> = {},
+    devices?: readonly FieldDevice[],
+    startMs?: number,
+  ) {
+    this.clock = new SimulatedScheduler(startMs);
     this.change = change;
     this.devices = devices;
     this.start();

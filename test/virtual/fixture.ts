@@ -157,9 +157,13 @@ export function makeRig(shape: RigShape = {}): Rig & { remove: () => void } {
 
 /** Time that moves only when a test says so; equal times run in the order in which they were asked for. */
 export class SimulatedScheduler implements Scheduler {
-  private timeMs = 1_000_000;
+  private timeMs: number;
   private order = 0;
   private tasks: { atMs: number; order: number; task: () => void }[] = [];
+
+  constructor(startMs = 1_000_000) {
+    this.timeMs = startMs;
+  }
 
   nowMs(): number {
     return this.timeMs;

@@ -1,0 +1,212 @@
+/**
+ * What the journal comes to for campaigns, record by record: how each device stands, which lines were
+ * accepted, and the events that a coordinator is told. The same code reads it at a start and while it is
+ * written, so that what is known after a crash is what was known before.
+ */
+import { type CampaignState, type LineState, NO_CAMPAIGNS } from '../../campaign/acceptance.ts';
+import {
+  type DeviceProgress,
+  deviceProgress,
+  type UpgradeStanding,
+} from '../../campaign/device-progress.ts';
+import type { Manifest } from '../../campaign/manifest.ts';
+import type { GatewayRecord } from '../../gateway/control.ts';
+import { isJobRecord, type JobRecord } from '../../jobs/records.ts';
+import type { UpgradeState } from '../../jobs/states.ts';
+import type { CampaignRefusedEvent, FleetEvent } from '../wire.ts';
+import {
+  CAMPAIGN_ACTOR,
+  type CampaignPlace,
+  type CampaignRecord,
+  isCampaignRecord,
+  placeOfRequest,
+} from './campaign-records.ts';
+
+export type LedgerEvent = FleetEvent | CampaignRefusedEvent;
+
+/** Of one device in one campaign. */
+export type DeviceStanding = DeviceProgress & {
+  attempt: number;
+  phase: UpgradeState;
+  code: string | undefined;
+  /** How often this attempt was called off before it began. */
+  withdrawals: number;
+  job: string | undefined;
+};
+
+export interface CampaignStory {
+  acceptedMs: number;
+  expiresMs: number;
+  when: Manifest['activation']['when'];
+  carrier: string;
+  devices: Map<string, DeviceStanding>;
+  end?: { how: 'finished' | 'aborted' | 'expired'; code?: string; detail?: string };
+}
+
+const DETAIL_CHARACTERS_MAX = 500;
+
+/** Jobs belong to one campaign, or to a later one from some record on. */
+interface Link extends CampaignPlace {
+  fromSequence: number;
+}
+
+export class CampaignLedger {
+  readonly stories = new Map<string, CampaignStory>();
+  /** What a stick brought and is followed: documents by campaign. */
+  readonly carried = new Map<string, { document: string; atMs: number }>();
+  private readonly refusals = new Map<string, string>();
+  private readonly links = new Map<string, Link[]>();
+  private newestSeenMs = NO_CAMPAIGNS.newestSeenMs;
+  private readonly lines = new Map<string, LineState>();
+
+  /** What acceptance is held against. */
+  get state(): CampaignState {
+    return { newestSeenMs: this.newestSeenMs, lines: this.lines };
+  }
+
+  /** Whether it is on record already that this campaign is refused so. */
+  isRefused(campaign: string, code: string): boolean {
+    return this.refusals.get(campaign) === code;
+  }
+
+  keep(record: GatewayRecord): void {
+    if (isJobRecord(record)) this.link(record);
+    else if (isCampaignRecord(record)) this.apply(record);
+    const event = this.eventOf(record);
+    if (event && 'device' in event) this.move(event, jobOf(record));
+  }
+
+  /** What a coordinator is told of it. Of records that were kept, in any order. */
+  eventOf(record: GatewayRecord): LedgerEvent | undefined {
+    const { sequence, atMs } = record;
+    if (isCampaignRecord(record)) {
+      switch (record.kind) {
+        case 'campaign': {
+          if (record.step !== 'refused') return undefined;
+          const { campaign, code, detail } = record;
+          return { sequence, atMs, campaign, refused: code, ...detailed(detail) };
+        }
+        case 'campaign-device': {
+          const { kind: _, detail, ...event } = eventFields(record);
+          return { ...event, ...detailed(detail) };
+        }
+        case 'campaign-adopted': {
+          const { campaign, device, attempt, phase } = record;
+          return { sequence, atMs, campaign, device, attempt, phase };
+        }
+      }
+    }
+    if (!isJobRecord(record) || record.kind !== 'state') return undefined;
+    const link = this.linkAt(record.job, sequence);
+    if (!link) return undefined;
+    const { campaign, device, attempt } = link;
+    const { state: phase, code, detail, runs } = record;
+    const isWithdrawn = phase === 'cancelled' && detail?.startsWith(`by ${CAMPAIGN_ACTOR}`);
+    return {
+      ...{ sequence, atMs, campaign, device, attempt, phase },
+      ...(code === undefined ? {} : { code }),
+      ...detailed(detail),
+      ...(isWithdrawn ? { withdrawn: true as const } : {}),
+      ...(runs === undefined ? {} : { runs: runs.slice(0, 64) }),
+    };
+  }
+
+  /** Records older than that go; what they say of jobs and of campaigns that are over goes with them. */
+  retire(beforeMs: number, hasJob: (job: string) => boolean): void {
+    for (const job of this.links.keys()) if (!hasJob(job)) this.links.delete(job);
+    for (const [campaign, { acceptedMs }] of this.stories)
+      if (acceptedMs < beforeMs) this.stories.delete(campaign);
+  }
+
+  private link(record: JobRecord): void {
+    if (record.kind !== 'job') return;
+    const place = placeOfRequest(record.request.requestId);
+    if (!place) return;
+    this.links.set(record.job, [{ ...place, fromSequence: record.sequence }]);
+  }
+
+  private linkAt(job: string, sequence: number): Link | undefined {
+    return this.links.get(job)?.findLast(({ fromSequence }) => fromSequence <= sequence);
+  }
+
+  private apply(record: CampaignRecord): void {
+    if (record.kind === 'campaign-adopted') {
+      const { sequence: fromSequence, job, campaign, device, attempt } = record;
+      const links = this.links.get(job) ?? [];
+      this.links.set(job, [...links, { fromSequence, campaign, device, attempt }]);
+      return;
+    }
+    if (record.kind !== 'campaign') return;
+    switch (record.step) {
+      case 'accepted': {
+        const { campaign, line, generation, anchors, atMs, expiresMs, when, carrier } = record;
+        this.newestSeenMs = Math.max(this.newestSeenMs, record.newestSeenMs);
+        this.lines.set(line, { generation, digest: campaign, ended: false, anchors });
+        this.refusals.delete(campaign);
+        const known = this.stories.get(campaign);
+        const devices = known?.devices ?? new Map<string, DeviceStanding>();
+        this.stories.set(campaign, { acceptedMs: atMs, expiresMs, when, carrier, devices });
+        return;
+      }
+      case 'refused':
+        this.refusals.set(record.campaign, record.code);
+        return;
+      case 'ended': {
+        const { how, code, detail } = record;
+        const story = this.stories.get(record.campaign);
+        const why = { ...(code === undefined ? {} : { code }), ...(detail ? { detail } : {}) };
+        if (story) story.end = { how, ...why };
+        this.carried.delete(record.campaign);
+        for (const [line, state] of this.lines)
+          if (state.digest === record.campaign) this.lines.set(line, { ...state, ended: true });
+        return;
+      }
+      case 'carried':
+        this.carried.set(record.campaign, { document: record.document, atMs: record.atMs });
+        return;
+      case 'dropped':
+        this.carried.delete(record.campaign);
+        return;
+      case 'standing':
+        this.newestSeenMs = Math.max(this.newestSeenMs, record.newestSeenMs);
+        for (const { line, ...state } of record.lines) this.lines.set(line, state);
+        return;
+    }
+  }
+
+  private move(event: FleetEvent, job: string | undefined): void {
+    const story = this.stories.get(event.campaign);
+    if (!story) return;
+    const { device, attempt, phase, code } = event;
+    const known = story.devices.get(device);
+    const isSame = known?.attempt === attempt;
+    const standing: UpgradeStanding = {
+      phase,
+      ...(code === undefined ? {} : { code }),
+      ...(event.withdrawn ? { withdrawn: true } : {}),
+    };
+    const before = isSame ? known.state : 'pending';
+    const withdrawals = (isSame ? known.withdrawals : 0) + (event.withdrawn ? 1 : 0);
+    const progress = deviceProgress(standing, { when: story.when }, before);
+    story.devices.set(device, { ...progress, attempt, phase, code, withdrawals, job });
+  }
+}
+
+function jobOf(record: GatewayRecord): string | undefined {
+  const { job } = record as { job?: unknown };
+  return typeof job === 'string' ? job : undefined;
+}
+
+function detailed(detail: string | undefined): { detail?: string } {
+  return detail ? { detail: detail.slice(0, DETAIL_CHARACTERS_MAX) } : {};
+}
+
+/** As it was written, without its place in the chain. */
+function eventFields(record: CampaignRecord & { kind: 'campaign-device' }) {
+  const { sequence, atMs, kind, campaign, device, attempt, phase, code, detail, runs } = record;
+  return {
+    ...{ sequence, atMs, kind, campaign, device, attempt, phase, detail },
+    ...(code === undefined ? {} : { code }),
+    ...(runs === undefined ? {} : { runs }),
+  };
+}
