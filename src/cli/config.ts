@@ -63,7 +63,7 @@ interface Fault {
 }
 
 /** Reads whatever the service would read at its start, as it would. */
-function faultsOfContents({ admission, api, duis }: GatewayConfig): Fault[] {
+function faultsOfContents({ admission, api, duis, campaigns }: GatewayConfig): Fault[] {
   const { columns = {} } = admission;
   const faults: Fault[] = [];
   const reads = <T>(key: string, value: T | undefined, read: (value: T) => unknown): void => {
@@ -101,6 +101,11 @@ function faultsOfContents({ admission, api, duis }: GatewayConfig): Fault[] {
       loadCertificates([path]),
     );
     reads(`duis.users[${index}].endpoint.client`, endpoint?.client, checkTls);
+  }
+  for (const name of ['coordinator', 'hawkbit'] as const) {
+    const carrier = campaigns?.[name];
+    reads(`campaigns.${name}.caFile`, carrier?.caFile, (path) => loadCertificates([path]));
+    reads(`campaigns.${name}.identity`, carrier?.identity, checkTls);
   }
   return faults;
 }

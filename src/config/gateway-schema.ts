@@ -4,6 +4,7 @@
  * No secret stands in it: a key or a token is named by its file (`...File`), which nobody but the service
  * may read. What is written here may be shown, mailed and kept in a repository.
  */
+import { campaigns } from './campaigns-schema.ts';
 import type { ConfigCode } from './codes.ts';
 import { duis } from './duis-schema.ts';
 import { eui64, id, matching, milliseconds, path, text, whole, z } from './fields.ts';
@@ -332,6 +333,9 @@ export const gatewaySchema = z.strictObject({
   api: api.prefault({}),
   metrics: metrics.prefault({}),
   duis: duis.optional().describe('Service Requests of the DCC side. Absent: none are taken.'),
+  campaigns: campaigns
+    .optional()
+    .describe('Signed campaigns of a fleet. Absent: none are followed.'),
   log: z
     .strictObject({ level: z.enum(['debug', 'info', 'warning', 'error']).default('info') })
     .prefault({}),

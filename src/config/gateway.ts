@@ -6,6 +6,7 @@
  * Nothing is written and no port is opened.
  */
 import { resolve } from 'node:path';
+import { type CampaignsConfig, campaignsConfig } from './campaigns.ts';
 import { ConfigError, type Problem } from './codes.ts';
 import { type DuisConfig, duisConfig } from './duis.ts';
 import { keyText } from './explain.ts';
@@ -94,6 +95,8 @@ export interface GatewayConfig {
   metrics: { serve: 'off' | 'api' | 'listener'; listen: ListenAddress | undefined };
   /** Absent: no Service Requests are taken. */
   duis: DuisConfig | undefined;
+  /** Absent: no campaigns are followed. */
+  campaigns: CampaignsConfig | undefined;
   log: { level: 'debug' | 'info' | 'warning' | 'error' };
 }
 
@@ -158,6 +161,7 @@ class GatewayBuilder {
       api: this.api(runtimeFolder),
       metrics: this.metrics(),
       duis: document.duis && duisConfig(document.duis, files),
+      campaigns: document.campaigns && campaignsConfig(document.campaigns, files),
       log: document.log,
     };
     throwAny(this.problems);
