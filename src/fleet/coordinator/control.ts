@@ -113,6 +113,8 @@ export interface Page<T> {
 }
 
 export interface DeviceFilter {
+  /** Changed then or later, by the coordinator's clock. */
+  changedSinceMs?: number;
   ring?: string;
   state?: DeviceState;
   gateway?: string;
