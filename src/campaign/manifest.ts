@@ -149,7 +149,7 @@ export type ManifestResult = { ok: true; manifest: Manifest } | CampaignRefusal;
 /** Beyond it nothing can follow: a line has a generation a minute for some eighty centuries. */
 const GENERATION_MAX = 0xffff_ffff;
 const APPROVALS_MAX = 8;
-const LIFE_MS_MAX = 400 * 24 * 3_600_000;
+export const LIFE_MS_MAX = 400 * 24 * 3_600_000;
 const IMAGES_MAX = 64;
 const TARGETS_MAX = 256;
 const GATEWAYS_MAX = 10_000;

@@ -3,13 +3,14 @@
  * accepted, and the events that a coordinator is told. The same code reads it at a start and while it is
  * written, so that what is known after a crash is what was known before.
  */
+import { inPieces } from '../../bytes/in-pieces.ts';
 import { type CampaignState, type LineState, NO_CAMPAIGNS } from '../../campaign/acceptance.ts';
 import {
   type DeviceProgress,
   deviceProgress,
   type UpgradeStanding,
 } from '../../campaign/device-progress.ts';
-import type { Manifest } from '../../campaign/manifest.ts';
+import { LIFE_MS_MAX, type Manifest } from '../../campaign/manifest.ts';
 import type { GatewayRecord } from '../../gateway/control.ts';
 import { isJobRecord, type JobRecord } from '../../jobs/records.ts';
 import type { UpgradeState } from '../../jobs/states.ts';
@@ -18,6 +19,7 @@ import {
   CAMPAIGN_ACTOR,
   type CampaignPlace,
   type CampaignRecord,
+  type CampaignRecordBody,
   isCampaignRecord,
   placeOfRequest,
 } from './campaign-records.ts';
@@ -44,6 +46,10 @@ export interface CampaignStory {
 }
 
 const DETAIL_CHARACTERS_MAX = 500;
+/** A record has its bound. */
+const LINES_A_RECORD = 500;
+/** Twice the longest life of a campaign. */
+const LINE_MS = 2 * LIFE_MS_MAX;
 
 /** Jobs belong to one campaign, or to a later one from some record on. */
 interface Link extends CampaignPlace {
@@ -57,7 +63,7 @@ export class CampaignLedger {
   private readonly refusals = new Map<string, string>();
   private readonly links = new Map<string, Link[]>();
   private newestSeenMs = NO_CAMPAIGNS.newestSeenMs;
-  private readonly lines = new Map<string, LineState>();
+  private readonly lines = new Map<string, LineState & { atMs: number }>();
 
   /** What acceptance is held against. */
   get state(): CampaignState {
@@ -111,6 +117,33 @@ export class CampaignLedger {
     };
   }
 
+  /** Since when records are needed: of campaigns that are not over. */
+  neededSinceMs(nowMs: number): number {
+    let sinceMs = Number.POSITIVE_INFINITY;
+    for (const { acceptedMs, expiresMs, end } of this.stories.values())
+      if (!end && expiresMs > nowMs) sinceMs = Math.min(sinceMs, acceptedMs);
+    for (const { atMs } of this.carried.values()) sinceMs = Math.min(sinceMs, atMs);
+    return sinceMs;
+  }
+
+  /**
+   * What has to be said again before older records are retired. A line is forgotten when nothing of it that
+   * was signed before can be alive: so much later than any campaign may last.
+   */
+  restated(nowMs: number): CampaignRecordBody[] {
+    for (const [line, { atMs }] of this.lines) if (atMs + LINE_MS < nowMs) this.lines.delete(line);
+    if (this.lines.size === 0 && this.newestSeenMs === 0) return [];
+    const lines = [...this.lines].map(([line, state]) => ({ line, ...state }));
+    const { newestSeenMs } = this;
+    const pieces = lines.length === 0 ? [[]] : inPieces(lines, LINES_A_RECORD);
+    return pieces.map((piece) => ({
+      kind: 'campaign',
+      step: 'standing',
+      newestSeenMs,
+      lines: piece,
+    }));
+  }
+
   /** Records older than that go; what they say of jobs and of campaigns that are over goes with them. */
   retire(beforeMs: number, hasJob: (job: string) => boolean): void {
     for (const job of this.links.keys()) if (!hasJob(job)) this.links.delete(job);
@@ -141,7 +174,7 @@ export class CampaignLedger {
       case 'accepted': {
         const { campaign, line, generation, anchors, atMs, expiresMs, when, carrier } = record;
         this.newestSeenMs = Math.max(this.newestSeenMs, record.newestSeenMs);
-        this.lines.set(line, { generation, digest: campaign, ended: false, anchors });
+        this.lines.set(line, { generation, digest: campaign, ended: false, anchors, atMs });
         this.refusals.delete(campaign);
         const known = this.stories.get(campaign);
         const devices = known?.devices ?? new Map<string, DeviceStanding>();

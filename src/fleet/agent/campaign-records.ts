@@ -53,6 +53,8 @@ export type CampaignRecordBody =
         digest: string;
         ended: boolean;
         anchors: string;
+        /** When it was accepted. */
+        atMs: number;
       }[];
     }
   /** Of a device that there is no job for. */

@@ -142,7 +142,7 @@ export class Follower implements CampaignFollower {
     return [...[...this.followed.values()].map((one) => this.viewOf(one)), ...refused];
   }
 
-  /** Whether all is done that can be done of them for now. */
+  /** Whatever is due; once more changes nothing. */
   turn(): void {
     this.isTurnDue = false;
     this.timer?.cancel();

@@ -1,6 +1,7 @@
 /** What a gateway does with campaigns that are carried to it. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { CampaignLedger } from '../../../src/fleet/agent/campaign-ledger.ts';
 import { NOW } from '../../campaign/campaigns.ts';
 import { HOUR_MS, IMAGE } from '../../gateway/gateway-desk.ts';
 import { CAMPAIGN_IMAGE, euiOf, FollowerDesk, WHOLE } from './follower-desk.ts';
@@ -287,6 +288,26 @@ test('a refusal is on record once, and is looked at again', async () => {
   await desk.settle(2 * HOUR_MS);
   await desk.settle();
   assert.is(desk.phases(ONE)[0], 'scheduled');
+});
+
+test('what was accepted outlives the records that said so', async () => {
+  const desk = new FollowerDesk(1);
+  desk.desire();
+  await desk.settle();
+  const { ledger } = desk.follower;
+  assert.is(ledger.neededSinceMs(desk.desk.nowMs), NOW, 'while it may go on');
+  desk.desire({}, {}, 'abort');
+  assert.is(ledger.neededSinceMs(desk.desk.nowMs), Number.POSITIVE_INFINITY);
+  const after = new CampaignLedger();
+  const said = JSON.parse(JSON.stringify(ledger.restated(desk.desk.nowMs)));
+  for (const [n, record] of said.entries())
+    after.keep({ ...record, sequence: n + 1, atMs: desk.desk.nowMs });
+  assert.equal([...after.state.lines], [...ledger.state.lines]);
+  assert.is(after.state.newestSeenMs, ledger.state.newestSeenMs);
+  // Nothing that was signed before is alive when it is forgotten.
+  assert.equal(ledger.restated(NOW + 900 * 24 * HOUR_MS)[0], {
+    ...{ kind: 'campaign', step: 'standing', newestSeenMs: NOW, lines: [] },
+  });
 });
 
 test.run();
