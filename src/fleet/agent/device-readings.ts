@@ -42,6 +42,7 @@ interface Asking {
   failures: number;
   isAsking: boolean;
   againMs: number;
+  askedMs: number;
 }
 
 export class DeviceReadings {
@@ -95,15 +96,30 @@ export class DeviceReadings {
     this.asking.delete(name);
   }
 
+  /** One whose answer is as old as that, or that was silent for as long; the longest first. */
+  stale(isFree: (device: FollowedDevice) => boolean): string | undefined {
+    const boundMs = this.options.timers.nowMs() - FRESH_MS;
+    let found: { name: string; atMs: number } | undefined;
+    for (const { name, ...device } of this.options.devices) {
+      const atMs = this.asking.get(name)?.askedMs ?? this.readings.get(name)?.atMs ?? 0;
+      if (atMs > boundMs || !isFree({ name, ...device })) continue;
+      if (!found || atMs < found.atMs) found = { name, atMs };
+    }
+    return found?.name;
+  }
+
   /** Once at a time, and after a while again. */
   ask(name: string): void {
     const device = this.byName.get(name);
     if (!device) return;
     const { timers, read, changed } = this.options;
-    const asking = this.asking.get(name) ?? { failures: 0, isAsking: false, againMs: 0 };
+    const asking = this.asking.get(name) ?? {
+      ...{ failures: 0, isAsking: false, againMs: 0, askedMs: 0 },
+    };
     this.asking.set(name, asking);
     if (asking.isAsking || asking.againMs > timers.nowMs()) return;
     asking.isAsking = true;
+    asking.askedMs = timers.nowMs();
     read(device.id).then(
       () => {
         asking.isAsking = false;

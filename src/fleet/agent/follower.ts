@@ -45,6 +45,8 @@ export interface FollowerOptions {
   devices: readonly FollowedDevice[];
   /** Of an image that is in the store. */
   imageBytes(sha256: string): number | undefined;
+  /** Somebody wants to know of each device, a day old at most, what it runs. */
+  readsDaily?: boolean;
   log: Log;
 }
 
@@ -153,10 +155,21 @@ export class Follower implements CampaignFollower {
     try {
       this.retryRefused();
       for (const one of this.followed.values()) this.turnOne(one);
+      this.readStale();
     } catch (error) {
       if (!(error instanceof UpliftError)) throw error;
       this.options.log.write('warning', `campaigns wait: ${error.message}`, { code: error.code });
     }
+  }
+
+  /** One a turn. */
+  private readStale(): void {
+    const { readsDaily, gateway } = this.options;
+    if (!readsDaily) return;
+    const name = this.readings.stale(({ id }) => gateway.book.openFor(id).length === 0);
+    if (name === undefined) return;
+    if (this.readings.isSilent(name)) this.readings.forget(name);
+    this.readings.ask(name);
   }
 
   // ---- acceptance -------------------------------------------------------------------------------------

@@ -56,6 +56,7 @@ export class FollowerDesk {
   readonly names: readonly string[];
   trust: { anchors: (typeof TRUST)['anchors'] } = TRUST;
   anchorsDigest = 'anchors-1';
+  readsDaily = false;
 
   constructor(count = 3, change: Partial<GatewayOptions> = {}) {
     this.names = Array.from({ length: count }, (_, n) => euiOf(n + 1));
@@ -91,8 +92,10 @@ export class FollowerDesk {
   private follow(): this {
     const { desk } = this;
     this.pace(16);
-    for (const { id } of desk.field.devices)
-      desk.field.says.set(id, this.says.get(id) ?? '01000000');
+    for (const { id } of desk.field.devices) {
+      const version = this.says.has(id) ? this.says.get(id) : '01000000';
+      if (version !== undefined) desk.field.says.set(id, version);
+    }
     this.follower = new Follower({
       gateway: desk.gateway,
       timers: desk.timers,
@@ -107,6 +110,7 @@ export class FollowerDesk {
         name: eui64!,
         hardware: HARDWARE,
       })),
+      readsDaily: this.readsDaily,
       imageBytes: (sha256) => this.images.get(sha256),
       log: { write() {} },
     });
@@ -127,12 +131,12 @@ export class FollowerDesk {
   }
 
   /** What devices say that they run, where it is not 01000000. */
-  readonly says = new Map<string, string>();
+  readonly says = new Map<string, string | undefined>();
 
   say(device: string, version: string | undefined): void {
     if (version === undefined) this.desk.field.says.delete(device);
     else this.desk.field.says.set(device, version);
-    this.says.set(device, version ?? '');
+    this.says.set(device, version);
   }
 
   desire(

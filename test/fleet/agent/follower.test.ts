@@ -310,4 +310,21 @@ test('what was accepted outlives the records that said so', async () => {
   });
 });
 
+test('where somebody wants to know, each device is asked once a day', async () => {
+  const desk = new FollowerDesk(3);
+  desk.say('ppmid-3', undefined);
+  desk.readsDaily = true;
+  desk.restart();
+  desk.follower.turn();
+  const asked = (n: number) =>
+    desk.desk.journal.rows.filter(
+      ({ kind, device }) => kind === 'device-read' && device === `ppmid-${n}`,
+    ).length;
+  for (let n = 0; n < 30; n++) await desk.settle(60_000);
+  assert.equal([asked(1), asked(2), asked(3)], [1, 1, 1]);
+  for (let n = 0; n < 48; n++) await desk.settle(HOUR_MS);
+  assert.ok(asked(1) === 3 && asked(2) === 3, `${asked(1)} ${asked(2)}`);
+  assert.ok(asked(3) >= 2 && asked(3) <= 4, `${asked(3)} of a silent one`);
+});
+
 test.run();
