@@ -27,15 +27,28 @@ export function addCampaignCommands(program: Command): void {
     );
   addCommand(campaign, 'sign <file>', 'adds a signature to a campaign')
     .requiredOption('--as <role>', 'author or approver')
-    .requiredOption('--certificate <file>', 'of who signs, and of its CAs (PEM)')
-    .requiredOption('--key <file>', 'the private key of it (PEM)')
+    .option('--certificate <file>', 'of who signs, and of its CAs (PEM); not with --pkcs12')
+    .option('--key <file>', 'the private key of it (PEM)')
+    .option('--pkcs12 <file>', 'in place of both: a PKCS#12 file')
+    .option('--password-file <file>', 'of the PKCS#12 file: its password is the first line')
+    .option(
+      '--sign-command <command>',
+      'in place of --key: a line for /bin/sh that signs what it gets on stdin',
+    )
+    .option('--sign-input <what>', 'what it gets: document, or sha256 of it', 'document')
+    .option('--sign-wait <seconds>', 'how long it may take', '60')
     .option('--digest <sha256>', 'sign only the manifest with this digest, as `show` said it')
     .option('--out <file>', 'where it is written, else the file itself')
     .addHelpText(
       'after',
       example(
         'uplift campaign sign ppmid.campaign --as approver --certificate bob.pem --key bob.key',
-      ),
+      ) +
+        example(
+          'uplift campaign sign ppmid.campaign --as author --certificate ann.pem ' +
+            '--sign-input sha256 --sign-command "pkcs11-tool --module opensc-pkcs11.so --sign ' +
+            '--mechanism ECDSA --id 01 --login"',
+        ),
     )
     .action(
       run(async (options, output, path: string) =>

@@ -1,22 +1,20 @@
 /** `uplift campaign sign`: adds the signature of the author, or of somebody who approves. */
 import { CAMPAIGN_CONTENT_TYPE } from '../campaign/manifest.ts';
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
-import { loadCertificates } from '../gateway/trust-documents.ts';
-import { addSignature, COSE_CHAIN_MAX, type CoseSigner } from '../trust/cose.ts';
+import { prepareSignature } from '../trust/cose.ts';
 import {
   campaignLines,
   type ReadCampaign,
   readCampaign,
   refusedCampaign,
 } from './campaign-documents.ts';
-import { certificateText, identityOf, signerOf, writeDocument } from './duis-documents.ts';
+import { type CampaignSignerOptions, signerNamed } from './campaign-signer.ts';
+import { certificateDocument, certificateText, writeDocument } from './duis-documents.ts';
 import { usage } from './inputs.ts';
 import type { Output } from './output.ts';
 
-export interface SignOptions {
+export interface SignOptions extends CampaignSignerOptions {
   as: string;
-  certificate: string;
-  key: string;
   digest?: string;
   out?: string;
 }
@@ -26,21 +24,18 @@ const ROLES = ['author', 'approver'];
 export function sign(path: string, options: SignOptions, output: Output): ExitCode {
   const { as, out = path } = options;
   if (!ROLES.includes(as)) throw usage('--as', ROLES.join(' or '), as);
-  const { privateKey, certificate } = identityOf(options);
-  const chain = loadCertificates([options.certificate]).slice(1);
-  if (chain.length >= COSE_CHAIN_MAX) {
-    throw usage('--certificate', `at most ${COSE_CHAIN_MAX} certificates`, `${chain.length + 1}`);
-  }
-  const signer: CoseSigner = { privateKey, certificates: [certificate, ...chain] };
+  const signer = signerNamed(options);
+  const [certificate] = signer.certificates;
   const campaign = readCampaign(path);
   const { manifest, digest } = campaign;
   checkDigest(digest, options.digest);
   checkRole(campaign, as, certificate.fingerprint);
-  const signed = addSignature(campaign.bytes, CAMPAIGN_CONTENT_TYPE, signer);
-  if (!signed.ok) throw refusedCampaign(path, signed);
-  writeDocument(signed.bytes, out);
-  const identity = { privateKey, certificate };
-  output.result({ out, as, digest, signer: signerOf(identity), bytes: signed.bytes.length }, [
+  const prepared = prepareSignature(campaign.bytes, CAMPAIGN_CONTENT_TYPE, signer);
+  if (!prepared.ok) throw refusedCampaign(path, prepared);
+  const signed = prepared.complete(signer.sign(prepared.signed));
+  writeDocument(signed, out);
+  const shown = certificateDocument(certificate);
+  output.result({ out, as, digest, signer: shown, bytes: signed.length }, [
     ...campaignLines(manifest, digest),
     `${out}: signed as ${as} by ${certificateText(certificate)}`,
   ]);

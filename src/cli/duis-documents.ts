@@ -1,11 +1,12 @@
 /** Documents of the DCC User Interface, and who signs them, as the commands are told of them. */
-import { writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { anchorsOf, loadSigningIdentity } from '../dcc/service-users.ts';
 import { REQUEST_BYTES_MAX } from '../duis/request-reader.ts';
 import { readRequestId } from '../duis/schema-values.ts';
 import type { RequestId } from '../duis/service-request.ts';
 import { EXIT, UpliftError } from '../errors.ts';
 import { readBounded } from '../gateway/bounded-file.ts';
+import { replaceDurably } from '../gateway/durable-file.ts';
 import { loadCertificates, loadRevocationLists } from '../gateway/trust-documents.ts';
 import { nameText } from '../trust/distinguished-name.ts';
 import type { Certificate } from '../trust/x509.ts';
@@ -49,14 +50,16 @@ export async function readDocument(path: string, bytesMax = REQUEST_BYTES_MAX) {
   return Uint8Array.from(Buffer.concat(pieces));
 }
 
-/** To a file, or as it is to stdout. @throws UpliftError */
+/** To a file, whole or not at all, or as it is to stdout. @throws UpliftError */
 export function writeDocument(bytes: Uint8Array, out: string | undefined): void {
   if (out === undefined || out === '-') {
     process.stdout.write(bytes);
     return;
   }
   try {
-    writeFileSync(out, bytes);
+    const isPipe = statSync(out, { throwIfNoEntry: false })?.isFile() === false;
+    if (isPipe) writeFileSync(out, bytes);
+    else replaceDurably(out, bytes);
   } catch (cause) {
     throw new UpliftError('file-unwritable', `${out} cannot be written`, {
       expected: 'a path to which this user may write',

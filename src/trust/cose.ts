@@ -15,7 +15,7 @@ import { type CborMap, type CborValue, decodeCbor, encodeCbor, isCborMap } from 
 import { CBOR_REFUSALS, type CborRefusalCode } from '../bytes/cbor-scan.ts';
 import { decodeHex, encodeHex } from '../bytes/hex.ts';
 import { assert } from '../errors.ts';
-import { isRawP256Signature } from './ecdsa.ts';
+import { isRawP256Signature, verifyP256 } from './ecdsa.ts';
 import { checkSigningPair } from './signing-pair.ts';
 import { CERTIFICATE_BYTES_MAX, type Certificate } from './x509.ts';
 
@@ -110,6 +110,25 @@ export function addSignature(
   contentType: string,
   signer: CoseSigner,
 ): { ok: true; bytes: Uint8Array } | CoseRefusal {
+  const prepared = prepareSignature(bytes, contentType, signer);
+  if (!prepared.ok) return prepared;
+  return { ok: true, bytes: prepared.complete(signatureOf(prepared.signed, signer)) };
+}
+
+/** A signature that somebody else makes, whose key is not at hand. */
+export interface PreparedSignature {
+  ok: true;
+  /** What it is to be over, before it is hashed. */
+  signed: Uint8Array;
+  /** The document with it: r and s, which have to verify. */
+  complete(value: Uint8Array): Uint8Array;
+}
+
+export function prepareSignature(
+  bytes: Uint8Array,
+  contentType: string,
+  signer: Pick<CoseSigner, 'certificates'>,
+): PreparedSignature | CoseRefusal {
   const read = readBody(bytes, contentType);
   if (!read.ok) return read;
   const { kind, body, payload, last } = read;
@@ -117,8 +136,13 @@ export function addSignature(
   if (last.length >= COSE_SIGNATURES_MAX) return refused('cose-too-many-signatures');
   const own = encodeCbor(signerHeader(signer));
   const signed = signatureStructure('sign', body, own, payload);
-  const added = [own, chainHeader(signer), signatureOf(signed, signer)];
-  return { ok: true, bytes: tagged('sign', [body, new Map(), payload, [...last, added]]) };
+  const complete = (value: Uint8Array): Uint8Array => {
+    const isGood = verifyP256(signer.certificates[0].publicKey, signed, value);
+    assert(isGood, 'only a signature that verifies becomes part of a document');
+    const added = [own, chainHeader(signer), value];
+    return tagged('sign', [body, new Map(), payload, [...last, added]]);
+  };
+  return { ok: true, signed, complete };
 }
 
 /** A COSE_Sign1. @throws UpliftError where the key is not that of the certificate */
@@ -251,7 +275,9 @@ function bodyHeader(contentType: string): Map<number, CborValue> {
   return new Map([[LABEL.contentType, contentType]]);
 }
 
-function signerHeader({ certificates: [{ fingerprint }] }: CoseSigner): Map<number, CborValue> {
+function signerHeader({
+  certificates: [{ fingerprint }],
+}: Pick<CoseSigner, 'certificates'>): Map<number, CborValue> {
   const keyId = decodeHex(fingerprint);
   assert(keyId !== undefined, 'a fingerprint is hexadecimal');
   return new Map<number, CborValue>([
@@ -260,7 +286,7 @@ function signerHeader({ certificates: [{ fingerprint }] }: CoseSigner): Map<numb
   ]);
 }
 
-function chainHeader({ certificates }: CoseSigner): CborMap {
+function chainHeader({ certificates }: Pick<CoseSigner, 'certificates'>): CborMap {
   const ders = certificates.map(({ der }) => der);
   assert(ders.length <= COSE_CHAIN_MAX, 'the chain is longer than is read');
   return new Map([[LABEL.chain, ders.length === 1 ? ders[0]! : ders]]);

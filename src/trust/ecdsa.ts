@@ -42,6 +42,22 @@ export function isDerP256Signature(signature: Uint8Array): boolean {
   return integerEnd(signature, afterR) === signature.length;
 }
 
+/** r and s as they stand, out of DER; undefined where it is not of the strict form. */
+export function rawOfDerP256Signature(signature: Uint8Array): Uint8Array | undefined {
+  if (!isDerP256Signature(signature)) return undefined;
+  const raw = new Uint8Array(RAW_BYTES);
+  const afterR = integerEnd(signature, 2)!;
+  for (const [index, [from, until]] of [
+    [4, afterR],
+    [afterR + 2, signature.length],
+  ].entries()) {
+    // A zero in front keeps an integer positive; r and s have 32 octets.
+    const digits = signature.subarray(Math.max(from!, until! - RAW_BYTES / 2), until);
+    raw.set(digits, ((index + 1) * RAW_BYTES) / 2 - digits.length);
+  }
+  return raw;
+}
+
 /** Where the INTEGER at `at` ends; undefined where none stands that could be r or s. */
 function integerEnd(signature: Uint8Array, at: number): number | undefined {
   const bytes = signature[at + 1] ?? 0;
