@@ -5,6 +5,8 @@
  */
 import { UpliftError } from '../errors.ts';
 import {
+  CAMPAIGN_CONTROL_CODES,
+  type CampaignControlCode,
   CONTROL_CODES,
   type ControlCode,
   OUTBOX_CODES,
@@ -79,6 +81,15 @@ const OUTBOX_STATUS: Record<OutboxCode, number> = {
   'message-not-parked': 409,
 };
 
+const CAMPAIGN_STATUS: Record<CampaignControlCode, number> = {
+  'campaign-refused': 422,
+  'campaign-unknown': 404,
+  'campaign-over': 409,
+  'campaign-of-other': 409,
+  'campaigns-many': 409,
+  'not-enrolled': 409,
+};
+
 const STORE_STATUS: Record<StoreCode, number> = {
   'no-space': 507,
   'sync-failed': 503,
@@ -110,7 +121,13 @@ const STORE_STATUS: Record<StoreCode, number> = {
  */
 const UNDERSTOOD_AND_REFUSED = 422;
 const STATUS = new Map(
-  Object.entries({ ...API_STATUS, ...CONTROL_STATUS, ...OUTBOX_STATUS, ...STORE_STATUS }),
+  Object.entries({
+    ...API_STATUS,
+    ...CONTROL_STATUS,
+    ...OUTBOX_STATUS,
+    ...CAMPAIGN_STATUS,
+    ...STORE_STATUS,
+  }),
 );
 
 /** Statuses that pass by themselves, and after how many seconds it is worth asking again. */
@@ -137,7 +154,13 @@ export interface ProblemDocument {
   errors?: { pointer: string; expected: string }[];
 }
 
-const SENTENCES = { ...STORE_CODES, ...OUTBOX_CODES, ...CONTROL_CODES, ...API_CODES };
+const SENTENCES = {
+  ...STORE_CODES,
+  ...OUTBOX_CODES,
+  ...CAMPAIGN_CONTROL_CODES,
+  ...CONTROL_CODES,
+  ...API_CODES,
+};
 
 /** What the API itself refuses. */
 export class ApiError extends UpliftError {
@@ -146,7 +169,7 @@ export class ApiError extends UpliftError {
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(
-    code: ApiCode | ControlCode | OutboxCode | StoreCode,
+    code: ApiCode | ControlCode | OutboxCode | CampaignControlCode | StoreCode,
     detail: {
       expected?: string;
       actual?: string;

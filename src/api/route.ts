@@ -4,7 +4,12 @@
  */
 import type { z } from '../config/fields.ts';
 import type { Role } from '../config/gateway.ts';
-import type { ControlCode, GatewayControl, OutboxCode } from '../gateway/control.ts';
+import type {
+  CampaignControlCode,
+  ControlCode,
+  GatewayControl,
+  OutboxCode,
+} from '../gateway/control.ts';
 import type { Actor } from '../jobs/records.ts';
 import type { Clock } from '../ports.ts';
 import type { StoreCode } from '../store/codes.ts';
@@ -71,7 +76,7 @@ export interface RouteShape {
   answers: Readonly<Record<number, z.ZodType | string | null>>;
   headers?: Readonly<Record<string, string>>;
   /** What it may refuse with, beside what every route may. */
-  refuses: readonly (ApiCode | ControlCode | OutboxCode | StoreCode)[];
+  refuses: readonly (ApiCode | ControlCode | OutboxCode | CampaignControlCode | StoreCode)[];
   /** Absent: the server's own, which is the stream of events. */
   handle?(call: Call<never, never, never>, world: ApiWorld): Answer | Promise<Answer>;
 }

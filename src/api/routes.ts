@@ -1,5 +1,6 @@
 /** The table of routes below `/api/v1`, and what each role may do. */
 import type { Job } from '../jobs/book.ts';
+import { campaignRoutes } from './campaign-routes.ts';
 import { duisRoutes } from './duis-routes.ts';
 import { imageRoutes, LIST_BYTES_MAX } from './image-routes.ts';
 import { ApiError } from './problem.ts';
@@ -329,6 +330,7 @@ export const ROUTES: readonly RouteShape[] = [
   ...lists,
   ...readings,
   ...duisRoutes,
+  ...campaignRoutes,
   events,
 ];
 

@@ -4,7 +4,7 @@
  * 1970-01-01T00:00:00Z.
  */
 import { z } from '../config/fields.ts';
-import { LIST_KINDS } from '../gateway/control.ts';
+import { CAMPAIGN_STANDINGS, LIST_KINDS } from '../gateway/control.ts';
 import { UPGRADE_STATES } from '../jobs/states.ts';
 
 /** The largest time a Date has. */
@@ -270,6 +270,30 @@ export const outboxView = z.strictObject({
 });
 export const serviceRequestsAnswer = z.strictObject({ requests: z.array(serviceRequestView) });
 export const outboxAnswer = z.strictObject({ users: z.array(outboxView) });
+
+export const inCampaign = z.strictObject({ digest: sha256 });
+export const campaignView = z.strictObject({
+  id: z.string(),
+  digest: sha256,
+  carrier: z.string(),
+  state: z.enum(CAMPAIGN_STANDINGS),
+  code: z.string().optional(),
+  detail: z.string().optional(),
+  missing: z.array(z.strictObject({ sha256, bytes: count })),
+  devices: z.record(z.string(), count).describe('How many are in each state.'),
+});
+export const campaignsAnswer = z.strictObject({ campaigns: z.array(campaignView) });
+export const sealedEventsQuery = z.strictObject({
+  after: digits(0, Number.MAX_SAFE_INTEGER)
+    .optional()
+    .describe('Sequence of the record before. Default: what the coordinator is known to have.'),
+});
+export const sealedEventsAnswer = z.strictObject({
+  gateway: z.string(),
+  through: count,
+  more: z.boolean(),
+  sealed: z.string().describe('COSE_Sign1, in base64.'),
+});
 
 export const problem = z.strictObject({
   type: z.string(),

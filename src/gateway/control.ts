@@ -179,9 +179,74 @@ export interface DuisControl {
   discard(message: number, by: Actor, reason: string): void;
 }
 
+export const CAMPAIGN_CONTROL_CODES = {
+  'campaign-refused': 'The bytes are no signed campaign; a code of its own says why.',
+  'campaign-unknown': 'No such campaign came to this gateway.',
+  'campaign-over': 'The campaign has ended here.',
+  'campaign-of-other': 'Another carrier brought the campaign, and calls it off.',
+  'campaigns-many': 'As many campaigns were brought as are followed at once.',
+  'not-enrolled': 'The gateway enrolled with no coordinator, so nobody would know its seal.',
+} as const;
+
+export type CampaignControlCode = keyof typeof CAMPAIGN_CONTROL_CODES;
+
+export const CAMPAIGN_STANDINGS = [
+  'refused',
+  'lacks-images',
+  'running',
+  'paused',
+  'held',
+  'finished',
+  'aborted',
+  'expired',
+] as const;
+
+/** What a campaign has become on this gateway. */
+export interface CampaignView {
+  id: string;
+  /** SHA-256 of its manifest. */
+  digest: string;
+  /** Who brought it: a coordinator, a server, a stick. */
+  carrier: string;
+  state: (typeof CAMPAIGN_STANDINGS)[number];
+  /** Why it is refused, or was ended. */
+  code?: string;
+  detail?: string;
+  /** Images that are not in the store. */
+  missing: readonly { sha256: string; bytes: number }[];
+  /** This gateway's devices that are targets, by state. */
+  devices: Readonly<Record<string, number>>;
+}
+
+/** What the journal says of campaigns, sealed with the key that the gateway enrolled with. */
+export interface SealedEventsView {
+  gateway: string;
+  /** Sequence of the last record that is in it. */
+  through: number;
+  /** The journal goes on after it. */
+  more: boolean;
+  /** COSE_Sign1. */
+  sealed: Uint8Array;
+}
+
+/** Campaigns, where the gateway belongs to a fleet. */
+export interface CampaignControl {
+  campaigns(): readonly CampaignView[];
+  /**
+   * Follows it beside those that were brought before; the same again changes nothing. Whether it is
+   * believed is said by its state.
+   */
+  carry(document: Uint8Array, by: Actor): CampaignView;
+  /** Begins nothing more of one that was brought by `carry`. */
+  cancel(digest: string, by: Actor, reason: string): CampaignView;
+  /** @param after absent: what the coordinator is not known to have */
+  sealedEvents(after: number | undefined): SealedEventsView;
+}
+
 export interface GatewayControl {
   health(): HealthView;
   readonly duis: DuisControl | undefined;
+  readonly campaigns: CampaignControl | undefined;
 
   jobs(): Iterable<Job>;
   job(id: string): Job | undefined;

@@ -13,6 +13,7 @@ import type { ImageStore } from '../store/images.ts';
 import { sha256Hex } from '../trust/digest.ts';
 import type { AdmissionDesk } from './admission-desk.ts';
 import {
+  type CampaignControl,
   CONTROL_CODES,
   type DeviceView,
   type DuisControl,
@@ -47,6 +48,8 @@ export interface ServiceControlOptions {
   standing: StandingRecords;
   /** Where there are Service Users. */
   duis(): DuisControl | undefined;
+  /** Where it belongs to a fleet. */
+  campaigns?(): CampaignControl | undefined;
   /** Where lists are kept that came in by a door. */
   listFolder: string;
   nowMs(): number;
@@ -69,6 +72,10 @@ export class ServiceControl implements GatewayControl {
 
   get duis(): DuisControl | undefined {
     return this.options.duis();
+  }
+
+  get campaigns(): CampaignControl | undefined {
+    return this.options.campaigns?.();
   }
 
   health(): HealthView {

@@ -5,6 +5,10 @@
 import { RULES } from '../../src/admission/rules.ts';
 import { UpliftError } from '../../src/errors.ts';
 import {
+  CAMPAIGN_CONTROL_CODES,
+  type CampaignControl,
+  type CampaignControlCode,
+  type CampaignView,
   CONTROL_CODES,
   type ControlCode,
   type DuisControl,
@@ -46,6 +50,7 @@ interface Upload extends UploadView {
 
 export class FakeControl implements GatewayControl {
   duis: DuisControl | undefined;
+  campaigns: CampaignControl | undefined;
   readonly book = new JobBook();
   readonly journal: GatewayRecord[] = [];
   readonly stored = new Map<string, ImageView>();
@@ -420,4 +425,57 @@ export class FakeDuis implements DuisControl {
 
 function refusedByOutbox(code: OutboxCode, message: number): UpliftError {
   return new UpliftError(code, OUTBOX_CODES[code], { actual: `${message}` });
+}
+
+/** Of a gateway of a fleet: it believes every campaign, and lacks the images of none. */
+export class FakeCampaigns implements CampaignControl {
+  /** By digest, which is of the whole document here. */
+  readonly brought = new Map<string, CampaignView>();
+  readonly done: string[] = [];
+  /** By the record they begin after; the last of them ends the journal. */
+  stretches = new Map<number, { through: number; sealed: Uint8Array }>([
+    [0, { through: 20, sealed: Uint8Array.of(0xd2, 1, 2, 3) }],
+    [20, { through: 31, sealed: Uint8Array.of(0xd2, 4, 5) }],
+  ]);
+  isEnrolled = true;
+
+  campaigns(): CampaignView[] {
+    return [...this.brought.values()];
+  }
+
+  carry(document: Uint8Array, by: string): CampaignView {
+    if (document[0] !== 0xd8) throw new UpliftError('cose-structure', 'It is no COSE_Sign.');
+    const digest = sha256Hex(document);
+    const known = this.brought.get(digest);
+    if (known) return known;
+    if (this.brought.size >= 4) throw refusedCampaign('campaigns-many', '4');
+    const view: CampaignView = {
+      ...{ id: `c-${this.brought.size + 1}`, digest, carrier: 'stick', state: 'running' },
+      ...{ missing: [], devices: { pending: 2 } },
+    };
+    this.brought.set(digest, view);
+    this.done.push(`carry ${view.id} ${by}`);
+    return view;
+  }
+
+  cancel(digest: string, by: string, reason: string): CampaignView {
+    const known = this.brought.get(digest);
+    if (!known) throw refusedCampaign('campaign-unknown', digest);
+    if (known.state === 'aborted') throw refusedCampaign('campaign-over', known.id);
+    if (known.carrier !== 'stick') throw refusedCampaign('campaign-of-other', known.carrier);
+    const view: CampaignView = { ...known, state: 'aborted', detail: reason };
+    this.brought.set(digest, view);
+    this.done.push(`cancel ${view.id} ${by} ${reason}`);
+    return view;
+  }
+
+  sealedEvents(after = 0) {
+    if (!this.isEnrolled) throw refusedCampaign('not-enrolled', 'no certificate');
+    const found = this.stretches.get(after) ?? { through: after, sealed: Uint8Array.of(0xd2) };
+    return { gateway: 'gateway-1', more: this.stretches.has(found.through), ...found };
+  }
+}
+
+export function refusedCampaign(code: CampaignControlCode, actual: string): UpliftError {
+  return new UpliftError(code, CAMPAIGN_CONTROL_CODES[code], { actual });
 }

@@ -6,7 +6,7 @@ import { refusalsOf } from '../../src/api/openapi.ts';
 import { ROUTES } from '../../src/api/routes.ts';
 import * as schemas from '../../src/api/schemas.ts';
 import type { z } from '../../src/config/fields.ts';
-import { FakeDuis, IMAGE, refusedByStore } from './fake-control.ts';
+import { FakeCampaigns, FakeDuis, IMAGE, refusedByStore } from './fake-control.ts';
 import { type Answered, type Asked, Served, TOKENS } from './served.ts';
 
 const test = suite('routes of the API');
@@ -383,6 +383,75 @@ test('a gateway without Service Users has none of their routes, and says so', as
     const { expected, next } = await refuses(operation, asked, 404, 'not-found');
     assert.is(expected, 'a gateway with Service Users');
     assert.match(next, 'duis');
+  }
+});
+
+const CAMPAIGNS = '/api/v1/campaigns';
+const campaign = (body: Uint8Array): Asked => ({
+  ...{ method: 'POST', path: CAMPAIGNS, body },
+  headers: { 'content-type': 'application/cose' },
+});
+
+test('a campaign is brought, shown and called off; its events are sealed', async () => {
+  const campaigns = new FakeCampaigns();
+  served.control.campaigns = campaigns;
+  const document = Uint8Array.of(0xd8, 0x62, 0xff, 0x00);
+  const { json } = await ask('carryCampaign', campaign(document));
+  assert.equal([json.id, json.state, json.devices], ['c-1', 'running', { pending: 2 }]);
+  assert.equal((await ask('carryCampaign', campaign(document))).json, json, 'once');
+  assert.equal((await ask('listCampaigns', { path: CAMPAIGNS })).json.campaigns, [json]);
+  const path = `${CAMPAIGNS}/${json.digest}`;
+  assert.equal((await ask('showCampaign', { path })).json, json);
+  await refuses('cancelCampaign', post(`${path}/cancel`), 400, 'request-invalid');
+  const called = await ask('cancelCampaign', post(`${path}/cancel`, { reason: 'no' }));
+  assert.is(called.json.state, 'aborted');
+  await refuses('cancelCampaign', post(`${path}/cancel`, { reason: 'x' }), 409, 'campaign-over');
+  assert.equal(campaigns.done, ['carry c-1 socket:local', 'cancel c-1 socket:local no']);
+  const events = '/api/v1/fleet/events';
+  const first = (await ask('sealedEvents', { path: events })).json;
+  assert.equal([first.gateway, first.through, first.more], ['gateway-1', 20, true]);
+  assert.equal([...Buffer.from(first.sealed, 'base64')], [0xd2, 1, 2, 3]);
+  const next = (await ask('sealedEvents', { path: `${events}?after=20` })).json;
+  assert.equal([next.through, next.more], [31, false]);
+});
+
+test('a campaign that is none, or is not there, or is one too many', async () => {
+  const campaigns = new FakeCampaigns();
+  served.control.campaigns = campaigns;
+  await refuses('carryCampaign', campaign(Uint8Array.of(1)), 422, 'cose-structure');
+  const json = { ...campaign(Uint8Array.of(1)), headers: { 'content-type': 'application/json' } };
+  await refuses('carryCampaign', json, 415, 'media-type');
+  const large = campaign(new Uint8Array(2 * 1024 * 1024 + 1));
+  await refuses('carryCampaign', large, 413, 'body-large');
+  const path = `${CAMPAIGNS}/${'0'.repeat(64)}`;
+  await refuses('showCampaign', { path }, 404, 'campaign-unknown');
+  await refuses('showCampaign', { path: `${CAMPAIGNS}/ABC` }, 400, 'request-invalid');
+  const call = post(`${path}/cancel`, { reason: 'x' });
+  await refuses('cancelCampaign', call, 404, 'campaign-unknown');
+  for (const octet of [1, 2, 3, 4]) {
+    await ask('carryCampaign', campaign(Uint8Array.of(0xd8, octet)));
+  }
+  await refuses('carryCampaign', campaign(Uint8Array.of(0xd8, 5)), 409, 'campaigns-many');
+  const [brought] = campaigns.campaigns();
+  campaigns.brought.set(brought!.digest, { ...brought!, carrier: 'coordinator' });
+  const other = post(`${CAMPAIGNS}/${brought!.digest}/cancel`, { reason: 'x' });
+  await refuses('cancelCampaign', other, 409, 'campaign-of-other');
+  campaigns.isEnrolled = false;
+  await refuses('sealedEvents', { path: '/api/v1/fleet/events' }, 409, 'not-enrolled');
+});
+
+test('a gateway of no fleet has no campaigns, and says so', async () => {
+  const digest = '0'.repeat(64);
+  const routes: [operation: string, asked: Asked][] = [
+    ['listCampaigns', { path: CAMPAIGNS }],
+    ['carryCampaign', campaign(Uint8Array.of(0xd8))],
+    ['showCampaign', { path: `${CAMPAIGNS}/${digest}` }],
+    ['cancelCampaign', post(`${CAMPAIGNS}/${digest}/cancel`, { reason: 'x' })],
+    ['sealedEvents', { path: '/api/v1/fleet/events' }],
+  ];
+  for (const [operation, asked] of routes) {
+    const { expected } = await refuses(operation, asked, 404, 'not-found');
+    assert.is(expected, 'a gateway that belongs to a fleet');
   }
 });
 
