@@ -3,21 +3,22 @@
  * of SMKI's shape for XML, another one for TLS, trust anchors, and the lists by which a PPMID and a hub of
  * one premises may be upgraded. Keys come from phrases, so that anybody can make them.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { testKey } from '../../firmware/test-material.ts';
 import { euiText } from '../../src/duis/identifiers.ts';
-import {
-  type CertificateSpec,
-  certificate,
-  extension,
-  fingerprint,
-  type NameSpec,
-  pem,
-  seq,
-  tlv,
-} from '../trust/naive-x509.ts';
+import { type CertificateSpec, certificate, pem } from '../trust/naive-x509.ts';
 import { SPECS } from '../trust/test-pki.ts';
+import {
+  anchorsText,
+  ca,
+  type FileIdentity,
+  ISSUING_SPEC,
+  materialIn,
+  STRANGER_CA,
+  TLS_CA,
+  tls,
+  UNTIL_MS,
+} from './material.ts';
+
+export type { FileIdentity } from './material.ts';
 
 export const BROKER = '90b3d51f30000002';
 export const SUPPLIER = '90b3d51f30010000';
@@ -27,14 +28,6 @@ export const HUB_CHF = '02-55-50-4c-46-54-10-01';
 export const HOME = 'HOME';
 /** By this name of its TLS certificate the other supplier is known; the first by its EUI-64. */
 const OTHER_CLIENT = 'other-supplier';
-
-const UNTIL_MS = Date.UTC(2100, 0, 1);
-
-/** A certificate and its key as files. */
-export interface FileIdentity {
-  certificateFile: string;
-  keyFile: string;
-}
 
 export interface DuisMaterial {
   trustAnchors: string;
@@ -68,57 +61,16 @@ const XML = (key: string, role: string, eui: string, serial: bigint): Certificat
   untilMs: UNTIL_MS,
 });
 
-const TLS_CA: NameSpec = [['CN', 'TEST TLS CA']];
-const STRANGER_CA: NameSpec = [['CN', 'STRANGER CA']];
-/** Whoever listens does so on this machine: 127.0.0.1 and localhost. */
-const HERE = extension(
-  '2.5.29.17',
-  false,
-  seq(tlv(0x87, [127, 0, 0, 1]), tlv(0x82, [...Buffer.from('localhost')])),
-);
-
-const tls = (key: string, subject: NameSpec, serial: bigint): CertificateSpec => ({
-  key,
-  signedBy: 'tls-ca',
-  subject,
-  issuer: TLS_CA,
-  serial,
-  untilMs: UNTIL_MS,
-  extra: [HERE],
-});
-
-const ca = (key: string, subject: NameSpec): CertificateSpec => ({
-  key,
-  signedBy: key,
-  subject,
-  issuer: subject,
-  ca: true,
-  serial: 1n,
-  untilMs: UNTIL_MS,
-});
-
 /** Makes all of it. `firmwareTrust`: the folder with the anchors of the images. */
 export function writeDuisMaterial(folder: string, firmwareTrust: string): DuisMaterial {
-  mkdirSync(folder, { recursive: true });
-  const file = (name: string, content: string): string => {
-    const path = join(folder, name);
-    writeFileSync(path, content, { mode: 0o600 });
-    return path;
-  };
-  const identity = (name: string, spec: CertificateSpec): FileIdentity => ({
-    certificateFile: file(`${name}.pem`, pem('CERTIFICATE', certificate(spec))),
-    keyFile: file(
-      `${name}.key`,
-      testKey(spec.key).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
-    ),
-  });
+  const { file, identity } = materialIn(folder);
   const stranger: CertificateSpec = {
     ...tls('stranger', [['EUI', SUPPLIER]], 9n),
     signedBy: 'stranger-ca',
     issuer: STRANGER_CA,
   };
   return {
-    trustAnchors: file('anchors.json', anchorsText(firmwareTrust)),
+    trustAnchors: file('anchors.json', anchorsText(firmwareTrust, ISSUING_SPEC, 'xml-signing')),
     supplier: identity('supplier', XML('xml', '87', SUPPLIER, 4n)),
     otherSupplier: identity('other-supplier', XML('other-xml', '87', OTHER_SUPPLIER, 5n)),
     dcc: identity('dcc', XML('dcc-xml', '89', BROKER, 6n)),
@@ -183,22 +135,6 @@ export function admissionSection(
     eligibleCombinations: material.eligibleCombinations,
     listsFetched: new Date().toISOString(),
   };
-}
-
-/** Those of the images, and the root for XML. */
-function anchorsText(firmwareTrust: string): string {
-  const document = JSON.parse(readFileSync(join(firmwareTrust, 'anchors.json'), 'utf8')) as {
-    anchors: { file: string }[];
-  };
-  const anchors: object[] = document.anchors.map(({ file, ...anchor }) => ({
-    ...anchor,
-    pem: readFileSync(join(firmwareTrust, file), 'utf8'),
-  }));
-  const issuing = certificate({ ...SPECS.issuing, untilMs: UNTIL_MS });
-  const name = 'test-xml-issuing';
-  const held = { fingerprint: fingerprint(issuing), pem: pem('CERTIFICATE', issuing) };
-  anchors.push({ name, purpose: 'xml-signing', ...held });
-  return JSON.stringify({ version: 1, anchors });
 }
 
 const HUB_MODEL = '121D:00C1:01:00';
