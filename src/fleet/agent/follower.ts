@@ -55,6 +55,10 @@ const PRIORITY = 3;
 /** A refusal may pass: a clock was wrong, a window was added. */
 const REFUSED_AGAIN_MS = 10 * 60_000;
 const HOUSE_MS = 60_000;
+const FOLLOWED_MAX = 32;
+/** Of many devices something happens all the time. */
+const MANY_DEVICES = 500;
+const MANY_TURN_MS = 250;
 
 /** A campaign that was verified, and what is wanted of it. */
 interface Followed {
@@ -129,6 +133,15 @@ export class Follower implements CampaignFollower {
       if (whose === carrier && !named.has(key)) this.refused.delete(key);
     for (const carried of campaigns) this.take(carrier, carried, by);
     this.turn();
+    this.forgetOld();
+  }
+
+  /** Records older than that go. */
+  retire(beforeMs: number): void {
+    const { book } = this.options.gateway;
+    this.ledger.retire(beforeMs, (job) => book.job(job) !== undefined);
+    for (const digest of this.followed.keys())
+      if (!this.ledger.stories.has(digest)) this.followed.delete(digest);
   }
 
   imageStored(): void {
@@ -159,6 +172,20 @@ export class Follower implements CampaignFollower {
     } catch (error) {
       if (!(error instanceof UpliftError)) throw error;
       this.options.log.write('warning', `campaigns wait: ${error.message}`, { code: error.code });
+    }
+  }
+
+  /** What nobody wants any more and nothing is left of stays to be looked at, for a while. */
+  private forgetOld(): void {
+    const { book } = this.options.gateway;
+    for (const [digest, { wanted }] of this.followed) {
+      if (this.followed.size <= FOLLOWED_MAX) return;
+      const jobs = [...this.ledger.stories.get(digest)!.devices.values()].map(({ job }) => job);
+      const isOpen = jobs.some((job) => {
+        const [upgrade] = job === undefined ? [] : (book.job(job)?.upgrades ?? []);
+        return upgrade !== undefined && !isOver(upgrade.state);
+      });
+      if (wanted !== 'own' && wanted.size === 0 && !isOpen) this.followed.delete(digest);
     }
   }
 
@@ -495,7 +522,8 @@ export class Follower implements CampaignFollower {
   private turnSoon(): void {
     if (this.isTurnDue || this.isStopped) return;
     this.isTurnDue = true;
-    this.options.timers.after(0, () => {
+    const delayMs = this.options.devices.length > MANY_DEVICES ? MANY_TURN_MS : 0;
+    this.options.timers.after(delayMs, () => {
       if (this.isTurnDue) this.turn();
     });
   }
