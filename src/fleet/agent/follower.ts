@@ -8,85 +8,49 @@
  * which campaign and attempt, so that nothing is begun twice.
  */
 import {
-  acceptCampaign,
   acceptDevice,
   type CampaignDevice,
   checkImageBytes,
   checkTime,
-  type GatewayIdentity,
 } from '../../campaign/acceptance.ts';
-import type { CampaignTarget, Manifest } from '../../campaign/manifest.ts';
-import { type CampaignTrust, decodeCampaign } from '../../campaign/signed-campaign.ts';
+import type { Manifest } from '../../campaign/manifest.ts';
 import { UpliftError } from '../../errors.ts';
 import type { Gateway } from '../../gateway/gateway.ts';
 import type { Upgrade } from '../../jobs/book.ts';
 import type { Actor } from '../../jobs/records.ts';
 import { isOver } from '../../jobs/states.ts';
-import type { Log, Timers } from '../../ports.ts';
 import { type DeviceHardware, sameHardware, sameText } from '../../products/device-model.ts';
-import { sha256Hex } from '../../trust/digest.ts';
 import type { VersionFloors } from '../../trust/rollback.ts';
+import { type AcceptanceOptions, Acceptances, type Followed } from './acceptances.ts';
 import { CampaignLedger, type DeviceStanding } from './campaign-ledger.ts';
 import { CAMPAIGN_ACTOR, type CampaignRecordBody, requestIdOf } from './campaign-records.ts';
 import type { CampaignFollower, CarriedCampaign, FollowedCampaign } from './carrier.ts';
 import { DeviceReadings, type FollowedDevice } from './device-readings.ts';
 import { isFrom, isTarget, ownStarts } from './own-rings.ts';
 
-export interface FollowerOptions {
+export interface FollowerOptions extends Omit<AcceptanceOptions, 'ledger' | 'gateway'> {
   gateway: Pick<Gateway, 'jobs' | 'book' | 'record' | 'listen' | 'read' | 'condition'>;
-  timers: Timers;
-  identity: GatewayIdentity;
-  trust: Omit<CampaignTrust, 'atMs'>;
-  /** Which trust anchors are in force, as one digest. */
-  anchorsDigest: string;
   floors(): VersionFloors;
-  /** They are in force from when it returns; durable. */
-  raiseFloors(targets: readonly CampaignTarget[]): void;
   devices: readonly FollowedDevice[];
   /** Of an image that is in the store. */
   imageBytes(sha256: string): number | undefined;
   /** Somebody wants to know of each device, a day old at most, what it runs. */
   readsDaily?: boolean;
-  log: Log;
 }
 
 /** Somewhat before the DCC's requests, which are 4: a campaign has its own pace. */
 const PRIORITY = 3;
-/** A refusal may pass: a clock was wrong, a window was added. */
-const REFUSED_AGAIN_MS = 10 * 60_000;
 const HOUSE_MS = 60_000;
 const FOLLOWED_MAX = 32;
 /** Of many devices something happens all the time. */
 const MANY_DEVICES = 500;
 const MANY_TURN_MS = 250;
 
-/** A campaign that was verified, and what is wanted of it. */
-interface Followed {
-  manifest: Manifest;
-  digest: string;
-  carrier: string;
-  course: CarriedCampaign['course'];
-  wanted: 'own' | ReadonlyMap<string, number>;
-}
-
-interface Refused {
-  id: string;
-  digest: string;
-  carrier: string;
-  carried: CarriedCampaign;
-  code: string;
-  detail: string;
-  againMs: number;
-}
-
 export class Follower implements CampaignFollower {
   readonly ledger = new CampaignLedger();
   readonly readings: DeviceReadings;
   private readonly options: FollowerOptions;
-  private readonly followed = new Map<string, Followed>();
-  /** By the digest of the document as it came. */
-  private readonly refused = new Map<string, Refused>();
-  private readonly accepted = new Map<string, string>();
+  private readonly acceptances: Acceptances;
   private readonly stopListening: () => void;
   private timer: { cancel(): void } | undefined;
   private isTurnDue = false;
@@ -101,6 +65,7 @@ export class Follower implements CampaignFollower {
       read: (device) => gateway.read(device, 'gateway'),
       changed: () => this.turnSoon(),
     });
+    this.acceptances = new Acceptances({ ...options, ledger: this.ledger });
     this.stopListening = gateway.listen({
       record: (record) => {
         this.ledger.keep(record);
@@ -127,11 +92,7 @@ export class Follower implements CampaignFollower {
   }
 
   desire(carrier: string, campaigns: readonly CarriedCampaign[], by: Actor): void {
-    const named = new Set(campaigns.map(({ document }) => sha256Hex(document)));
-    for (const one of this.followed.values()) if (one.carrier === carrier) one.wanted = new Map();
-    for (const [key, { carrier: whose }] of this.refused)
-      if (whose === carrier && !named.has(key)) this.refused.delete(key);
-    for (const carried of campaigns) this.take(carrier, carried, by);
+    this.acceptances.desire(carrier, campaigns, by);
     this.turn();
     this.forgetOld();
   }
@@ -141,7 +102,7 @@ export class Follower implements CampaignFollower {
     const { book } = this.options.gateway;
     this.ledger.retire(beforeMs, (job) => book.job(job) !== undefined);
     for (const digest of this.followed.keys())
-      if (!this.ledger.stories.has(digest)) this.followed.delete(digest);
+      if (!this.ledger.stories.has(digest)) this.acceptances.followed.delete(digest);
   }
 
   imageStored(): void {
@@ -149,11 +110,13 @@ export class Follower implements CampaignFollower {
   }
 
   campaigns(): readonly FollowedCampaign[] {
-    const refused = [...this.refused.values()].map(({ id, digest, carrier, code, detail }) => ({
-      ...{ id, digest, carrier, state: 'refused' as const, code, detail },
-      missing: [],
-      devices: countsOf([]),
-    }));
+    const refused = [...this.acceptances.refused.values()].map(
+      ({ id, digest, carrier, code, detail }) => ({
+        ...{ id, digest, carrier, state: 'refused' as const, code, detail },
+        missing: [],
+        devices: countsOf([]),
+      }),
+    );
     return [...[...this.followed.values()].map((one) => this.viewOf(one)), ...refused];
   }
 
@@ -166,7 +129,7 @@ export class Follower implements CampaignFollower {
     // What cannot be written down is not decided either.
     if (this.options.gateway.condition.state !== 'ready') return;
     try {
-      this.retryRefused();
+      this.acceptances.retry();
       for (const one of this.followed.values()) this.turnOne(one);
       this.readStale();
     } catch (error) {
@@ -185,7 +148,8 @@ export class Follower implements CampaignFollower {
         const [upgrade] = job === undefined ? [] : (book.job(job)?.upgrades ?? []);
         return upgrade !== undefined && !isOver(upgrade.state);
       });
-      if (wanted !== 'own' && wanted.size === 0 && !isOpen) this.followed.delete(digest);
+      if (wanted !== 'own' && wanted.size === 0 && !isOpen)
+        this.acceptances.followed.delete(digest);
     }
   }
 
@@ -197,98 +161,6 @@ export class Follower implements CampaignFollower {
     if (name === undefined) return;
     if (this.readings.isSilent(name)) this.readings.forget(name);
     this.readings.ask(name);
-  }
-
-  // ---- acceptance -------------------------------------------------------------------------------------
-
-  private take(carrier: string, carried: CarriedCampaign, by: Actor): void {
-    const key = sha256Hex(carried.document);
-    const digest = this.accepted.get(key);
-    const known = digest === undefined ? undefined : this.followed.get(digest);
-    if (known) {
-      this.want(known, carrier, carried);
-      return;
-    }
-    const before = this.refused.get(key);
-    if (before && before.againMs > this.nowMs) {
-      this.refused.set(key, { ...before, carried });
-      return;
-    }
-    this.accept(key, carrier, carried, by);
-  }
-
-  private accept(key: string, carrier: string, carried: CarriedCampaign, by: Actor): void {
-    const { identity, trust, anchorsDigest, raiseFloors } = this.options;
-    const { nowMs } = this;
-    const accepted = acceptCampaign(carried.document, trust, {
-      ...{ gateway: identity, state: this.ledger.state, anchorsDigest, nowMs },
-    });
-    if (!accepted.ok) {
-      this.refuse(key, carrier, carried, accepted);
-      return;
-    }
-    this.refused.delete(key);
-    const { campaign, repeated, state } = accepted;
-    const { manifest, digest } = campaign;
-    if (!repeated || !this.ledger.stories.has(digest)) {
-      const { id, line, generation, expiresMs } = manifest;
-      raiseFloors(manifest.targets);
-      this.write({
-        ...{ kind: 'campaign', step: 'accepted', campaign: digest, id, line, generation },
-        ...{ anchors: anchorsDigest, newestSeenMs: state.newestSeenMs },
-        ...{ when: manifest.activation.when, expiresMs, carrier, by },
-      });
-    }
-    this.accepted.set(key, digest);
-    const one: Followed = { manifest, digest, carrier, course: 'run', wanted: new Map() };
-    this.followed.set(digest, one);
-    this.want(one, carrier, carried);
-    // Of one line the last that was accepted counts.
-    for (const other of this.followed.values()) {
-      const isOlder = other.manifest.line === manifest.line && other.digest !== digest;
-      if (isOlder) other.wanted = new Map();
-    }
-  }
-
-  private want(one: Followed, carrier: string, { course, devices }: CarriedCampaign): void {
-    const isNewest = this.ledger.state.lines.get(one.manifest.line)?.digest === one.digest;
-    one.carrier = carrier;
-    one.course = course;
-    if (!isNewest || course !== 'run') one.wanted = new Map();
-    else if (devices === 'own') one.wanted = 'own';
-    else one.wanted = new Map(devices.map(({ device, attempt }) => [device, attempt]));
-  }
-
-  private refuse(
-    key: string,
-    carrier: string,
-    carried: CarriedCampaign,
-    { code, message }: { code: string; message: string },
-  ): void {
-    const decoded = decodeCampaign(carried.document);
-    const digest = decoded.ok ? sha256Hex(decoded.payload) : key;
-    const againMs = this.nowMs + REFUSED_AGAIN_MS;
-    const detail = message.slice(0, 500);
-    this.refused.set(key, {
-      id: digest.slice(0, 12),
-      digest,
-      carrier,
-      carried,
-      code,
-      detail,
-      againMs,
-    });
-    if (this.ledger.isRefused(digest, code)) return;
-    this.write({ kind: 'campaign', step: 'refused', campaign: digest, carrier, code, detail });
-    this.options.log.write('warning', `a campaign is refused: ${message}`, {
-      code,
-      campaign: digest,
-    });
-  }
-
-  private retryRefused(): void {
-    for (const [key, { carrier, carried, againMs }] of [...this.refused])
-      if (againMs <= this.nowMs) this.accept(key, carrier, carried, 'gateway');
   }
 
   // ---- one campaign -----------------------------------------------------------------------------------
@@ -497,6 +369,10 @@ export class Follower implements CampaignFollower {
   }
 
   // ---- leaves -----------------------------------------------------------------------------------------
+
+  private get followed(): ReadonlyMap<string, Followed> {
+    return this.acceptances.followed;
+  }
 
   private get nowMs(): number {
     return this.options.timers.nowMs();

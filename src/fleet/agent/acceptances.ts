@@ -1,0 +1,177 @@
+/**
+ * Which campaigns this gateway believes: each document is verified once, whatever carries it and however
+ * often, and what it is accepted or refused for is on record. Of one line the last that was accepted counts.
+ */
+import { acceptCampaign, type GatewayIdentity } from '../../campaign/acceptance.ts';
+import type { CampaignTarget, Manifest } from '../../campaign/manifest.ts';
+import { type CampaignTrust, decodeCampaign } from '../../campaign/signed-campaign.ts';
+import type { Gateway } from '../../gateway/gateway.ts';
+import type { Actor } from '../../jobs/records.ts';
+import type { Log, Timers } from '../../ports.ts';
+import { sha256Hex } from '../../trust/digest.ts';
+import type { CampaignLedger } from './campaign-ledger.ts';
+import type { CarriedCampaign } from './carrier.ts';
+
+export interface AcceptanceOptions {
+  gateway: Pick<Gateway, 'record' | 'condition'>;
+  timers: Timers;
+  ledger: CampaignLedger;
+  identity: GatewayIdentity;
+  trust: Omit<CampaignTrust, 'atMs'>;
+  /** Which trust anchors are in force, as one digest. */
+  anchorsDigest: string;
+  /** They are in force from when it returns; durable. */
+  raiseFloors(targets: readonly CampaignTarget[]): void;
+  log: Log;
+}
+
+/** A campaign that was verified, and what is wanted of it. */
+export interface Followed {
+  manifest: Manifest;
+  digest: string;
+  carrier: string;
+  course: CarriedCampaign['course'];
+  /** Device by attempt, or as this gateway finds by itself. */
+  wanted: 'own' | ReadonlyMap<string, number>;
+}
+
+export interface Refused {
+  id: string;
+  digest: string;
+  carrier: string;
+  carried: CarriedCampaign;
+  code: string;
+  detail: string;
+  againMs: number;
+}
+
+/** A refusal may pass: a clock was wrong, a window was added. */
+const REFUSED_AGAIN_MS = 10 * 60_000;
+const DETAIL_CHARACTERS_MAX = 500;
+const NOTHING: ReadonlyMap<string, number> = new Map();
+
+export class Acceptances {
+  /** By the digest of the manifest. */
+  readonly followed = new Map<string, Followed>();
+  /** By the digest of the document as it came. */
+  readonly refused = new Map<string, Refused>();
+  private readonly accepted = new Map<string, string>();
+  private readonly options: AcceptanceOptions;
+
+  constructor(options: AcceptanceOptions) {
+    this.options = options;
+  }
+
+  /** All that this carrier wants now. */
+  desire(carrier: string, campaigns: readonly CarriedCampaign[], by: Actor): void {
+    const named = new Set(campaigns.map(({ document }) => sha256Hex(document)));
+    for (const one of this.followed.values()) if (one.carrier === carrier) one.wanted = NOTHING;
+    for (const [key, { carrier: whose }] of this.refused)
+      if (whose === carrier && !named.has(key)) this.refused.delete(key);
+    for (const carried of campaigns) this.take(carrier, carried, by);
+  }
+
+  /** What was refused and may not be now. */
+  retry(): void {
+    for (const [key, { carrier, carried, againMs }] of [...this.refused])
+      if (againMs <= this.nowMs) this.accept(key, carrier, carried, 'gateway');
+  }
+
+  private take(carrier: string, carried: CarriedCampaign, by: Actor): void {
+    const key = sha256Hex(carried.document);
+    const digest = this.accepted.get(key);
+    const known = digest === undefined ? undefined : this.followed.get(digest);
+    if (known) {
+      this.want(known, carrier, carried);
+      return;
+    }
+    const before = this.refused.get(key);
+    if (before && before.againMs > this.nowMs) {
+      this.refused.set(key, { ...before, carried });
+      return;
+    }
+    this.accept(key, carrier, carried, by);
+  }
+
+  private accept(key: string, carrier: string, carried: CarriedCampaign, by: Actor): void {
+    const { identity, trust, anchorsDigest, raiseFloors, ledger, gateway } = this.options;
+    // What cannot be written down is not decided either.
+    if (gateway.condition.state !== 'ready') {
+      const code = 'not-accepting';
+      this.keepRefused(key, carrier, carried, { code, message: 'The gateway takes no work.' }, 0);
+      return;
+    }
+    const accepted = acceptCampaign(carried.document, trust, {
+      ...{ gateway: identity, state: ledger.state, anchorsDigest, nowMs: this.nowMs },
+    });
+    if (!accepted.ok) {
+      this.refuse(key, carrier, carried, accepted);
+      return;
+    }
+    const { campaign, repeated, state } = accepted;
+    const { manifest, digest } = campaign;
+    if (!repeated || !ledger.stories.has(digest)) {
+      const { id, line, generation, expiresMs } = manifest;
+      raiseFloors(manifest.targets);
+      gateway.record({
+        ...{ kind: 'campaign', step: 'accepted', campaign: digest, id, line, generation },
+        ...{ anchors: anchorsDigest, newestSeenMs: state.newestSeenMs },
+        ...{ when: manifest.activation.when, expiresMs, carrier, by },
+      });
+    }
+    this.refused.delete(key);
+    this.accepted.set(key, digest);
+    const one: Followed = { manifest, digest, carrier, course: 'run', wanted: NOTHING };
+    this.followed.set(digest, one);
+    this.want(one, carrier, carried);
+    for (const other of this.followed.values()) {
+      const isOlder = other.manifest.line === manifest.line && other.digest !== digest;
+      if (isOlder) other.wanted = NOTHING;
+    }
+  }
+
+  private want(one: Followed, carrier: string, { course, devices }: CarriedCampaign): void {
+    const newest = this.options.ledger.state.lines.get(one.manifest.line);
+    one.carrier = carrier;
+    one.course = course;
+    if (newest?.digest !== one.digest || course !== 'run') one.wanted = NOTHING;
+    else if (devices === 'own') one.wanted = 'own';
+    else one.wanted = new Map(devices.map(({ device, attempt }) => [device, attempt]));
+  }
+
+  private refuse(
+    key: string,
+    carrier: string,
+    carried: CarriedCampaign,
+    refusal: { code: string; message: string },
+  ): void {
+    const { ledger, gateway, log } = this.options;
+    const { code, message } = refusal;
+    const againMs = this.nowMs + REFUSED_AGAIN_MS;
+    const { digest: campaign, detail } = this.keepRefused(key, carrier, carried, refusal, againMs);
+    if (ledger.isRefused(campaign, code)) return;
+    gateway.record({ kind: 'campaign', step: 'refused', campaign, carrier, code, detail });
+    log.write('warning', `a campaign is refused: ${message}`, { code, campaign });
+  }
+
+  private keepRefused(
+    key: string,
+    carrier: string,
+    carried: CarriedCampaign,
+    { code, message }: { code: string; message: string },
+    againMs: number,
+  ): Refused {
+    const decoded = decodeCampaign(carried.document);
+    const digest = decoded.ok ? sha256Hex(decoded.payload) : key;
+    const detail = message.slice(0, DETAIL_CHARACTERS_MAX);
+    // Its id is not believed where its signatures are not.
+    const id = digest.slice(0, 12);
+    const refused = { id, digest, carrier, carried, code, detail, againMs };
+    this.refused.set(key, refused);
+    return refused;
+  }
+
+  private get nowMs(): number {
+    return this.options.timers.nowMs();
+  }
+}
