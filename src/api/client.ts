@@ -68,6 +68,12 @@ export class ApiClient {
     return (await this.send({ method: 'POST', path, body })).body as T;
   }
 
+  /** A document that is no JSON. @throws UpliftError */
+  async postBytes<T>(path: string, body: Uint8Array, mediaType: string): Promise<T> {
+    const headers = { 'content-type': mediaType };
+    return (await this.send({ method: 'POST', path, body, headers })).body as T;
+  }
+
   /** @throws UpliftError */
   async delete(path: string): Promise<void> {
     await this.send({ method: 'DELETE', path });

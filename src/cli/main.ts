@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EXIT, type ExitCode } from '../errors.ts';
+import { addBundleCommands } from './bundle-commands.ts';
 import { addCampaignCommands } from './campaign-commands.ts';
 import { addCommand, example, run } from './command.ts';
 import { commandLineError } from './command-line-error.ts';
@@ -225,6 +226,7 @@ rigCommand('up', 'run the virtual devices of a rig until Ctrl-C', true)
 addGatewayCommands(program, version);
 addDuisCommands(program);
 addCampaignCommands(program);
+addBundleCommands(program);
 
 try {
   await program.parseAsync();
