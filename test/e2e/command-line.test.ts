@@ -41,6 +41,12 @@ const COMMANDS = [
   'campaign sign',
   'campaign check',
   'campaign show',
+  'bundle',
+  'bundle make',
+  'bundle show',
+  'bundle apply',
+  'bundle events',
+  'bundle import',
 ].map((name) => name.split(' '));
 
 /** Runs them two at a time: each is a process. */
