@@ -587,6 +587,9 @@ test('reports that are no end are few, however long it takes', () => {
     world.run(MINUTE_MS);
   }
   assert.ok(action.feedback.length <= 301, `${action.feedback.length}`);
+  for (const { details } of action.feedback) {
+    for (const detail of details) assert.ok(detail.length > 0 && detail.length <= 512);
+  }
   world.followed = { state: 'finished', devices: world.devices({ succeeded: 1_000 }) };
   world.run(MINUTE_MS);
   assert.is(action.status, 'finished');
