@@ -76,6 +76,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'trust',
     'admission',
     'jobs',
+    'schedule',
     'campaign',
     'config',
     'store',

@@ -72,6 +72,23 @@ export function decodeDer(bytes: Uint8Array, bytesMax: number): Der | undefined 
   return place(root, bytes, 0);
 }
 
+/** One value in DER: its parts one after the other, or the octets of a primitive one. */
+export function encodeDer(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
+  const node = {
+    tagClass: tag & CLASS,
+    // With the bit of a constructed one: node-forge itself sets that for a list of nodes alone.
+    type: tag & ~CLASS,
+    constructed: (tag & CONSTRUCTED) !== 0,
+    value: binaryText(Buffer.concat(parts)),
+  };
+  return binaryBytes(forge.asn1.toDer(node).getBytes());
+}
+
+/** An OBJECT IDENTIFIER from its form in dots. */
+export function encodeOid(dotted: string): Uint8Array {
+  return encodeDer(TAGS.oid, binaryBytes(forge.asn1.oidToDer(dotted).getBytes()));
+}
+
 /** The key that a password gives (RFC 7292, appendix B.2); `id` 3 is for the seal. */
 export function pkcs12Key(
   password: string,
@@ -83,7 +100,7 @@ export function pkcs12Key(
   const buffer = forge.util.createBuffer(binaryText(salt));
   const made = forge.md[digest.name].create().start();
   const key = forge.pkcs12.generateKey(password, buffer, id, iterations, digest.bytes, made);
-  return Uint8Array.from(Buffer.from(key.getBytes(), 'latin1'));
+  return binaryBytes(key.getBytes());
 }
 
 /** The tree with its places; `undefined` where a node is of a kind that is refused. */
@@ -122,6 +139,10 @@ function headBytes(bytes: Uint8Array, start: number): number {
 
 function binaryText(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+}
+
+function binaryBytes(text: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(text, 'latin1'));
 }
 
 /** The parts of a node of this tag, and none of any other: what is read has a tag that was looked at. */

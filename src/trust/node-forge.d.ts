@@ -28,6 +28,7 @@ declare module 'node-forge' {
         },
       ): Asn1Node;
       toDer(node: Asn1Node): ByteBuffer;
+      oidToDer(dotted: string): ByteBuffer;
     };
     md: Record<'sha1' | 'sha256' | 'sha384' | 'sha512', { create(): MessageDigest }>;
     util: { createBuffer(bytes: string): ByteBuffer };
