@@ -1,5 +1,5 @@
 /** Why a gateway is not in touch with its coordinator, or lacks something from it. Codes are never reused. */
-import type { StoreCode } from '../../store/codes.ts';
+import { STORE_CODES, type StoreCode } from '../../store/codes.ts';
 import { FLEET_CODES, type FleetCode } from '../codes.ts';
 
 export const LINK_CODES = {
@@ -9,6 +9,8 @@ export const LINK_CODES = {
   'fleet-silent': 'The coordinator did not answer in time.',
   'fleet-broken-off': 'The connection ended before the answer did.',
   'fleet-stopped': 'The gateway is being stopped.',
+
+  'fleet-gateway': 'The gateway failed at it; its log says how.',
 
   // Somebody answered.
   'fleet-redirects': 'The answer leads elsewhere; no redirect is followed.',
@@ -22,6 +24,7 @@ export const LINK_CODES = {
   'range-other': 'Another part of the blob came than was asked for.',
   'range-refused': 'The coordinator says that the blob has no such part.',
   'blob-short': 'Less came of the blob than was to come.',
+  'blob-unwanted': 'It is not wanted any more.',
   'blob-changed': 'The blob is another one than when its first part came.',
 } as const;
 
@@ -32,4 +35,8 @@ export type AgentCode = LinkCode | FleetCode | StoreCode;
 /** What a coordinator says is one of its codes, or not believed. */
 export function isFleetCode(code: unknown): code is FleetCode {
   return typeof code === 'string' && Object.hasOwn(FLEET_CODES, code);
+}
+
+export function sentenceOf(code: AgentCode): string {
+  return { ...STORE_CODES, ...FLEET_CODES, ...LINK_CODES }[code];
 }

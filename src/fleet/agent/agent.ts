@@ -1,0 +1,403 @@
+/**
+ * The gateway's side of a fleet: it learns what the gateway should be doing, brings what is needed for it,
+ * and tells what became of it. When it asks is decided by beat.ts; what it says goes by wire.ts.
+ *
+ * What the coordinator wants is on disk before it is followed, with its signed campaigns beside it: a
+ * gateway that is started without a WAN goes on with them. An answer that does not come changes nothing.
+ *
+ * A coordinator is a carrier and no more: a campaign is what its signatures say, which the follower
+ * checks, and an image is its digest.
+ */
+import type { Log, Random, Timers } from '../../ports.ts';
+import { sha256Hex } from '../../trust/digest.ts';
+import { type EventBatch, type Inventory, type JournalMark, WIRE_LIMITS } from '../wire.ts';
+import { AgentRecords } from './agent-records.ts';
+import { type Answer, type Ask, Beat, type BeatCondition, type BeatEvent } from './beat.ts';
+import { BEAT, type BeatSettings } from './beat-settings.ts';
+import { type BlobCondition, type BlobKind, BlobQueue, type WantedBlob } from './blob-queue.ts';
+import type { CampaignFollower, CarriedCampaign, FollowedCampaign } from './carrier.ts';
+import { sentenceOf } from './codes.ts';
+import type { FleetLink } from './coordinator-link.ts';
+import { download, MemorySink } from './download.ts';
+import { ImageSink, tendUploads, type UploadStore } from './image-sink.ts';
+
+/** The gateway's journal, as far as it concerns campaigns. */
+export interface EventSource {
+  /**
+   * The stretch after that record (from the beginning without one) with at most so many events; the
+   * stretch ends where the next event would be one too many. `undefined`: there is nothing to tell.
+   */
+  stretch(after: JournalMark | undefined, eventsMax: number): EventBatch | undefined;
+  /** That record's; `undefined` where the journal has none of this number. */
+  markAt(sequence: number): JournalMark | undefined;
+  /** How many events there are after that record. */
+  waiting(after: JournalMark | undefined): number;
+}
+
+/** Signed campaigns by their SHA-256, on disk when `put` returns. */
+export interface DocumentStore {
+  get(sha256: string): Uint8Array | undefined;
+  put(bytes: Uint8Array): string;
+}
+
+export interface FleetAgentOptions {
+  gateway: string;
+  /** Of Uplift. */
+  version: string;
+  /** SHA-256 of the gateway's certificate: by which it is known when it has enrolled. */
+  fingerprint: string;
+  /** To enrol with, once. */
+  token?: string | undefined;
+  /** The agent's own: what it keeps is in there. */
+  folder: string;
+  link: FleetLink;
+  follower: CampaignFollower;
+  events: EventSource;
+  inventory: () => Inventory;
+  images: UploadStore;
+  documents: DocumentStore;
+  timers: Timers;
+  random: Random;
+  log: Log;
+  settings?: BeatSettings;
+}
+
+export interface FleetStatus {
+  connected: boolean;
+  enrolled: boolean;
+  /** When the coordinator last answered. */
+  lastContactMs: number | undefined;
+  /** The gravest first. */
+  conditions: readonly BeatCondition[];
+  blobs: { waiting: number; conditions: readonly BlobCondition[] };
+  eventsWaiting: number;
+  /** Of what the coordinator wants. */
+  desiredVersion: number | undefined;
+  /** Of blobs, since the start: bytes that came, and those among them that were stored. */
+  fetchedBytes: number;
+  storedBytes: number;
+}
+
+export const CARRIER = 'coordinator';
+const BY = 'fleet:coordinator';
+/** More often than the store forgets an upload. */
+const TEND_MS = 60 * 60 * 1000;
+/** Nothing of these is to be started. */
+const OVER: readonly FollowedCampaign['state'][] = ['refused', 'finished', 'aborted', 'expired'];
+
+export class FleetAgent {
+  private readonly options: FleetAgentOptions;
+  private readonly records: AgentRecords;
+  private readonly beat: Beat;
+  private readonly blobs: BlobQueue;
+  private readonly inventoryAgeMs: number;
+  /** How far the coordinator has the journal. */
+  private mark: JournalMark | undefined;
+  private inventoryDigest = '';
+  private inventoryReadMs = Number.NEGATIVE_INFINITY;
+  private tendedMs = Number.NEGATIVE_INFINITY;
+  /** Of each campaign the document that was followed last: a newer one may be on its way. */
+  private readonly followed = new Map<string, string>();
+  /** Documents of what is wanted. */
+  private lacking: WantedBlob[] = [];
+  private readonly underWay = new Set<Promise<void>>();
+  private timer: { cancel(): void } | undefined;
+  private isStopped = false;
+  private fetchedBytes = 0;
+  private storedBytes = 0;
+
+  constructor(options: FleetAgentOptions) {
+    const { timers, random, settings = BEAT } = options;
+    this.options = options;
+    this.inventoryAgeMs = settings.inventoryAgeMs;
+    this.records = new AgentRecords(options.folder);
+    const nowMs = timers.nowMs();
+    const told = this.records.inventoryTold.value;
+    this.beat = new Beat(
+      {
+        hasToken: options.token !== undefined,
+        isEnrolled: this.isEnrolled,
+        ...(told ? { inventory: told } : {}),
+      },
+      random,
+      nowMs,
+      settings,
+    );
+    this.blobs = new BlobQueue(random);
+  }
+
+  /** Follows what was wanted last, and begins to ask. */
+  start(): void {
+    this.follow();
+    this.step();
+  }
+
+  /** Something happened that is to be told, or a campaign is followed otherwise than before. */
+  wake(): void {
+    if (!this.isStopped) this.step();
+  }
+
+  /** A device came, went, or runs another version. */
+  inventoryChanged(): void {
+    this.inventoryReadMs = Number.NEGATIVE_INFINITY;
+    this.wake();
+  }
+
+  /** When it returns nothing is under way. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.timer?.cancel();
+    this.options.link.close();
+    await Promise.all(this.underWay);
+  }
+
+  status(): FleetStatus {
+    const { beat, blobs, records } = this;
+    return {
+      connected: beat.isConnected,
+      enrolled: this.isEnrolled,
+      lastContactMs: beat.lastContactMs,
+      conditions: beat.standing,
+      blobs: { waiting: blobs.waiting, conditions: blobs.conditions },
+      eventsWaiting: this.options.events.waiting(this.mark),
+      desiredVersion: records.desired.value?.version,
+      fetchedBytes: this.fetchedBytes,
+      storedBytes: this.storedBytes,
+    };
+  }
+
+  private get isEnrolled(): boolean {
+    return this.records.enrolled.value?.certificate === this.options.fingerprint;
+  }
+
+  private get nowMs(): number {
+    return this.options.timers.nowMs();
+  }
+
+  /** Runs what is due, and wakes for what will be. */
+  private step(): void {
+    if (this.isStopped) return;
+    this.timer?.cancel();
+    const { beat } = this;
+    const { nowMs } = this;
+    this.levels(nowMs);
+    for (let ask = beat.pollTransmit(nowMs); ask; ask = beat.pollTransmit(nowMs)) this.begin(ask);
+    for (let event = beat.pollEvent(); event; event = beat.pollEvent()) this.say(event);
+    const dueMs = Math.min(beat.pollTimeout(), this.inventoryReadMs + this.inventoryAgeMs);
+    const tendMs = this.records.uploads.value ? this.tendedMs + TEND_MS : Number.POSITIVE_INFINITY;
+    const wakeMs = Math.max(0, Math.min(dueMs, tendMs) - nowMs);
+    this.timer = this.options.timers.after(wakeMs, () => this.step());
+  }
+
+  private levels(nowMs: number): void {
+    const { events, images } = this.options;
+    this.wantBlobs(nowMs);
+    if (nowMs - this.tendedMs >= TEND_MS || nowMs < this.tendedMs) {
+      tendUploads(images, this.records.uploads, this.wantedImages(), nowMs);
+      this.tendedMs = nowMs;
+    }
+    const age = nowMs - this.inventoryReadMs;
+    if (age >= this.inventoryAgeMs || age < 0) {
+      this.inventoryDigest = digestOf(this.options.inventory());
+      this.inventoryReadMs = nowMs;
+    }
+    this.beat.handleWork(
+      {
+        events: this.beat.isMarked ? events.waiting(this.mark) > 0 : true,
+        inventory: this.inventoryDigest,
+        documentMs: this.blobs.nextMs('document'),
+        imageMs: this.blobs.nextMs('image'),
+      },
+      nowMs,
+    );
+  }
+
+  private begin(ask: Ask): void {
+    const run = this.run(ask)
+      .catch((error: unknown): Answer => {
+        // A fault of this gateway, not of the coordinator: the next try may find it mended.
+        const detail = (error as Error).message;
+        this.options.log.write('error', `fleet: ${ask.errand}: ${detail}`, { error });
+        return { kind: 'later', code: 'fleet-gateway', detail };
+      })
+      .then((answer) => {
+        this.underWay.delete(run);
+        if (this.isStopped) return;
+        this.beat.handleAnswer(ask.errand, answer, this.nowMs);
+        this.checkMark();
+        this.step();
+      });
+    this.underWay.add(run);
+  }
+
+  private run(ask: Ask): Promise<Answer> {
+    switch (ask.errand) {
+      case 'enrol':
+        return this.enrol();
+      case 'desired':
+        return this.askDesired(ask);
+      case 'events':
+        return this.tellEvents();
+      case 'inventory':
+        return this.tellInventory();
+      case 'document':
+      case 'image':
+        return this.fetchBlob(ask.errand);
+    }
+  }
+
+  private async enrol(): Promise<Answer> {
+    const { link, gateway, version, token = '', fingerprint } = this.options;
+    const answer = await link.enrol({ token, gateway, version });
+    if (answer.kind !== 'answered') return answer;
+    const { value } = answer;
+    if (value.gateway !== gateway || value.certificate !== fingerprint) {
+      const detail = `${value.gateway}, ${value.certificate}`;
+      return { kind: 'refused', code: 'fleet-other-identity', detail };
+    }
+    this.records.enrolled.set(value);
+    return { kind: 'done' };
+  }
+
+  private async askDesired({
+    conditional,
+    waitSeconds,
+  }: Extract<Ask, { errand: 'desired' }>): Promise<Answer> {
+    const { desired } = this.records;
+    const known = desired.value;
+    const answer = await this.options.link.desired(
+      conditional ? known?.version : undefined,
+      waitSeconds,
+    );
+    if (answer.kind === 'unchanged') return { kind: 'done', pollMs: known!.pollMs };
+    if (answer.kind !== 'answered') return answer;
+    const { value } = answer;
+    if (!conditional) this.mark = value.journal;
+    const isNew = JSON.stringify(value) !== JSON.stringify(known);
+    if (isNew) {
+      desired.set(value);
+      this.follow();
+    }
+    return { kind: 'done', pollMs: value.pollMs, more: isNew || !conditional };
+  }
+
+  private async tellEvents(): Promise<Answer> {
+    const { link, events } = this.options;
+    const batch = boundedStretch(events, this.mark);
+    if (!batch) return { kind: 'done' };
+    const answer = await link.postEvents(batch);
+    if (answer.kind !== 'answered') return answer;
+    const { journal, retryAfterMs } = answer.value;
+    this.mark = journal;
+    const more = events.waiting(journal) > 0;
+    return { kind: 'done', more, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  }
+
+  private async tellInventory(): Promise<Answer> {
+    const inventory = this.options.inventory();
+    const digest = digestOf(inventory);
+    const answer = await this.options.link.postInventory(inventory);
+    if (answer.kind !== 'answered') return answer;
+    this.records.inventoryTold.set({ digest, atMs: this.nowMs });
+    return { kind: 'done' };
+  }
+
+  private async fetchBlob(kind: BlobKind): Promise<Answer> {
+    const { link, images, timers, documents, follower } = this.options;
+    const blob = this.blobs.next(kind, this.nowMs);
+    if (!blob) return { kind: 'ended' };
+    const { sha256 } = blob;
+    const memory = kind === 'document' ? new MemorySink(blob) : undefined;
+    const sink = memory ?? new ImageSink(images, this.records.uploads, timers, blob);
+    const { end, fetchedBytes } = await download(link, blob, sink, () => this.blobs.has(sha256));
+    this.fetchedBytes += fetchedBytes;
+    if (this.isStopped) return { kind: 'ended' };
+    this.blobs.handleEnd(sha256, end, this.nowMs);
+    if (end.kind !== 'stored') {
+      const { code, detail } = end;
+      const fields = { code, sha256, detail };
+      this.options.log.write('warning', `fleet: a ${kind} is not here yet`, fields);
+      return { kind: 'ended' };
+    }
+    this.storedBytes += blob.bytes;
+    if (memory) {
+      documents.put(memory.content);
+      this.follow();
+    } else {
+      follower.imageStored();
+    }
+    return { kind: 'done' };
+  }
+
+  /** Hands on all that is wanted and whose document is here. */
+  private follow(): void {
+    const { documents, follower } = this.options;
+    const desired = this.records.desired.value;
+    this.lacking = [];
+    if (!desired) return;
+    const campaigns = desired.campaigns.flatMap((campaign): CarriedCampaign[] => {
+      const { digest, course, devices } = campaign;
+      const wanted = documents.get(campaign.document.sha256);
+      if (!wanted) this.lacking.push({ kind: 'document', ...campaign.document });
+      const before = this.followed.get(digest);
+      // Signed anew, and not here yet: what it wants is the same.
+      const document = wanted ?? (before === undefined ? undefined : documents.get(before));
+      if (!document) return [];
+      if (wanted) this.followed.set(digest, campaign.document.sha256);
+      return [{ document, course, devices }];
+    });
+    follower.desire(CARRIER, campaigns, BY);
+  }
+
+  private wantBlobs(nowMs: number): void {
+    const { follower, images } = this.options;
+    const wanted = [...this.lacking];
+    for (const { carrier, state, missing } of follower.campaigns()) {
+      if (carrier !== CARRIER || OVER.includes(state)) continue;
+      for (const { sha256, bytes } of missing) {
+        if (!images.has(sha256)) wanted.push({ kind: 'image', sha256, bytes });
+      }
+    }
+    this.blobs.want(wanted, `${this.records.desired.value?.version ?? ''}`, nowMs);
+  }
+
+  private wantedImages(): Set<string> {
+    const all = this.options.follower.campaigns().flatMap(({ missing }) => missing);
+    return new Set(all.map(({ sha256 }) => sha256));
+  }
+
+  /** Whether the coordinator's end of the journal is this journal's too. */
+  private checkMark(): void {
+    const { beat, mark } = this;
+    if (!beat.isMarked || mark === undefined) return;
+    const own = this.options.events.markAt(mark.sequence);
+    if (own?.hash === mark.hash) return;
+    const detail = `record ${mark.sequence} is ${own ? 'another' : 'not'} here`;
+    beat.handleUntellable('events-forked', detail, this.nowMs);
+  }
+
+  private say(event: BeatEvent): void {
+    const { log } = this.options;
+    if (event.kind === 'connected') log.write('info', 'fleet: the coordinator answers');
+    else if (event.kind === 'condition') {
+      const { about, code, detail } = event.condition;
+      log.write('warning', `fleet: ${about}: ${sentenceOf(code)}`, { code, detail });
+    } else log.write('info', `fleet: ${event.about}: in order again`, { code: event.code });
+  }
+}
+
+/** As many events as a request may have, by their number and by their bytes. */
+function boundedStretch(
+  events: EventSource,
+  after: JournalMark | undefined,
+): EventBatch | undefined {
+  for (let eventsMax: number = WIRE_LIMITS.eventsMax; ; eventsMax = Math.ceil(eventsMax / 2)) {
+    const batch = events.stretch(after, eventsMax);
+    if (!batch || eventsMax === 1) return batch;
+    if (Buffer.byteLength(JSON.stringify(batch)) <= WIRE_LIMITS.eventsBytesMax) return batch;
+  }
+}
+
+function digestOf(inventory: Inventory): string {
+  return sha256Hex(Buffer.from(JSON.stringify(inventory)));
+}

@@ -1,0 +1,423 @@
+/**
+ * The gateway's requests to its coordinator, over HTTPS. Whatever happens is a result: nothing that a peer
+ * does throws. What is answered is bounded, and read as wire.ts says or not at all. Redirects are refused:
+ * a gateway asks the coordinator that it was given.
+ *
+ * Which request is made when is the machine's to say (beat.ts).
+ */
+import type { IncomingMessage } from 'node:http';
+import https from 'node:https';
+import { gzipSync } from 'node:zlib';
+import type { z } from '../../config/fields.ts';
+import type { Clock } from '../../ports.ts';
+import {
+  type Desired,
+  desired,
+  type Enrolled,
+  type Enrolment,
+  type EventBatch,
+  type EventsTaken,
+  enrolled,
+  eventsTaken,
+  FLEET_ROOT,
+  type Inventory,
+  WIRE_LIMITS,
+} from '../wire.ts';
+import { ClientAgent, type TlsTrust, UntrustedServerError } from './client-agent.ts';
+import { type AgentCode, isFleetCode, LINK_CODES } from './codes.ts';
+import { retryAfterMs } from './retry-after.ts';
+
+export interface LinkOptions {
+  /** `https://host:port`, with a path in front of `/v1` where there is one. */
+  url: string;
+  /** As it enrolled. */
+  gateway: string;
+  /** Of Uplift. */
+  version: string;
+  trust: TlsTrust;
+  clock: Clock;
+  limits?: Partial<LinkLimits>;
+}
+
+export interface LinkLimits {
+  connectMs: number;
+  /** Without a byte for so long a request is given up; a long poll that long after its time. */
+  idleMs: number;
+  /** Of a request but a long poll or a blob. */
+  wholeMs: number;
+  /** Of one part of a blob, which then goes on from where it is. */
+  blobMs: number;
+}
+
+/** As the machine hears of it. */
+export type LinkFailure =
+  | { kind: 'unreached'; code: AgentCode; detail: string }
+  | { kind: 'later'; code: AgentCode; detail: string; retryAfterMs?: number }
+  | { kind: 'refused'; code: AgentCode; detail: string };
+
+export type Answered<T> = { kind: 'answered'; value: T } | LinkFailure;
+
+export interface BlobPart {
+  sha256: string;
+  /** From there to its end. */
+  offset: number;
+  /** Of what came before; a part of anything else is not wanted. */
+  etag?: string | undefined;
+}
+
+export interface BlobHead {
+  /** All of it, the part that was asked for, or none as there is no such part. */
+  status: 200 | 206 | 416;
+  /** A strong one. */
+  etag: string | undefined;
+  /** What Content-Range says; `undefined` for what it does not, or where it cannot be read. */
+  start: number | undefined;
+  end: number | undefined;
+  total: number | undefined;
+  /** Of the body, where it says so. */
+  length: number | undefined;
+}
+
+/** Who takes a blob. `false`: no more of it is wanted. The bytes are its own for the time of the call. */
+export interface BlobReceiver {
+  head(head: BlobHead): boolean;
+  chunk(bytes: Uint8Array): boolean;
+}
+
+export type BlobPartEnd = { kind: 'ended' } | { kind: 'dropped' } | LinkFailure;
+
+/** What of the link the agent uses. */
+export interface FleetLink {
+  enrol(request: Enrolment): Promise<Answered<Enrolled>>;
+  /** @param version that is known: where it is still that one, the coordinator waits for another */
+  desired(
+    version: number | undefined,
+    waitSeconds: number,
+  ): Promise<Answered<Desired> | { kind: 'unchanged' }>;
+  postEvents(batch: EventBatch): Promise<Answered<EventsTaken>>;
+  postInventory(inventory: Inventory): Promise<Answered<undefined>>;
+  fetchBlob(part: BlobPart, receiver: BlobReceiver): Promise<BlobPartEnd>;
+  /** Every request ends now, and none begins. */
+  close(): void;
+}
+
+const DEFAULTS: LinkLimits = {
+  connectMs: 15_000,
+  idleMs: 30_000,
+  wholeMs: 120_000,
+  blobMs: 3_600_000,
+};
+const ANSWER_BYTES_MAX = 64 * 1024;
+const STRONG_ETAG = /^"[\x21\x23-\x7e]{0,128}"$/;
+const CONTENT_RANGE = /^bytes (?:(\d{1,15})-(\d{1,15})|\*)\/(\d{1,15}|\*)$/;
+const CODE = /^[a-z][a-z0-9-]{0,63}$/;
+
+interface Sent {
+  method: 'GET' | 'POST';
+  path: string;
+  headers?: Record<string, string>;
+  /** Sent as JSON, and packed. */
+  body?: unknown;
+  idleMs?: number;
+  wholeMs?: number;
+  /** The same twice would be something else. */
+  once?: boolean;
+}
+
+/** The response with its body to come, and what ends the wait for it. */
+interface Opened {
+  kind: 'opened';
+  response: IncomingMessage;
+}
+
+export class CoordinatorLink implements FleetLink {
+  private readonly options: LinkOptions;
+  private readonly limits: LinkLimits;
+  private readonly base: URL;
+  private readonly agent: ClientAgent;
+  private readonly stop = new AbortController();
+
+  constructor(options: LinkOptions) {
+    this.options = options;
+    this.limits = { ...DEFAULTS, ...options.limits };
+    this.base = new URL(options.url);
+    this.agent = new ClientAgent(options.trust, this.limits.connectMs);
+  }
+
+  async enrol(request: Enrolment): Promise<Answered<Enrolled>> {
+    const sent: Sent = { method: 'POST', path: '/enrolment', body: request, once: true };
+    return await this.ask(sent, enrolled, ANSWER_BYTES_MAX);
+  }
+
+  async desired(
+    version: number | undefined,
+    waitSeconds: number,
+  ): Promise<Answered<Desired> | { kind: 'unchanged' }> {
+    const headers: Record<string, string> = {};
+    if (version !== undefined) headers['if-none-match'] = `"${version}"`;
+    if (waitSeconds > 0) headers['prefer'] = `wait=${waitSeconds}`;
+    const waitMs = waitSeconds * 1_000;
+    const sent: Sent = {
+      method: 'GET',
+      path: `${this.own}/desired`,
+      headers,
+      idleMs: waitMs + this.limits.idleMs,
+      wholeMs: waitMs + this.limits.wholeMs,
+    };
+    const opened = await this.open(sent);
+    if (opened.kind !== 'opened') return opened;
+    if (opened.response.statusCode === 304 && version !== undefined) {
+      opened.response.resume();
+      return { kind: 'unchanged' };
+    }
+    return await this.read(opened.response, desired, WIRE_LIMITS.desiredBytesMax);
+  }
+
+  async postEvents(batch: EventBatch): Promise<Answered<EventsTaken>> {
+    const sent: Sent = { method: 'POST', path: `${this.own}/events`, body: batch };
+    return await this.ask(sent, eventsTaken, ANSWER_BYTES_MAX);
+  }
+
+  async postInventory(inventory: Inventory): Promise<Answered<undefined>> {
+    const sent: Sent = { method: 'POST', path: `${this.own}/inventory`, body: inventory };
+    return await this.ask(sent, undefined, ANSWER_BYTES_MAX);
+  }
+
+  async fetchBlob(
+    { sha256, offset, etag }: BlobPart,
+    receiver: BlobReceiver,
+  ): Promise<BlobPartEnd> {
+    const headers: Record<string, string> = {};
+    if (offset > 0) headers['range'] = `bytes=${offset}-`;
+    if (offset > 0 && etag !== undefined) headers['if-range'] = etag;
+    const path = `/blob/sha256/${sha256}`;
+    const opened = await this.open({
+      method: 'GET',
+      path,
+      headers,
+      wholeMs: this.limits.blobMs,
+    });
+    if (opened.kind !== 'opened') return opened;
+    const { response } = opened;
+    const { statusCode } = response;
+    if (statusCode !== 200 && statusCode !== 206 && statusCode !== 416) {
+      return await this.failureOf(response);
+    }
+    if (isPacked(response)) return drop(response, answerOther('it is packed'));
+    if (!receiver.head(headOf(statusCode, response))) return drop(response, { kind: 'dropped' });
+    try {
+      for await (const chunk of response) {
+        if (!receiver.chunk(chunk as Uint8Array)) return drop(response, { kind: 'dropped' });
+      }
+      return { kind: 'ended' };
+    } catch (error) {
+      return this.brokenOff(error);
+    }
+  }
+
+  close(): void {
+    this.stop.abort();
+    this.agent.destroy();
+  }
+
+  private get own(): string {
+    return `/gw/${encodeURIComponent(this.options.gateway)}`;
+  }
+
+  private async ask<T>(
+    sent: Sent,
+    schema: z.ZodType<T> | undefined,
+    bytesMax: number,
+  ): Promise<Answered<T>> {
+    const opened = await this.open(sent);
+    if (opened.kind !== 'opened') return opened;
+    return await this.read(opened.response, schema, bytesMax);
+  }
+
+  /** Without a schema nothing of the body is read: that it was taken is all there is to know. */
+  private async read<T>(
+    response: IncomingMessage,
+    schema: z.ZodType<T> | undefined,
+    bytesMax: number,
+  ): Promise<Answered<T>> {
+    const { statusCode = 0 } = response;
+    if (statusCode < 200 || statusCode > 299) return await this.failureOf(response);
+    if (schema === undefined) {
+      response.resume();
+      return { kind: 'answered', value: undefined as T };
+    }
+    if (!isJson(response, 'application/json')) return drop(response, answerOther('it is no JSON'));
+    const body = await this.bodyOf(response, bytesMax);
+    if (body.kind !== 'answered') return body;
+    const parsed = schema.safeParse(parsedJson(body.value));
+    if (parsed.success) return { kind: 'answered', value: parsed.data };
+    const issue = parsed.error.issues[0];
+    return answerOther(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'it is no JSON'}`);
+  }
+
+  /** What another answer than the one that was hoped for means. */
+  private async failureOf(response: IncomingMessage): Promise<LinkFailure> {
+    const { statusCode = 0 } = response;
+    const { nowMs } = { nowMs: this.options.clock.nowMs() };
+    const detail = `HTTP ${statusCode}`;
+    if (statusCode >= 300 && statusCode <= 399) {
+      return drop(response, { kind: 'unreached', code: 'fleet-redirects', detail });
+    }
+    const said = await this.problemOf(response);
+    const code = isFleetCode(said) ? said : undefined;
+    if (statusCode >= 500 || statusCode === 429 || statusCode === 408) {
+      const waitMs = retryAfterMs(response.headers['retry-after'], response.headers.date, nowMs);
+      const wait = waitMs === undefined ? {} : { retryAfterMs: waitMs };
+      return { kind: 'later', code: code ?? 'fleet-failing', detail, ...wait };
+    }
+    // A server in between may answer so, and it is not the one to shut a gateway out.
+    if (said === undefined) return { kind: 'unreached', code: 'fleet-answer', detail };
+    const shown = code === undefined ? `${detail}, ${said}` : detail;
+    return { kind: 'refused', code: code ?? 'fleet-refuses', detail: shown };
+  }
+
+  /** The code of a problem document, in the form that codes have. */
+  private async problemOf(response: IncomingMessage): Promise<string | undefined> {
+    if (!isJson(response, 'application/problem+json')) return drop(response, undefined);
+    const body = await this.bodyOf(response, ANSWER_BYTES_MAX);
+    if (body.kind !== 'answered') return undefined;
+    const { code } = (parsedJson(body.value) ?? {}) as { code?: unknown };
+    return typeof code === 'string' && CODE.test(code) ? code : undefined;
+  }
+
+  private async bodyOf(response: IncomingMessage, bytesMax: number): Promise<Answered<string>> {
+    const pieces: Uint8Array[] = [];
+    let bytes = 0;
+    try {
+      for await (const piece of response) {
+        bytes += (piece as Uint8Array).length;
+        if (bytes > bytesMax) {
+          const code = 'fleet-answer-large';
+          return drop(response, { kind: 'later', code, detail: `more than ${bytesMax} bytes` });
+        }
+        pieces.push(piece as Uint8Array);
+      }
+    } catch (error) {
+      return this.brokenOff(error);
+    }
+    return { kind: 'answered', value: Buffer.concat(pieces).toString() };
+  }
+
+  private async open(sent: Sent): Promise<Opened | LinkFailure> {
+    const first = await this.openOnce(sent);
+    // A connection that was kept alive may have been closed by the other end just now.
+    return first.kind === 'stale' ? stripStale(await this.openOnce(sent)) : first;
+  }
+
+  private openOnce(sent: Sent): Promise<Opened | LinkFailure | { kind: 'stale' }> {
+    const { method, path, headers = {}, body, once = false } = sent;
+    const { idleMs = this.limits.idleMs, wholeMs = this.limits.wholeMs } = sent;
+    const content = body === undefined ? undefined : gzipSync(JSON.stringify(body));
+    const signal = AbortSignal.any([this.stop.signal, AbortSignal.timeout(wholeMs)]);
+    return new Promise((done) => {
+      const request = https.request(
+        {
+          agent: this.agent,
+          host: this.base.hostname.replace(/^\[|\]$/g, ''),
+          port: this.base.port || 443,
+          method,
+          path: `${this.base.pathname.replace(/\/$/, '')}${FLEET_ROOT}${path}`,
+          signal,
+          timeout: idleMs,
+          headers: {
+            'user-agent': `uplift/${this.options.version}`,
+            accept: 'application/json, application/problem+json, application/octet-stream',
+            'accept-encoding': 'identity',
+            ...headers,
+            ...(content === undefined
+              ? {}
+              : {
+                  'content-type': 'application/json',
+                  'content-encoding': 'gzip',
+                  'content-length': `${content.length}`,
+                }),
+          },
+        },
+        (response) => done({ kind: 'opened', response }),
+      );
+      request.on('timeout', () => request.destroy(new SilentError('no byte in time')));
+      request.on('error', (error) => {
+        const isStale = request.reusedSocket && isReset(error) && !once;
+        done(isStale ? { kind: 'stale' } : this.unreached(error));
+      });
+      request.end(content);
+    });
+  }
+
+  private unreached(error: Error): LinkFailure {
+    return { kind: 'unreached', ...this.causeOf(error, 'fleet-unreachable') };
+  }
+
+  private brokenOff(error: unknown): LinkFailure {
+    return { kind: 'unreached', ...this.causeOf(error as Error, 'fleet-broken-off') };
+  }
+
+  private causeOf(error: Error, otherwise: AgentCode): { code: AgentCode; detail: string } {
+    const detail = (error as NodeJS.ErrnoException).code ?? error.message;
+    if (this.stop.signal.aborted) return { code: 'fleet-stopped', detail: '' };
+    if (error instanceof UntrustedServerError) {
+      return { code: 'fleet-untrusted', detail: error.message };
+    }
+    const isSilent =
+      error instanceof SilentError || error.name === 'AbortError' || error.name === 'TimeoutError';
+    return isSilent ? { code: 'fleet-silent', detail } : { code: otherwise, detail };
+  }
+}
+
+class SilentError extends Error {}
+
+function stripStale(opened: Opened | LinkFailure | { kind: 'stale' }): Opened | LinkFailure {
+  if (opened.kind !== 'stale') return opened;
+  return { kind: 'unreached', code: 'fleet-unreachable', detail: LINK_CODES['fleet-unreachable'] };
+}
+
+function isReset(error: NodeJS.ErrnoException): boolean {
+  return error.code === 'ECONNRESET' || error.code === 'EPIPE';
+}
+
+function answerOther(detail: string): Extract<LinkFailure, { kind: 'later' }> {
+  return { kind: 'later', code: 'fleet-answer', detail };
+}
+
+/** Nothing more of it is read, and nobody waits for its end. */
+function drop<T>(response: IncomingMessage, result: T): T {
+  response.on('error', () => {});
+  response.destroy();
+  return result;
+}
+
+function isJson({ headers }: IncomingMessage, type: string): boolean {
+  return (headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase() === type;
+}
+
+function isPacked({ headers }: IncomingMessage): boolean {
+  return (headers['content-encoding'] ?? 'identity') !== 'identity';
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function headOf(status: BlobHead['status'], { headers }: IncomingMessage): BlobHead {
+  const { etag = '' } = headers;
+  const [, start, end, total] = CONTENT_RANGE.exec(headers['content-range'] ?? '') ?? [];
+  const number = (digits: string | undefined) =>
+    digits === undefined || digits === '*' ? undefined : Number(digits);
+  return {
+    status,
+    etag: STRONG_ETAG.test(etag) ? etag : undefined,
+    start: number(start),
+    end: number(end),
+    total: number(total),
+    length: number(headers['content-length']),
+  };
+}
