@@ -278,7 +278,7 @@ export class FleetAgent {
       desired.set(value);
       this.follow();
     }
-    return { kind: 'done', pollMs: value.pollMs, more: isNew || !conditional };
+    return { kind: 'done', pollMs: value.pollMs, more: isNew };
   }
 
   private async tellEvents(): Promise<Answer> {
@@ -312,6 +312,7 @@ export class FleetAgent {
     const { end, fetchedBytes } = await download(link, blob, sink, () => this.blobs.has(sha256));
     this.fetchedBytes += fetchedBytes;
     if (this.isStopped) return { kind: 'ended' };
+    if (!this.blobs.has(sha256)) return { kind: 'ended' };
     this.blobs.handleEnd(sha256, end, this.nowMs);
     if (end.kind !== 'stored') {
       const { code, detail } = end;

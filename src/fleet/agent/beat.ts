@@ -116,6 +116,8 @@ export class Beat {
   /** It is known how far the coordinator has the journal. */
   private marked = false;
   private asksForMark = false;
+  /** The question under way is one to be answered at once. */
+  private isQuick = false;
   /** The one errand by which a coordinator that was away is looked for. */
   private probe: Errand | undefined;
   private contactMs: number | undefined;
@@ -207,7 +209,8 @@ export class Beat {
     if (errand === 'inventory') this.telling = this.work.inventory;
     if (errand !== 'desired') return { errand };
     this.asksForMark = !this.marked && this.lanes.events.dueMs <= nowMs;
-    const waitSeconds = this.asksForMark ? 0 : this.settings.waitSeconds;
+    this.isQuick = this.asksForMark || !this.inContact;
+    const waitSeconds = this.isQuick ? 0 : this.settings.waitSeconds;
     return { errand, conditional: !this.asksForMark, waitSeconds };
   }
 
@@ -327,7 +330,7 @@ export class Beat {
     }
   }
 
-  /** At once where the coordinator waits for something new, else when it says. */
+  /** At once where the coordinator waits for something new or was not to wait, else when it says. */
   private nextPollMs(
     startedMs: number,
     pollMs: number | undefined,
@@ -336,7 +339,7 @@ export class Beat {
   ): number {
     const { waitSeconds, pollMsMin, contact } = this.settings;
     const hasWaited = nowMs - startedMs >= (waitSeconds * 1_000) / 2;
-    if (more || hasWaited) return Math.max(nowMs, startedMs + pollMsMin);
+    if (more || hasWaited || this.isQuick) return Math.max(nowMs, startedMs + pollMsMin);
     return startedMs + this.spread(Math.max(pollMs ?? contact.baseMs, pollMsMin));
   }
 

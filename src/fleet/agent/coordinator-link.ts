@@ -205,19 +205,23 @@ export class CoordinatorLink implements FleetLink {
     }
     if (isPacked(response)) return drop(response, answerOther('it is packed'));
     if (!receiver.head(headOf(statusCode, response))) return drop(response, { kind: 'dropped' });
-    try {
-      for await (const chunk of response) {
-        if (!receiver.chunk(chunk as Uint8Array)) return drop(response, { kind: 'dropped' });
-      }
-      return { kind: 'ended' };
-    } catch (error) {
-      return this.brokenOff(error);
-    }
+    return await this.pass(response, receiver);
   }
 
   close(): void {
     this.stop.abort();
     this.agent.destroy();
+  }
+
+  /** In the call in which it came: what is read ahead would be lost with the connection. */
+  private pass(response: IncomingMessage, receiver: BlobReceiver): Promise<BlobPartEnd> {
+    return new Promise((done) => {
+      response.on('data', (chunk: Uint8Array) => {
+        if (!receiver.chunk(chunk)) done(drop(response, { kind: 'dropped' }));
+      });
+      response.on('error', (error) => done(this.brokenOff(error)));
+      response.on('end', () => done({ kind: 'ended' }));
+    });
   }
 
   private get own(): string {
