@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { gunzipSync } from 'node:zlib';
 import { testKey } from '../../firmware/test-material.ts';
@@ -63,6 +64,7 @@ export class CoordinatorDouble {
   known: string | undefined;
   instead: Instead = () => undefined;
   private server: https.Server | undefined;
+  private readonly open = new Set<Duplex>();
   private readonly waiting = new Set<() => void>();
   private boundPort = 0;
 
@@ -74,6 +76,10 @@ export class CoordinatorDouble {
       (request, response) => void this.serve(request, response),
     );
     this.server = server;
+    server.on('connection', (socket) => {
+      this.open.add(socket);
+      socket.on('close', () => this.open.delete(socket));
+    });
     await new Promise<void>((done, failed) => {
       server.once('error', failed);
       server.listen(this.boundPort, '127.0.0.1', done);
@@ -94,7 +100,7 @@ export class CoordinatorDouble {
   async stop(): Promise<void> {
     const { server } = this;
     const closed = new Promise((done) => server?.close(done));
-    server?.closeAllConnections();
+    for (const socket of this.open) socket.destroy();
     await closed;
   }
 

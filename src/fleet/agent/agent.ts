@@ -82,6 +82,7 @@ export const CARRIER = 'coordinator';
 const BY = 'fleet:coordinator';
 /** More often than the store forgets an upload. */
 const TEND_MS = 60 * 60 * 1000;
+const FAULT_PAUSE_MS = 60_000;
 /** Nothing of these is to be started. */
 const OVER: readonly FollowedCampaign['state'][] = ['refused', 'finished', 'aborted', 'expired'];
 
@@ -103,6 +104,12 @@ export class FleetAgent {
   private readonly underWay = new Set<Promise<void>>();
   private timer: { cancel(): void } | undefined;
   private isStopped = false;
+  /** The coordinator answered this very process: it knows the gateway, however that came about. */
+  private isKnown = false;
+  /** Not where the gateway failed at it: then it is tried again. */
+  private isFollowed = false;
+  /** Ends the long poll. */
+  private poll: AbortController | undefined;
   private fetchedBytes = 0;
   private storedBytes = 0;
 
@@ -155,7 +162,7 @@ export class FleetAgent {
     const { beat, blobs, records } = this;
     return {
       connected: beat.isConnected,
-      enrolled: this.isEnrolled,
+      enrolled: this.isKnown || this.isEnrolled,
       lastContactMs: beat.lastContactMs,
       conditions: beat.standing,
       blobs: { waiting: blobs.waiting, conditions: blobs.conditions },
@@ -174,12 +181,23 @@ export class FleetAgent {
     return this.options.timers.nowMs();
   }
 
-  /** Runs what is due, and wakes for what will be. */
+  /** Goes on; where the gateway itself fails at it (its journal, its disk), a little later. */
   private step(): void {
     if (this.isStopped) return;
     this.timer?.cancel();
+    try {
+      this.advance();
+    } catch (error) {
+      this.options.log.write('error', `fleet: ${(error as Error).message}`, { error });
+      this.timer = this.options.timers.after(FAULT_PAUSE_MS, () => this.step());
+    }
+  }
+
+  /** Runs what is due, and wakes for what will be. */
+  private advance(): void {
     const { beat } = this;
     const { nowMs } = this;
+    this.checkMark(nowMs);
     this.levels(nowMs);
     for (let ask = beat.pollTransmit(nowMs); ask; ask = beat.pollTransmit(nowMs)) this.begin(ask);
     for (let event = beat.pollEvent(); event; event = beat.pollEvent()) this.say(event);
@@ -224,7 +242,6 @@ export class FleetAgent {
         this.underWay.delete(run);
         if (this.isStopped) return;
         this.beat.handleAnswer(ask.errand, answer, this.nowMs);
-        this.checkMark();
         this.step();
       });
     this.underWay.add(run);
@@ -265,19 +282,22 @@ export class FleetAgent {
   }: Extract<Ask, { errand: 'desired' }>): Promise<Answer> {
     const { desired } = this.records;
     const known = desired.value;
-    const answer = await this.options.link.desired(
-      conditional ? known?.version : undefined,
-      waitSeconds,
-    );
-    if (answer.kind === 'unchanged') return { kind: 'done', pollMs: known!.pollMs };
-    if (answer.kind !== 'answered') return answer;
+    const poll = new AbortController();
+    this.poll = poll;
+    const version = conditional ? known?.version : undefined;
+    const answer = await this.options.link.desired(version, waitSeconds, poll.signal);
+    if (answer.kind === 'unchanged') {
+      this.isKnown = true;
+      if (!this.isFollowed) this.follow();
+      return { kind: 'done', pollMs: known!.pollMs };
+    }
+    if (answer.kind !== 'answered') return poll.signal.aborted ? { kind: 'ended' } : answer;
+    this.isKnown = true;
     const { value } = answer;
     if (!conditional) this.mark = value.journal;
     const isNew = JSON.stringify(value) !== JSON.stringify(known);
-    if (isNew) {
-      desired.set(value);
-      this.follow();
-    }
+    if (isNew) desired.set(value);
+    if (isNew || !this.isFollowed) this.follow();
     return { kind: 'done', pollMs: value.pollMs, more: isNew };
   }
 
@@ -336,6 +356,7 @@ export class FleetAgent {
     const desired = this.records.desired.value;
     this.lacking = [];
     if (!desired) return;
+    this.isFollowed = false;
     const campaigns = desired.campaigns.flatMap((campaign): CarriedCampaign[] => {
       const { digest, course, devices } = campaign;
       const wanted = documents.get(campaign.document.sha256);
@@ -347,7 +368,12 @@ export class FleetAgent {
       if (wanted) this.followed.set(digest, campaign.document.sha256);
       return [{ document, course, devices }];
     });
+    const digests = new Set(desired.campaigns.map(({ digest }) => digest));
+    for (const digest of this.followed.keys()) {
+      if (!digests.has(digest)) this.followed.delete(digest);
+    }
     follower.desire(CARRIER, campaigns, BY);
+    this.isFollowed = true;
   }
 
   private wantBlobs(nowMs: number): void {
@@ -368,18 +394,19 @@ export class FleetAgent {
   }
 
   /** Whether the coordinator's end of the journal is this journal's too. */
-  private checkMark(): void {
+  private checkMark(nowMs: number): void {
     const { beat, mark } = this;
     if (!beat.isMarked || mark === undefined) return;
     const own = this.options.events.markAt(mark.sequence);
     if (own?.hash === mark.hash) return;
     const detail = `record ${mark.sequence} is ${own ? 'another' : 'not'} here`;
-    beat.handleUntellable('events-forked', detail, this.nowMs);
+    beat.handleUntellable('events-forked', detail, nowMs);
   }
 
   private say(event: BeatEvent): void {
     const { log } = this.options;
-    if (event.kind === 'connected') log.write('info', 'fleet: the coordinator answers');
+    if (event.kind === 'interrupt') this.poll?.abort();
+    else if (event.kind === 'connected') log.write('info', 'fleet: the coordinator answers');
     else if (event.kind === 'condition') {
       const { about, code, detail } = event.condition;
       log.write('warning', `fleet: ${about}: ${sentenceOf(code)}`, { code, detail });

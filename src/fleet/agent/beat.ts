@@ -38,7 +38,7 @@ export type Answer =
       /** Before then no more of this errand is wanted. */
       retryAfterMs?: number;
     }
-  /** Of a blob, that it ended: it says nothing about the coordinator. */
+  /** A blob broke off, or a long poll was interrupted: it says nothing about the coordinator. */
   | { kind: 'ended' }
   /** Nobody answered, or somebody else. */
   | { kind: 'unreached'; code: AgentCode; detail: string }
@@ -68,7 +68,9 @@ export interface BeatCondition {
 export type BeatEvent =
   | { kind: 'connected' }
   | { kind: 'condition'; condition: BeatCondition }
-  | { kind: 'cleared'; about: BeatCondition['about']; code: AgentCode };
+  | { kind: 'cleared'; about: BeatCondition['about']; code: AgentCode }
+  /** The long poll is in the way of a question that cannot wait: it is to be ended. */
+  | { kind: 'interrupt' };
 
 /** A gateway is not what the coordinator knows: nothing it asks is answered. */
 const SHUT_OUT: readonly AgentCode[] = [
@@ -290,6 +292,7 @@ export class Beat {
   ): void {
     const counts = this.inContact || errand === this.probe;
     this.inContact = false;
+    this.interrupt();
     if (counts) {
       const { contact } = this.settings;
       this.gateMs = Math.max(this.gateMs, nowMs + delayOf(contact, this.failures++, this.random));
@@ -380,7 +383,8 @@ export class Beat {
       // It may be that a stretch was taken whose acknowledgement was lost: seen by asking.
       const again = lane.failures - 2;
       lane.dueMs = again < 0 ? nowMs : nowMs + delayOf(this.settings.errand, again, this.random);
-      if (again >= 0) this.tell(errand, code, detail, nowMs);
+      if (again < 0) this.interrupt();
+      else this.tell(errand, code, detail, nowMs);
       return;
     }
     lane.dueMs = nowMs + this.spread(this.settings.refusedMs);
@@ -406,6 +410,11 @@ export class Beat {
     this.gateMs = nowMs;
     this.lanes.desired.dueMs = nowMs;
     this.tell('enrol', code, detail, nowMs);
+  }
+
+  private interrupt(): void {
+    const isPolling = this.lanes.desired.startedMs !== undefined && !this.isQuick;
+    if (isPolling) this.events.push({ kind: 'interrupt' });
   }
 
   private spread(waitMs: number): number {

@@ -33,6 +33,8 @@ const VERIFY_FAILED =
 export class ClientAgent extends https.Agent {
   private readonly trust: TlsTrust;
   private readonly connectMs: number;
+  /** Not given out yet. */
+  private readonly connecting = new Set<tls.TLSSocket>();
 
   constructor(trust: TlsTrust, connectMs: number) {
     super({
@@ -44,6 +46,11 @@ export class ClientAgent extends https.Agent {
     });
     this.trust = trust;
     this.connectMs = connectMs;
+  }
+
+  override destroy(): void {
+    for (const socket of this.connecting) socket.destroy();
+    super.destroy();
   }
 
   override createConnection(
@@ -60,10 +67,9 @@ export class ClientAgent extends https.Agent {
       minVersion: 'TLSv1.2',
       rejectUnauthorized: !isPinnedAlone,
     });
-    let isDone = false;
+    this.connecting.add(socket);
     const settle = (error: Error | null) => {
-      if (isDone) return;
-      isDone = true;
+      if (!this.connecting.delete(socket)) return;
       clearTimeout(limit);
       if (error) socket.destroy();
       done?.(error, socket);

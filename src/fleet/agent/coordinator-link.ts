@@ -23,6 +23,7 @@ import {
   type Inventory,
   WIRE_LIMITS,
 } from '../wire.ts';
+import { type BlobHead, headOf } from './blob-head.ts';
 import { ClientAgent, type TlsTrust, UntrustedServerError } from './client-agent.ts';
 import { type AgentCode, isFleetCode, LINK_CODES } from './codes.ts';
 import { retryAfterMs } from './retry-after.ts';
@@ -65,19 +66,6 @@ export interface BlobPart {
   etag?: string | undefined;
 }
 
-export interface BlobHead {
-  /** All of it, the part that was asked for, or none as there is no such part. */
-  status: 200 | 206 | 416;
-  /** A strong one. */
-  etag: string | undefined;
-  /** What Content-Range says; `undefined` for what it does not, or where it cannot be read. */
-  start: number | undefined;
-  end: number | undefined;
-  total: number | undefined;
-  /** Of the body, where it says so. */
-  length: number | undefined;
-}
-
 /** Who takes a blob. `false`: no more of it is wanted. The bytes are its own for the time of the call. */
 export interface BlobReceiver {
   head(head: BlobHead): boolean;
@@ -89,10 +77,14 @@ export type BlobPartEnd = { kind: 'ended' } | { kind: 'dropped' } | LinkFailure;
 /** What of the link the agent uses. */
 export interface FleetLink {
   enrol(request: Enrolment): Promise<Answered<Enrolled>>;
-  /** @param version that is known: where it is still that one, the coordinator waits for another */
+  /**
+   * @param version that is known: where it is still that one, the coordinator waits for another
+   * @param signal ends the wait
+   */
   desired(
     version: number | undefined,
     waitSeconds: number,
+    signal?: AbortSignal,
   ): Promise<Answered<Desired> | { kind: 'unchanged' }>;
   postEvents(batch: EventBatch): Promise<Answered<EventsTaken>>;
   postInventory(inventory: Inventory): Promise<Answered<undefined>>;
@@ -108,8 +100,6 @@ const DEFAULTS: LinkLimits = {
   blobMs: 3_600_000,
 };
 const ANSWER_BYTES_MAX = 64 * 1024;
-const STRONG_ETAG = /^"[\x21\x23-\x7e]{0,128}"$/;
-const CONTENT_RANGE = /^bytes (?:(\d{1,15})-(\d{1,15})|\*)\/(\d{1,15}|\*)$/;
 const CODE = /^[a-z][a-z0-9-]{0,63}$/;
 
 interface Sent {
@@ -120,6 +110,7 @@ interface Sent {
   body?: unknown;
   idleMs?: number;
   wholeMs?: number;
+  signal?: AbortSignal;
   /** The same twice would be something else. */
   once?: boolean;
 }
@@ -135,7 +126,9 @@ export class CoordinatorLink implements FleetLink {
   private readonly limits: LinkLimits;
   private readonly base: URL;
   private readonly agent: ClientAgent;
-  private readonly stop = new AbortController();
+  /** Ends a request, wherever it is. */
+  private readonly enders = new Set<(error: Error) => void>();
+  private isClosed = false;
 
   constructor(options: LinkOptions) {
     this.options = options;
@@ -152,6 +145,7 @@ export class CoordinatorLink implements FleetLink {
   async desired(
     version: number | undefined,
     waitSeconds: number,
+    signal?: AbortSignal,
   ): Promise<Answered<Desired> | { kind: 'unchanged' }> {
     const headers: Record<string, string> = {};
     if (version !== undefined) headers['if-none-match'] = `"${version}"`;
@@ -163,11 +157,12 @@ export class CoordinatorLink implements FleetLink {
       headers,
       idleMs: waitMs + this.limits.idleMs,
       wholeMs: waitMs + this.limits.wholeMs,
+      ...(signal ? { signal } : {}),
     };
     const opened = await this.open(sent);
     if (opened.kind !== 'opened') return opened;
     if (opened.response.statusCode === 304 && version !== undefined) {
-      opened.response.resume();
+      await this.bodyOf(opened.response, 0);
       return { kind: 'unchanged' };
     }
     return await this.read(opened.response, desired, WIRE_LIMITS.desiredBytesMax);
@@ -209,7 +204,8 @@ export class CoordinatorLink implements FleetLink {
   }
 
   close(): void {
-    this.stop.abort();
+    this.isClosed = true;
+    for (const end of this.enders) end(new Error('stopped'));
     this.agent.destroy();
   }
 
@@ -221,6 +217,7 @@ export class CoordinatorLink implements FleetLink {
       });
       response.on('error', (error) => done(this.brokenOff(error)));
       response.on('end', () => done({ kind: 'ended' }));
+      response.on('close', () => done(this.brokenOff(new Error('it ended'))));
     });
   }
 
@@ -247,7 +244,7 @@ export class CoordinatorLink implements FleetLink {
     const { statusCode = 0 } = response;
     if (statusCode < 200 || statusCode > 299) return await this.failureOf(response);
     if (schema === undefined) {
-      response.resume();
+      await this.bodyOf(response, ANSWER_BYTES_MAX);
       return { kind: 'answered', value: undefined as T };
     }
     if (!isJson(response, 'application/json')) return drop(response, answerOther('it is no JSON'));
@@ -262,7 +259,7 @@ export class CoordinatorLink implements FleetLink {
   /** What another answer than the one that was hoped for means. */
   private async failureOf(response: IncomingMessage): Promise<LinkFailure> {
     const { statusCode = 0 } = response;
-    const { nowMs } = { nowMs: this.options.clock.nowMs() };
+    const nowMs = this.options.clock.nowMs();
     const detail = `HTTP ${statusCode}`;
     if (statusCode >= 300 && statusCode <= 399) {
       return drop(response, { kind: 'unreached', code: 'fleet-redirects', detail });
@@ -317,8 +314,15 @@ export class CoordinatorLink implements FleetLink {
     const { method, path, headers = {}, body, once = false } = sent;
     const { idleMs = this.limits.idleMs, wholeMs = this.limits.wholeMs } = sent;
     const content = body === undefined ? undefined : gzipSync(JSON.stringify(body));
-    const signal = AbortSignal.any([this.stop.signal, AbortSignal.timeout(wholeMs)]);
+    if (this.isClosed) return Promise.resolve(this.unreached(new Error('stopped')));
     return new Promise((done) => {
+      let response: IncomingMessage | undefined;
+      // The response where there is one: it tells its reader why it ends.
+      const end = (error: Error) => void (response ?? request).destroy(error);
+      const limit = setTimeout(() => end(new SilentError('not all of it in time')), wholeMs);
+      const interrupt = () => end(new Error('interrupted'));
+      sent.signal?.addEventListener('abort', interrupt);
+      this.enders.add(end);
       const request = https.request(
         {
           agent: this.agent,
@@ -326,7 +330,6 @@ export class CoordinatorLink implements FleetLink {
           port: this.base.port || 443,
           method,
           path: `${this.base.pathname.replace(/\/$/, '')}${FLEET_ROOT}${path}`,
-          signal,
           timeout: idleMs,
           headers: {
             'user-agent': `uplift/${this.options.version}`,
@@ -342,9 +345,19 @@ export class CoordinatorLink implements FleetLink {
                 }),
           },
         },
-        (response) => done({ kind: 'opened', response }),
+        (opened) => {
+          response = opened;
+          // Whoever reads it hears of it too.
+          response.on('error', () => {});
+          done({ kind: 'opened', response });
+        },
       );
-      request.on('timeout', () => request.destroy(new SilentError('no byte in time')));
+      request.on('timeout', () => end(new SilentError('no byte in time')));
+      request.on('close', () => {
+        clearTimeout(limit);
+        this.enders.delete(end);
+        sent.signal?.removeEventListener('abort', interrupt);
+      });
       request.on('error', (error) => {
         const isStale = request.reusedSocket && isReset(error) && !once;
         done(isStale ? { kind: 'stale' } : this.unreached(error));
@@ -363,13 +376,11 @@ export class CoordinatorLink implements FleetLink {
 
   private causeOf(error: Error, otherwise: AgentCode): { code: AgentCode; detail: string } {
     const detail = (error as NodeJS.ErrnoException).code ?? error.message;
-    if (this.stop.signal.aborted) return { code: 'fleet-stopped', detail: '' };
+    if (this.isClosed) return { code: 'fleet-stopped', detail: '' };
     if (error instanceof UntrustedServerError) {
       return { code: 'fleet-untrusted', detail: error.message };
     }
-    const isSilent =
-      error instanceof SilentError || error.name === 'AbortError' || error.name === 'TimeoutError';
-    return isSilent ? { code: 'fleet-silent', detail } : { code: otherwise, detail };
+    return { code: error instanceof SilentError ? 'fleet-silent' : otherwise, detail };
   }
 }
 
@@ -390,7 +401,6 @@ function answerOther(detail: string): Extract<LinkFailure, { kind: 'later' }> {
 
 /** Nothing more of it is read, and nobody waits for its end. */
 function drop<T>(response: IncomingMessage, result: T): T {
-  response.on('error', () => {});
   response.destroy();
   return result;
 }
@@ -409,19 +419,4 @@ function parsedJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function headOf(status: BlobHead['status'], { headers }: IncomingMessage): BlobHead {
-  const { etag = '' } = headers;
-  const [, start, end, total] = CONTENT_RANGE.exec(headers['content-range'] ?? '') ?? [];
-  const number = (digits: string | undefined) =>
-    digits === undefined || digits === '*' ? undefined : Number(digits);
-  return {
-    status,
-    etag: STRONG_ETAG.test(etag) ? etag : undefined,
-    start: number(start),
-    end: number(end),
-    total: number(total),
-    length: number(headers['content-length']),
-  };
 }

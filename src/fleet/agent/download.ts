@@ -6,9 +6,10 @@
  * The digest is the sink's to check, over all of it, before anything is kept under its name.
  */
 import { createHash } from 'node:crypto';
+import type { BlobHead } from './blob-head.ts';
 import type { BlobEnd, WantedBlob } from './blob-queue.ts';
 import type { AgentCode } from './codes.ts';
-import type { BlobHead, BlobReceiver, FleetLink } from './coordinator-link.ts';
+import type { BlobReceiver, FleetLink } from './coordinator-link.ts';
 
 /** Where the bytes of one blob go, in order. */
 export interface BlobSink {

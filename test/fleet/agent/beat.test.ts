@@ -49,7 +49,8 @@ class Site {
         ask = this.beat.pollTransmit(this.nowMs);
       }
       for (let event = this.beat.pollEvent(); event; event = this.beat.pollEvent()) {
-        if (event.kind === 'condition') this.said.push(event.condition.code);
+        if (event.kind === 'interrupt') this.interrupt();
+        else if (event.kind === 'condition') this.said.push(event.condition.code);
         else this.said.push(event.kind === 'cleared' ? `-${event.code}` : event.kind);
       }
       this.underWay.sort((a, b) => a.atMs - b.atMs);
@@ -65,6 +66,13 @@ class Site {
       } else this.beat.handleTimeout(this.nowMs);
     }
     this.nowMs = Math.max(this.nowMs, untilMs);
+  }
+
+  private interrupt(): void {
+    const poll = this.underWay.find(({ ask }) => ask.errand === 'desired');
+    if (!poll) return;
+    poll.atMs = this.nowMs;
+    poll.answer = { kind: 'ended' };
   }
 
   names(): string[] {
@@ -366,7 +374,8 @@ test('a stretch that does not fit: the mark is asked for at once, and then less 
   );
   const first = site.asked.findIndex(({ ask }) => ask.errand === 'events');
   const after = site.asked.slice(first + 1).find(({ ask }) => ask.errand === 'desired');
-  assert.ok(after);
+  assert.equal(after!.ask, { errand: 'desired', conditional: false, waitSeconds: 0 });
+  assert.ok(after!.atMs - site.asked[first]!.atMs <= SECOND_MS, 'no long poll is in its way');
   const posts = site.times('events').length;
   assert.ok(posts >= 4 && posts < 30, `${posts}`);
   assert.equal(site.said, ['connected', 'events-gap']);
