@@ -10,6 +10,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GatewayConfig } from '../config/gateway.ts';
 import { type Dcc, startDcc } from '../dcc/start.ts';
+import { type Campaigns, startCampaigns } from '../fleet/agent/start.ts';
 import { AdmissionDesk } from '../gateway/admission-desk.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import { RigField } from '../gateway/rig-field.ts';
@@ -96,6 +97,7 @@ export function startService(
       const control = new ServiceControl({
         ...{ id: config.id, version, gateway, journal, images, desk, standing, listFolder },
         duis: () => dcc?.service,
+        campaigns: () => campaigns?.control,
         nowMs: Date.now,
       });
       tellReport(report, log);
@@ -109,16 +111,24 @@ export function startService(
           timers,
           log,
         });
+      const campaigns =
+        config.campaigns &&
+        startCampaigns({
+          ...{ config: { ...config, campaigns: config.campaigns }, version, gateway, desk },
+          ...{ images, journal, timers, log },
+        });
       gateway.start();
       dcc?.service.start();
+      campaigns?.start();
       if (report.damage) gateway.tell({ kind: 'journal-damage', ...report.damage });
       const keepHouse = () => {
         const nowMs = Date.now();
         const before = nowMs - retentionDays * DAY_MS;
         gateway.keepHouse(() => {
           images.handleTimeout(nowMs);
-          retire({ journal, gateway, standing, dcc }, before, nowMs);
+          retire({ journal, gateway, standing, dcc, campaigns }, before, nowMs);
           dcc?.service.keepHouse(nowMs);
+          campaigns?.keepHouse();
           if (dcc) metrics.journalUnacked(dcc.service.waiting);
         });
         if (journal.state.state === 'ready') copies.keepHouse(nowMs);
@@ -137,6 +147,7 @@ export function startService(
         },
         stop: async () => {
           dcc?.service.stop();
+          await campaigns?.stop();
           gateway.stop();
           await field.close();
           await copies.settled();
@@ -173,7 +184,7 @@ type ReportOf = ReturnType<typeof Journal.open>['report'];
 
 /** Records that an open job is told by stay, however old they are; what still counts is said again. */
 function retire(
-  { journal, gateway, standing, dcc }: Retiring,
+  { journal, gateway, standing, dcc, campaigns }: Retiring,
   olderThanMs: number,
   nowMs: number,
 ): void {
@@ -182,14 +193,22 @@ function retire(
   const open = [...gateway.book.jobs].filter(({ upgrades }) =>
     upgrades.some(({ state }) => !isOver(state)),
   );
-  const neededMs = dcc?.service.neededSinceMs() ?? olderThanMs;
+  const neededMs = Math.min(
+    dcc?.service.neededSinceMs() ?? olderThanMs,
+    campaigns?.neededSinceMs(nowMs) ?? olderThanMs,
+  );
   const boundMs = Math.min(olderThanMs, neededMs, ...open.map(({ createdMs }) => createdMs));
   if (first.atMs >= boundMs) return;
-  const again = [...standing.olderThan(boundMs), ...(dcc?.service.restated() ?? [])];
+  const again = [
+    ...standing.olderThan(boundMs),
+    ...(dcc?.service.restated() ?? []),
+    ...(campaigns?.follower.ledger.restated(nowMs) ?? []),
+  ];
   if (again.length > 0) gateway.record(...again);
   if (!journal.retire({ olderThanMs: boundMs }, nowMs)) return;
   gateway.retire(boundMs);
   dcc?.service.retire(boundMs);
+  campaigns?.retire(boundMs);
 }
 
 interface Retiring {
@@ -197,4 +216,5 @@ interface Retiring {
   gateway: Gateway;
   standing: StandingRecords;
   dcc: Dcc | undefined;
+  campaigns: Campaigns | undefined;
 }

@@ -136,6 +136,11 @@ export class ImageStore {
     return [...this.stored].map(([sha256, bytes]) => ({ sha256, bytes }));
   }
 
+  /** Undefined where it is not there. */
+  bytesOf(sha256: string): number | undefined {
+    return this.stored.get(sha256);
+  }
+
   has(sha256: string): boolean {
     return this.stored.has(sha256);
   }

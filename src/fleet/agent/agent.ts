@@ -10,29 +10,18 @@
  */
 import type { Log, Random, Timers } from '../../ports.ts';
 import { sha256Hex } from '../../trust/digest.ts';
-import { type EventBatch, type Inventory, type JournalMark, WIRE_LIMITS } from '../wire.ts';
+import type { Inventory, JournalMark } from '../wire.ts';
 import { AgentRecords } from './agent-records.ts';
-import { type Answer, type Ask, Beat, type BeatCondition, type BeatEvent } from './beat.ts';
+import { Beat } from './beat.ts';
+import type { Answer, Ask, BeatCondition, BeatEvent } from './beat-messages.ts';
 import { BEAT, type BeatSettings } from './beat-settings.ts';
 import { type BlobCondition, type BlobKind, BlobQueue, type WantedBlob } from './blob-queue.ts';
 import type { CampaignFollower, CarriedCampaign, FollowedCampaign } from './carrier.ts';
 import { sentenceOf } from './codes.ts';
-import type { FleetLink } from './coordinator-link.ts';
 import { download, MemorySink } from './download.ts';
+import { boundedStretch, type EventSource } from './event-source.ts';
+import type { FleetLink } from './fleet-link.ts';
 import { ImageSink, tendUploads, type UploadStore } from './image-sink.ts';
-
-/** The gateway's journal, as far as it concerns campaigns. */
-export interface EventSource {
-  /**
-   * The stretch after that record (from the beginning without one) with at most so many events; the
-   * stretch ends where the next event would be one too many. `undefined`: there is nothing to tell.
-   */
-  stretch(after: JournalMark | undefined, eventsMax: number): EventBatch | undefined;
-  /** That record's; `undefined` where the journal has none of this number. */
-  markAt(sequence: number): JournalMark | undefined;
-  /** How many events there are after that record. */
-  waiting(after: JournalMark | undefined): number;
-}
 
 /** Signed campaigns by their SHA-256, on disk when `put` returns. */
 export interface DocumentStore {
@@ -156,6 +145,17 @@ export class FleetAgent {
     this.timer?.cancel();
     this.options.link.close();
     await Promise.all(this.underWay);
+  }
+
+  /** How far the coordinator is known to have the journal. */
+  get told(): JournalMark | undefined {
+    return this.mark;
+  }
+
+  /** Signed campaigns that are to be kept, by their SHA-256. */
+  get documentsNeeded(): string[] {
+    const wanted = this.records.desired.value?.campaigns.map(({ document }) => document.sha256);
+    return [...(wanted ?? []), ...this.followed.values()];
   }
 
   status(): FleetStatus {
@@ -397,9 +397,8 @@ export class FleetAgent {
   private checkMark(nowMs: number): void {
     const { beat, mark } = this;
     if (!beat.isMarked || mark === undefined) return;
-    const own = this.options.events.markAt(mark.sequence);
-    if (own?.hash === mark.hash) return;
-    const detail = `record ${mark.sequence} is ${own ? 'another' : 'not'} here`;
+    if (this.options.events.holds(mark)) return;
+    const detail = `record ${mark.sequence} is not the one that was told of`;
     beat.handleUntellable('events-forked', detail, nowMs);
   }
 
@@ -411,18 +410,6 @@ export class FleetAgent {
       const { about, code, detail } = event.condition;
       log.write('warning', `fleet: ${about}: ${sentenceOf(code)}`, { code, detail });
     } else log.write('info', `fleet: ${event.about}: in order again`, { code: event.code });
-  }
-}
-
-/** As many events as a request may have, by their number and by their bytes. */
-function boundedStretch(
-  events: EventSource,
-  after: JournalMark | undefined,
-): EventBatch | undefined {
-  for (let eventsMax: number = WIRE_LIMITS.eventsMax; ; eventsMax = Math.ceil(eventsMax / 2)) {
-    const batch = events.stretch(after, eventsMax);
-    if (!batch || eventsMax === 1) return batch;
-    if (Buffer.byteLength(JSON.stringify(batch)) <= WIRE_LIMITS.eventsBytesMax) return batch;
   }
 }
 

@@ -13,13 +13,11 @@ import type { Actor } from '../../jobs/records.ts';
 import { sha256Hex } from '../../trust/digest.ts';
 import type { EventBatch, JournalMark } from '../wire.ts';
 import type { CampaignRecordBody } from './campaign-records.ts';
-import type { EventSource } from './event-source.ts';
 import type { Follower } from './follower.ts';
 
 export interface CampaignDeskOptions {
   gateway: Pick<Gateway, 'record' | 'assertAccepting'>;
   follower: Follower;
-  source: EventSource;
   /** On disk when it returns: its SHA-256. */
   documents: { put(bytes: Uint8Array): string; get(sha256: string): Uint8Array | undefined };
   /** Up to where the coordinator is known to have the journal. */
@@ -97,7 +95,8 @@ export class CampaignDesk implements CampaignControl {
   }
 
   sealedEvents(after: number | undefined): SealedEventsView {
-    const { seal, source, told, gatewayId, headOf } = this.options;
+    const { seal, follower, told, gatewayId, headOf } = this.options;
+    const { events: source } = follower;
     if (!seal) throw refused('not-enrolled', 'no certificate');
     const mark = after === undefined ? told() : source.markAt(after);
     const head = headOf();

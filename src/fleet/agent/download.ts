@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import type { BlobHead } from './blob-head.ts';
 import type { BlobEnd, WantedBlob } from './blob-queue.ts';
 import type { AgentCode } from './codes.ts';
-import type { BlobReceiver, FleetLink } from './coordinator-link.ts';
+import type { BlobReceiver, FleetLink } from './fleet-link.ts';
 
 /** Where the bytes of one blob go, in order. */
 export interface BlobSink {

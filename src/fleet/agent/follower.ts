@@ -15,6 +15,7 @@ import {
 } from '../../campaign/acceptance.ts';
 import type { Manifest } from '../../campaign/manifest.ts';
 import { UpliftError } from '../../errors.ts';
+import type { GatewayRecord } from '../../gateway/control.ts';
 import type { Gateway } from '../../gateway/gateway.ts';
 import type { Upgrade } from '../../jobs/book.ts';
 import type { Actor } from '../../jobs/records.ts';
@@ -26,10 +27,12 @@ import { CampaignLedger, type DeviceStanding } from './campaign-ledger.ts';
 import { CAMPAIGN_ACTOR, type CampaignRecordBody, requestIdOf } from './campaign-records.ts';
 import type { CampaignFollower, CarriedCampaign, FollowedCampaign } from './carrier.ts';
 import { DeviceReadings, type FollowedDevice } from './device-readings.ts';
+import { JournalEvents, type ToldJournal } from './event-source.ts';
 import { isFrom, isTarget, ownStarts } from './own-rings.ts';
 
 export interface FollowerOptions extends Omit<AcceptanceOptions, 'ledger' | 'gateway'> {
   gateway: Pick<Gateway, 'jobs' | 'book' | 'record' | 'listen' | 'read' | 'condition'>;
+  journal: ToldJournal;
   floors(): VersionFloors;
   devices: readonly FollowedDevice[];
   /** Of an image that is in the store. */
@@ -49,6 +52,7 @@ const MANY_TURN_MS = 250;
 export class Follower implements CampaignFollower {
   readonly ledger = new CampaignLedger();
   readonly readings: DeviceReadings;
+  readonly events: JournalEvents;
   private readonly options: FollowerOptions;
   private readonly acceptances: Acceptances;
   private readonly stopListening: () => void;
@@ -65,11 +69,11 @@ export class Follower implements CampaignFollower {
       read: (device) => gateway.read(device, 'gateway'),
       changed: () => this.turnSoon(),
     });
+    this.events = new JournalEvents(options.journal, this.ledger);
     this.acceptances = new Acceptances({ ...options, ledger: this.ledger });
     this.stopListening = gateway.listen({
       record: (record) => {
-        this.ledger.keep(record);
-        this.readings.keep(record);
+        this.keep(record);
         this.turnSoon();
       },
       progress() {},
@@ -77,11 +81,8 @@ export class Follower implements CampaignFollower {
   }
 
   /** What is on record already, in its order; before anything is desired. */
-  replay(records: Iterable<Parameters<CampaignLedger['keep']>[0]>): void {
-    for (const record of records) {
-      this.ledger.keep(record);
-      this.readings.keep(record);
-    }
+  replay(records: Iterable<GatewayRecord>): void {
+    for (const record of records) this.keep(record);
   }
 
   stop(): void {
@@ -100,7 +101,9 @@ export class Follower implements CampaignFollower {
   /** Records older than that go. */
   retire(beforeMs: number): void {
     const { book } = this.options.gateway;
+    const [oldest] = this.options.journal.records(1, 1);
     this.ledger.retire(beforeMs, (job) => book.job(job) !== undefined);
+    if (oldest) this.events.retire(oldest.sequence);
     for (const digest of this.followed.keys())
       if (!this.ledger.stories.has(digest)) this.acceptances.followed.delete(digest);
   }
@@ -161,6 +164,12 @@ export class Follower implements CampaignFollower {
     if (name === undefined) return;
     if (this.readings.isSilent(name)) this.readings.forget(name);
     this.readings.ask(name);
+  }
+
+  private keep(record: GatewayRecord): void {
+    this.ledger.keep(record);
+    this.events.keep(record);
+    this.readings.keep(record);
   }
 
   // ---- one campaign -----------------------------------------------------------------------------------

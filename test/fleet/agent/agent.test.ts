@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CARRIER, type EventSource, FleetAgent } from '../../../src/fleet/agent/agent.ts';
+import { CARRIER, FleetAgent } from '../../../src/fleet/agent/agent.ts';
 import { BEAT, type BeatSettings } from '../../../src/fleet/agent/beat-settings.ts';
 import type {
   CampaignFollower,
@@ -13,6 +13,7 @@ import type {
   FollowedCampaign,
 } from '../../../src/fleet/agent/carrier.ts';
 import { CoordinatorLink } from '../../../src/fleet/agent/coordinator-link.ts';
+import type { EventSource } from '../../../src/fleet/agent/event-source.ts';
 import { ownIdentity } from '../../../src/fleet/agent/identity.ts';
 import type { EventBatch, FleetEvent, Inventory, JournalMark } from '../../../src/fleet/wire.ts';
 import type { LogFields, LogLevel } from '../../../src/ports.ts';
@@ -102,8 +103,8 @@ class Journal implements EventSource {
     return { ...(after ? { after } : {}), through, events };
   }
 
-  markAt(sequence: number): JournalMark | undefined {
-    return this.marks[sequence];
+  holds({ sequence, hash }: JournalMark): boolean {
+    return this.marks[sequence]?.hash === hash;
   }
 
   waiting(after: JournalMark | undefined): number {

@@ -1,7 +1,8 @@
 /** What is asked next and when, against a simulated clock and a coordinator of a few lines. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Answer, type Ask, Beat, type BeatStart } from '../../../src/fleet/agent/beat.ts';
+import { Beat, type BeatStart } from '../../../src/fleet/agent/beat.ts';
+import type { Answer, Ask } from '../../../src/fleet/agent/beat-messages.ts';
 import { BEAT } from '../../../src/fleet/agent/beat-settings.ts';
 import type { AgentCode } from '../../../src/fleet/agent/codes.ts';
 import { SeededRandom } from '../../../src/virtual/random.ts';

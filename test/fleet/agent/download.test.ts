@@ -10,7 +10,7 @@ import type { WantedBlob } from '../../../src/fleet/agent/blob-queue.ts';
 import { CoordinatorLink, type LinkLimits } from '../../../src/fleet/agent/coordinator-link.ts';
 import { type BlobSink, download, MemorySink } from '../../../src/fleet/agent/download.ts';
 import { ownIdentity } from '../../../src/fleet/agent/identity.ts';
-import { ImageSink } from '../../../src/fleet/agent/image-sink.ts';
+import { ImageSink, tendUploads } from '../../../src/fleet/agent/image-sink.ts';
 import { ImageStore } from '../../../src/store/images.ts';
 import { seededBytes } from '../../bench/bench.ts';
 import { CoordinatorDouble, type Instead, problem } from '../../support/coordinator-double.ts';
@@ -405,6 +405,26 @@ test('a store that has no room says so, and a blob that is there already needs n
   assert.equal((await download(linkTo(double.port), blob, sink)).end, { kind: 'stored' });
   const again = await download(linkTo(double.port), blob, imageSink(blob));
   assert.equal(again.end, { kind: 'stored' });
+});
+
+test('an upload that is still wanted outlives an outage; one that is not is gone at once', () => {
+  const hourMs = 3_600_000;
+  let nowMs = Date.UTC(2026, 0, 1);
+  const time = { nowMs: () => nowMs };
+  const blob = wanted(small);
+  const sink = new ImageSink(images, records.uploads, time, blob);
+  assert.is(sink.begin('"1"'), undefined);
+  assert.is(sink.append(small.subarray(0, HALF)), undefined);
+  const needed = new Set([blob.sha256]);
+  for (let hour = 0; hour < 48; hour++) {
+    nowMs += hourMs;
+    tendUploads(images, records.uploads, needed, nowMs);
+    images.handleTimeout(nowMs);
+  }
+  assert.is(new ImageSink(images, records.uploads, time, blob).offset, HALF);
+  tendUploads(images, records.uploads, new Set(), nowMs);
+  assert.is(images.usedBytes, 0);
+  assert.equal(records.uploads.value, {});
 });
 
 test.run();

@@ -8,7 +8,7 @@ import {
   encodeManifest,
   type Manifest,
 } from '../../../src/campaign/manifest.ts';
-import { EventSource } from '../../../src/fleet/agent/event-source.ts';
+import type { JournalEvents, ToldJournal } from '../../../src/fleet/agent/event-source.ts';
 import { Follower } from '../../../src/fleet/agent/follower.ts';
 import type { FleetEvent } from '../../../src/fleet/wire.ts';
 import type { FieldDevice } from '../../../src/gateway/field.ts';
@@ -50,7 +50,7 @@ export const WHOLE: Partial<Manifest> = {
 export class FollowerDesk {
   readonly desk: GatewayDesk;
   follower!: Follower;
-  source!: EventSource;
+  source!: JournalEvents;
   floors: VersionFloors = NO_FLOORS;
   readonly images = new Map<string, number>([[IMAGE, CAMPAIGN_IMAGE.bytes]]);
   readonly names: readonly string[];
@@ -89,6 +89,21 @@ export class FollowerDesk {
     this.desk.field.listener.pace('network:zigbee-1', upgradesMax);
   }
 
+  /** With hashes, as a real one has them. */
+  private get journal(): ToldJournal {
+    const { desk } = this;
+    return {
+      get head() {
+        const { length } = desk.journal.rows;
+        return { sequence: length, hash: hashAt(length) };
+      },
+      *records(from, limit) {
+        for (const record of desk.journal.records(from, limit))
+          yield { ...record, hash: hashAt(record.sequence) };
+      },
+    };
+  }
+
   private follow(): this {
     const { desk } = this;
     this.pace(16);
@@ -98,6 +113,7 @@ export class FollowerDesk {
     }
     this.follower = new Follower({
       gateway: desk.gateway,
+      journal: this.journal,
       timers: desk.timers,
       identity: { ...GATEWAY, windows: ['night'] },
       trust: this.trust,
@@ -114,19 +130,8 @@ export class FollowerDesk {
       imageBytes: (sha256) => this.images.get(sha256),
       log: { write() {} },
     });
-    this.follower.replay(desk.journal.records(1));
-    this.source = new EventSource(
-      {
-        get head() {
-          return { sequence: desk.journal.rows.length, hash: hashAt(desk.journal.rows.length) };
-        },
-        *records(from, limit) {
-          for (const record of desk.journal.records(from, limit))
-            yield { ...record, hash: hashAt(record.sequence) };
-        },
-      },
-      this.follower.ledger,
-    );
+    this.follower.replay(this.journal.records(1, 1_000_000));
+    this.source = this.follower.events;
     return this;
   }
 
