@@ -105,13 +105,21 @@ test('a certificate that is not the one of the seal, or not alone, vouches for n
   const chained = signAlone(new TextEncoder().encode('{}'), EVENTS_CONTENT_TYPE, BOB);
   assert.is(codeOf(chained), 'events-signer');
   // The same length, so that the document stays one: another certificate in place of the right one.
-  const [own, not] = [GATEWAY.certificates[0].der, OTHER.certificates[0].der];
-  assert.is(own.length, not.length);
+  const own = GATEWAY.certificates[0].der;
+  const not = sameLength(own.length);
   const at = Buffer.from(SEALED).indexOf(Buffer.from(own));
   const bytes = SEALED.slice();
   bytes.set(not, at);
   assert.is(codeOf(bytes), 'events-signer');
 });
+
+/** Signatures in DER have one of several lengths. */
+function sameLength(bytes: number): Uint8Array {
+  for (;;) {
+    const { der } = signer('gateway-2').certificates[0];
+    if (der.length === bytes) return der;
+  }
+}
 
 /** Knows one gateway; takes what it is given, as the coordinator does. */
 function desk() {
