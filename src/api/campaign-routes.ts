@@ -81,7 +81,7 @@ export const campaignRoutes: RouteShape[] = [
     summary: 'What became of campaigns, sealed for the coordinator: to be carried there by hand.',
     query: schemas.sealedEventsQuery,
     answers: { 200: schemas.sealedEventsAnswer },
-    refuses: ['not-found', 'not-enrolled'],
+    refuses: ['not-found'],
     handle({ query: { after } }, { control }) {
       const { sealed, ...told } = campaignsOf(control).sealedEvents(after);
       const text = Buffer.from(sealed).toString('base64');
@@ -95,6 +95,6 @@ function campaignsOf({ campaigns }: GatewayControl): CampaignControl {
   throw new ApiError('not-found', {
     expected: 'a gateway that belongs to a fleet',
     actual: 'one that does not',
-    next: 'configure the section `fleet` and start it anew',
+    next: 'configure the section `campaigns` and start it anew',
   });
 }

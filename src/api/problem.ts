@@ -87,7 +87,6 @@ const CAMPAIGN_STATUS: Record<CampaignControlCode, number> = {
   'campaign-over': 409,
   'campaign-of-other': 409,
   'campaigns-many': 409,
-  'not-enrolled': 409,
 };
 
 const STORE_STATUS: Record<StoreCode, number> = {

@@ -31,9 +31,7 @@ export async function apply(
       view ? standingText(view) : `${id}  refused: ${message} (${code})`,
     ),
     `${applied.imagesSent} images were sent`,
-    applied.events
-      ? `to be carried home: ${applied.events.join(', ')}`
-      : 'nothing is to be carried home: the gateway enrolled with no coordinator',
+    `to be carried home: ${applied.events.join(', ')}`,
   ]);
   return exitOf(applied);
 }

@@ -185,7 +185,6 @@ export const CAMPAIGN_CONTROL_CODES = {
   'campaign-over': 'The campaign has ended here.',
   'campaign-of-other': 'Another carrier brought the campaign, and calls it off.',
   'campaigns-many': 'As many campaigns were brought as are followed at once.',
-  'not-enrolled': 'The gateway enrolled with no coordinator, so nobody would know its seal.',
 } as const;
 
 export type CampaignControlCode = keyof typeof CAMPAIGN_CONTROL_CODES;
@@ -218,7 +217,7 @@ export interface CampaignView {
   devices: Readonly<Record<string, number>>;
 }
 
-/** What the journal says of campaigns, sealed with the key that the gateway enrolled with. */
+/** What the journal says of campaigns, sealed with the key that the gateway is known by. */
 export interface SealedEventsView {
   gateway: string;
   /** Sequence of the last record that is in it. */

@@ -95,9 +95,13 @@ export class CoordinatorHost {
   }
 
   /** @throws UpliftError where it does not say */
-  async read({ eui64, model }: PpmidDevice): Promise<DeviceWords> {
-    const { link } = this;
-    if (!link) throw this.notOpen();
+  async read(device: PpmidDevice): Promise<DeviceWords> {
+    const { site, link } = this;
+    const { config } = this.options;
+    if (!site || !link) throw this.notOpen();
+    const missing = await site.missing(config, [device]);
+    if (missing.length > 0) throw notJoined(device, config);
+    const { eui64, model } = device;
     const { endpoint } = model.zigbee;
     const reading = await link
       .call('read', { eui64, endpoint, timeoutMs: READ_TIMEOUT_MS })

@@ -436,8 +436,6 @@ test('a campaign that is none, or is not there, or is one too many', async () =>
   campaigns.brought.set(brought!.digest, { ...brought!, carrier: 'coordinator' });
   const other = post(`${CAMPAIGNS}/${brought!.digest}/cancel`, { reason: 'x' });
   await refuses('cancelCampaign', other, 409, 'campaign-of-other');
-  campaigns.isEnrolled = false;
-  await refuses('sealedEvents', { path: '/api/v1/fleet/events' }, 409, 'not-enrolled');
 });
 
 test('a gateway of no fleet has no campaigns, and says so', async () => {

@@ -45,6 +45,10 @@ export interface Refused {
   againMs: number;
 }
 
+export type Judged =
+  | { ok: true; manifest: Manifest; digest: string }
+  | { ok: false; code: string; message: string };
+
 /** A refusal may pass: a clock was wrong, a window was added. */
 const REFUSED_AGAIN_MS = 10 * 60_000;
 const DETAIL_CHARACTERS_MAX = 500;
@@ -75,6 +79,18 @@ export class Acceptances {
   retry(): void {
     for (const [key, { carrier, carried, againMs }] of [...this.refused])
       if (againMs <= this.nowMs) this.accept(key, carrier, carried, 'gateway');
+  }
+
+  /** Whether it would be followed now; nothing is kept. */
+  judge(document: Uint8Array): Judged {
+    const digest = this.accepted.get(sha256Hex(document));
+    const known = digest === undefined ? undefined : this.followed.get(digest);
+    if (known) return { ok: true, manifest: known.manifest, digest: known.digest };
+    const { identity, trust, anchorsDigest, ledger } = this.options;
+    const { nowMs } = this;
+    const situation = { gateway: identity, state: ledger.state, anchorsDigest, nowMs };
+    const accepted = acceptCampaign(document, trust, situation);
+    return accepted.ok ? accepted.campaign : accepted;
   }
 
   private take(carrier: string, carried: CarriedCampaign, by: Actor): void {

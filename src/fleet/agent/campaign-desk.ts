@@ -22,8 +22,7 @@ export interface CampaignDeskOptions {
   documents: { put(bytes: Uint8Array): string; get(sha256: string): Uint8Array | undefined };
   /** Up to where the coordinator is known to have the journal. */
   told(): JournalMark | undefined;
-  /** Absent: the gateway enrolled nowhere. */
-  seal: ((batch: EventBatch) => Uint8Array) | undefined;
+  seal(batch: EventBatch): Uint8Array;
   gatewayId: string;
   headOf(): JournalMark;
 }
@@ -97,7 +96,6 @@ export class CampaignDesk implements CampaignControl {
   sealedEvents(after: number | undefined): SealedEventsView {
     const { seal, follower, told, gatewayId, headOf } = this.options;
     const { events: source } = follower;
-    if (!seal) throw refused('not-enrolled', 'no certificate');
     const mark = after === undefined ? told() : source.markAt(after);
     const head = headOf();
     const batch = source.stretch(mark, SEALED_EVENTS_MAX) ?? {

@@ -22,7 +22,7 @@ import type { Actor } from '../../jobs/records.ts';
 import { isOver } from '../../jobs/states.ts';
 import { type DeviceHardware, sameHardware, sameText } from '../../products/device-model.ts';
 import type { VersionFloors } from '../../trust/rollback.ts';
-import { type AcceptanceOptions, Acceptances, type Followed } from './acceptances.ts';
+import { type AcceptanceOptions, Acceptances, type Followed, type Judged } from './acceptances.ts';
 import { CampaignLedger, type DeviceStanding } from './campaign-ledger.ts';
 import { CAMPAIGN_ACTOR, type CampaignRecordBody, requestIdOf } from './campaign-records.ts';
 import type { CampaignFollower, CarriedCampaign, FollowedCampaign } from './carrier.ts';
@@ -106,6 +106,11 @@ export class Follower implements CampaignFollower {
     if (oldest) this.events.retire(oldest.sequence);
     for (const digest of this.followed.keys())
       if (!this.ledger.stories.has(digest)) this.acceptances.followed.delete(digest);
+  }
+
+  /** Whether the campaign would be followed now. */
+  judge(document: Uint8Array): Judged {
+    return this.acceptances.judge(document);
   }
 
   imageStored(): void {

@@ -2,7 +2,7 @@
 import { createPrivateKey } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CampaignsConfig, CoordinatorConfig } from '../../config/campaigns.ts';
+import type { CampaignsConfig, CoordinatorConfig, HawkbitConfig } from '../../config/campaigns.ts';
 import type { GatewayConfig } from '../../config/gateway.ts';
 import { EXIT, UpliftError } from '../../errors.ts';
 import type { AdmissionDesk } from '../../gateway/admission-desk.ts';
@@ -18,8 +18,13 @@ import { sha256Hex } from '../../trust/digest.ts';
 import type { TrustAnchor } from '../../trust/trust-anchors.ts';
 import { parseCertificate } from '../../trust/x509.ts';
 import { sealEvents } from '../bundle/carried-events.ts';
+import { attributesOf } from '../hawkbit/attributes.ts';
+import { fetchArtifactsInto } from '../hawkbit/fetch-artifact.ts';
+import { HawkbitCarrier } from '../hawkbit/hawkbit-carrier.ts';
+import { HawkbitFolder } from '../hawkbit/hawkbit-folder.ts';
 import type { EventBatch, Inventory } from '../wire.ts';
 import { FleetAgent } from './agent.ts';
+import { AgentRecords } from './agent-records.ts';
 import { CampaignDesk } from './campaign-desk.ts';
 import { CoordinatorLink } from './coordinator-link.ts';
 import { Follower } from './follower.ts';
@@ -71,35 +76,38 @@ export function startCampaigns(parts: CampaignParts): Campaigns {
   const windows = Object.keys(config.schedule.windows);
   const documents = new MessageStore(join(folder, 'documents'));
   const { fleet, region, approvals, coordinator } = campaigns;
+  const trust = {
+    anchors,
+    ...(revocationLists.length > 0 ? { crls: loadRevocationLists(revocationLists) } : {}),
+  };
   const follower = new Follower({
     ...{ gateway, journal, timers, devices, log },
     identity: {
       ...{ id, fleet, windows, approvalsMin: approvals },
       ...(region === undefined ? {} : { region }),
     },
-    trust: {
-      anchors,
-      ...(revocationLists.length > 0 ? { crls: loadRevocationLists(revocationLists) } : {}),
-    },
+    trust,
     anchorsDigest: digestOfAnchors(anchors),
     floors: () => floors.current,
     raiseFloors: (targets) => floors.raise(targets),
     imageBytes: (sha256) => images.bytesOf(sha256),
-    readsDaily: coordinator !== undefined,
+    readsDaily: coordinator !== undefined || campaigns.hawkbit !== undefined,
   });
   follower.replay(journal.records(1));
   const about = { version: parts.version, windows, ...(region === undefined ? {} : { region }) };
   const inventory = () => inventoryOf(about, devices, follower.readings);
-  const identity = coordinator && identityOf(coordinator, stateFolder, id);
+  const identity = identityOf(coordinator, stateFolder, id);
   const agent =
     coordinator &&
-    agentOf(coordinator, { ...parts, folder, follower, documents, identity: identity!, inventory });
+    agentOf(coordinator, { ...parts, folder, follower, documents, identity, inventory });
   const control = new CampaignDesk({
     ...{ gateway, follower, documents, gatewayId: id },
     told: () => agent?.told,
-    seal: identity && sealBy(identity, fleet, id),
+    seal: sealBy(identity, fleet, id),
     headOf: () => journal.head,
   });
+  const hawkbit =
+    campaigns.hawkbit && hawkbitOf(campaigns.hawkbit, { ...parts, folder, follower, inventory });
   const stopListening = gateway.listen({
     record: ({ kind }) => {
       // Nothing is said from within a record.
@@ -112,6 +120,7 @@ export function startCampaigns(parts: CampaignParts): Campaigns {
     start: () => {
       control.start();
       agent?.start();
+      hawkbit?.start();
     },
     neededSinceMs: (nowMs) => {
       const untold = agent ? follower.events.untoldSinceMs(agent.told) : undefined;
@@ -124,6 +133,7 @@ export function startCampaigns(parts: CampaignParts): Campaigns {
     },
     stop: async () => {
       stopListening();
+      hawkbit?.stop();
       follower.stop();
       await agent?.stop();
     },
@@ -163,12 +173,41 @@ function agentOf(coordinator: CoordinatorConfig, parts: AgentParts): FleetAgent 
   });
 }
 
+function hawkbitOf(
+  hawkbit: HawkbitConfig,
+  parts: Omit<AgentParts, 'documents' | 'identity'>,
+): HawkbitCarrier {
+  const { config, folder, follower, inventory, images, timers, log } = parts;
+  const { url, tenant, controllerId, caFile, targetTokenFile, gatewayTokenFile } = hawkbit;
+  const own = join(folder, 'hawkbit');
+  const uploads = new AgentRecords(own).uploads;
+  const token = (kind: 'TargetToken' | 'GatewayToken', file: string) => ({
+    token: { kind, value: textOf(file, TOKEN_BYTES_MAX).trim() },
+  });
+  return new HawkbitCarrier({
+    server: {
+      ...{ url: new URL(url), tenant, controller: controllerId ?? config.id },
+      ...(caFile === undefined ? {} : { caFile }),
+      ...(targetTokenFile === undefined ? {} : token('TargetToken', targetTokenFile)),
+      ...(gatewayTokenFile === undefined ? {} : token('GatewayToken', gatewayTokenFile)),
+      ...(hawkbit.identity ? { client: hawkbit.identity } : {}),
+    },
+    ...{ follower, timers, random: { next: Math.random }, log },
+    judge: (document) => follower.judge(document),
+    hasImage: (sha256) => images.has(sha256),
+    fetch: fetchArtifactsInto(images, uploads, timers),
+    store: new HawkbitFolder(own),
+    attributes: () => attributesOf(inventory()),
+  });
+}
+
 function identityOf(
-  { identity }: CoordinatorConfig,
+  coordinator: CoordinatorConfig | undefined,
   stateFolder: string,
   id: string,
 ): GatewayIdentity {
-  return identity ? identityFrom(identity) : ownIdentity(stateFolder, id);
+  const given = coordinator?.identity;
+  return given ? identityFrom(given) : ownIdentity(stateFolder, id);
 }
 
 function campaignAnchors({ admission }: GatewayConfig): TrustAnchor[] {

@@ -37,9 +37,8 @@ export interface AppliedCampaign {
 export interface Applied {
   imagesSent: number;
   campaigns: readonly AppliedCampaign[];
-  /** Files with what became of them; absent: why there are none. */
-  events?: readonly string[];
-  eventsCode?: string;
+  /** Files with what became of them. */
+  events: readonly string[];
 }
 
 /** A gateway that is started anew is waited for, so many pauses long. */
@@ -70,7 +69,7 @@ export async function applyBundle(
     applied.push({ file, id: manifest.id, ...(await carry(client, bytes)) });
   }
   if (options.wait) await waitFor(client, applied, options);
-  return { imagesSent, campaigns: applied, ...(await bringEvents(bundle, client)) };
+  return { imagesSent, campaigns: applied, events: await bringEvents(bundle, client) };
 }
 
 /** Of one line the older first, which the newer then takes the place of. */
@@ -166,21 +165,13 @@ interface SealedPart {
   sealed: string;
 }
 
-async function bringEvents(
-  bundle: Bundle,
-  client: GatewayClient,
-): Promise<Pick<Applied, 'events' | 'eventsCode'>> {
+async function bringEvents(bundle: Bundle, client: GatewayClient) {
   const parts: SealedPart[] = [];
-  try {
-    do {
-      const after = parts.at(-1)?.through;
-      const query = after === undefined ? '' : `?after=${after}`;
-      parts.push(await client.get<SealedPart>(`/fleet/events${query}`));
-    } while (parts.at(-1)!.more && parts.length < BUNDLE_LIMITS.eventsMax);
-  } catch (error) {
-    if (!(error instanceof UpliftError) || error.code !== 'not-enrolled') throw error;
-    return { eventsCode: error.code };
-  }
+  do {
+    const after = parts.at(-1)?.through;
+    const query = after === undefined ? '' : `?after=${after}`;
+    parts.push(await client.get<SealedPart>(`/fleet/events${query}`));
+  } while (parts.at(-1)!.more && parts.length < BUNDLE_LIMITS.eventsMax);
   const sealed = parts.map((part) => new Uint8Array(Buffer.from(part.sealed, 'base64')));
-  return { events: bundle.putEvents(parts[0]!.gateway, sealed) };
+  return bundle.putEvents(parts[0]!.gateway, sealed);
 }
