@@ -34,17 +34,40 @@ export function openCampaign(
   bytes: Uint8Array,
   trust: CampaignTrust,
 ): SignedCampaign | OpenRefusal {
+  const opened = openUnapproved(bytes, trust);
+  if (!opened.ok) return opened;
+  const { manifest, digest, signers } = opened;
+  const approved = verifyApprovals(signers, manifest.author, manifest.approvals);
+  if (!approved.ok) return approved;
+  const { author, approvers } = approved;
+  return { ok: true, manifest, digest, author, approvers };
+}
+
+/** Nobody acts on it: some may have signed, and perhaps not enough. */
+export interface UnapprovedCampaign {
+  ok: true;
+  manifest: Manifest;
+  digest: string;
+  /** What is signed: the manifest's bytes. */
+  payload: Uint8Array;
+  /** Every one of them verified. */
+  signers: readonly VerifiedSigner[];
+}
+
+/** The same without counting author and approvers: for whoever collects signatures. */
+export function openUnapproved(
+  bytes: Uint8Array,
+  trust: CampaignTrust,
+): UnapprovedCampaign | OpenRefusal {
   const document = decodeCampaign(bytes);
   if (!document.ok) return document;
   const verified = verifySigners(document, { ...trust, purpose: 'campaign' });
   if (!verified.ok) return verified;
-  const parsed = parseManifest(document.payload);
+  const { payload } = document;
+  const parsed = parseManifest(payload);
   if (!parsed.ok) return parsed;
   const { manifest } = parsed;
-  const approved = verifyApprovals(verified.signers, manifest.author, manifest.approvals);
-  if (!approved.ok) return approved;
-  const { author, approvers } = approved;
-  return { ok: true, manifest, digest: sha256Hex(document.payload), author, approvers };
+  return { ok: true, manifest, digest: sha256Hex(payload), payload, signers: verified.signers };
 }
 
 /** Not yet believed; COSE_Sign alone, as one signature is never enough. */

@@ -14,7 +14,11 @@ export const FLEET_CODES = {
   'event-of-other': 'An event is about a device that this gateway does not have in the campaign.',
   'blob-unknown': 'There is no blob of this digest.',
   'blob-other': 'The bytes do not have the digest, or the length, that was stated.',
+  'events-order':
+    'Events are not in order, or not of the stretch of the journal that they are told with.',
   busy: 'More ask than can be answered; the answer says when to ask again.',
+  'database-away':
+    'The database cannot be reached. Nothing was done, or nobody can say yet; ask again.',
 
   // A person.
   'campaign-unknown': 'There is no such campaign.',

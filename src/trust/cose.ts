@@ -145,6 +145,34 @@ export function prepareSignature(
   return { ok: true, signed, complete };
 }
 
+/**
+ * The signatures of both over what both say, in the order of the first; of a signer that signed both,
+ * the first one's. Nothing of them is verified. `undefined` where they say different things.
+ */
+export function mergeSignatures(
+  bytes: Uint8Array,
+  more: Uint8Array,
+  contentType: string,
+): { ok: true; bytes: Uint8Array } | CoseRefusal | undefined {
+  const [one, other] = [readBody(bytes, contentType), readBody(more, contentType)];
+  if (!one.ok) return one;
+  if (!other.ok) return other;
+  const { body, payload } = one;
+  if (!sameBytes(body, other.body) || !sameBytes(payload, other.payload)) return undefined;
+  const lists = [one.last, other.last];
+  if (!lists.every((list) => Array.isArray(list))) return refused('cose-structure');
+  // By their own headers, each of which names its key.
+  const merged = new Map<string, CborValue>();
+  for (const entry of lists.flat() as CborValue[]) {
+    const own = Array.isArray(entry) ? (entry as CborValue[])[0] : undefined;
+    if (!(own instanceof Uint8Array)) return refused('cose-structure');
+    const key = encodeHex(own);
+    if (!merged.has(key)) merged.set(key, entry);
+  }
+  if (merged.size > COSE_SIGNATURES_MAX) return refused('cose-too-many-signatures');
+  return { ok: true, bytes: tagged('sign', [body, new Map(), payload, [...merged.values()]]) };
+}
+
 /** A COSE_Sign1. @throws UpliftError where the key is not that of the certificate */
 export function signAlone(
   payload: Uint8Array,
@@ -295,6 +323,10 @@ function chainHeader({ certificates }: Pick<CoseSigner, 'certificates'>): CborMa
 function signatureOf(signed: Uint8Array, { privateKey, certificates: [own] }: CoseSigner) {
   checkSigningPair({ privateKey, certificate: own });
   return new Uint8Array(sign('sha256', signed, { key: privateKey, dsaEncoding: 'ieee-p1363' }));
+}
+
+function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((octet, at) => octet === other[at]);
 }
 
 function tagged(kind: CoseKind, parts: readonly CborValue[]): Uint8Array {

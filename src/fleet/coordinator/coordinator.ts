@@ -1,0 +1,305 @@
+/**
+ * A fleet's coordinator over one database: what it keeps in memory may be lost at any time, so any number
+ * of processes may serve one fleet, and one that is killed leaves nothing half done.
+ */
+import { randomBytes } from 'node:crypto';
+import type { CampaignTrust } from '../../campaign/signed-campaign.ts';
+import type { Actor } from '../../jobs/records.ts';
+import type { Log, Timers } from '../../ports.ts';
+import type { Desired, EventBatch, EventsTaken, Inventory } from '../wire.ts';
+import { auditPage, firstTampered, openFleet } from './audit.ts';
+import { blobBytes, dropUploads, openBlob, putBlob } from './blobs.ts';
+import { campaignPage, campaignView, devicePage, viewOf } from './campaign-views.ts';
+import { abortCampaign, pauseCampaign, resumeCampaign, retryFailed } from './commands.ts';
+import type { CampaignView, Coordinator, DeviceFilter } from './control.ts';
+import { type Change, type DatabaseSpec, openDatabase } from './database.ts';
+import { changedSince, desiredOf } from './desired.ts';
+import { endTelling, evaluateCampaign, GOING, NOT_STARTED } from './evaluation.ts';
+import { takeEvents } from './events.ts';
+import {
+  addGateway,
+  devicesOf,
+  enrol,
+  gatewayPage,
+  gatewayView,
+  idOf,
+  renewGateway,
+  revokeGateway,
+  takeInventory,
+} from './gateways.ts';
+import { Manifests } from './manifests.ts';
+import type { CampaignTable } from './schema.ts';
+import {
+  COORDINATOR_SETTINGS,
+  type CoordinatorSettings,
+  type Desk,
+  EVALUATION_MS,
+} from './settings.ts';
+import { startCampaign } from './start.ts';
+import { submitCampaign } from './submission.ts';
+
+export interface CoordinatorOptions {
+  database: DatabaseSpec;
+  /** A database is one fleet's. */
+  fleet: string;
+  /** Whose signatures on campaigns count, asked each time. */
+  trust: () => Omit<CampaignTrust, 'atMs'>;
+  clock: Timers;
+  log: Log;
+  settings?: Partial<CoordinatorSettings>;
+  /** So many octets that nobody can guess. */
+  random?: (bytes: number) => Uint8Array;
+}
+
+/** Where changes are looked up that nobody told of: a connection may have been away. */
+const LOOK_MS = 10_000;
+/** Clocks of two processes differ, and a change is seen when it is durable, not when it is made. */
+const LOOK_BACK_MS = 60_000;
+
+/** @throws UpliftError */
+export async function openCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
+  const { clock: timers, log, fleet, trust, random = randomBytes } = options;
+  const database = await openDatabase(options.database, { log, timers });
+  const settings = { ...COORDINATOR_SETTINGS, ...options.settings };
+  try {
+    await database.change((change) => openFleet(change, fleet));
+    return new DatabaseCoordinator({ database, fleet, trust, timers, random, log, settings });
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+class DatabaseCoordinator implements Coordinator {
+  readonly fleet: string;
+  private readonly desk: Desk;
+  private readonly manifests = new Manifests();
+  private readonly wakers = new Set<(gateway: string) => void>();
+  private evaluation: { cancel(): void } | undefined;
+  private evaluating: Promise<void> = Promise.resolve();
+  private look: { cancel(): void } | undefined;
+  private looking: Promise<void> = Promise.resolve();
+  private isClosed = false;
+
+  constructor(desk: Desk) {
+    this.desk = desk;
+    this.fleet = desk.fleet;
+    desk.database.onWake((gateway) => this.wake(gateway));
+    if (desk.database.kind === 'postgres') this.lookLater();
+  }
+
+  // ---- gateways -------------------------------------------------------------------------------------
+
+  enrol(token: string, gateway: string, version: string, certificate: string): Promise<void> {
+    return enrol(this.desk, token, gateway, version, certificate);
+  }
+
+  identify(certificate: string) {
+    return this.desk.database.read((db) => idOf(db, certificate));
+  }
+
+  desired(gateway: string, known: number | undefined): Promise<Desired | undefined> {
+    return desiredOf(this.desk, gateway, known);
+  }
+
+  async takeEvents(gateway: string, batch: EventBatch): Promise<EventsTaken> {
+    const { isTouched, ...taken } = await takeEvents(this.desk, this.manifests, gateway, batch);
+    if (isTouched) this.evaluateLater();
+    return taken;
+  }
+
+  takeInventory(gateway: string, inventory: Inventory): Promise<void> {
+    return takeInventory(this.desk, gateway, inventory);
+  }
+
+  blob(sha256: string) {
+    return openBlob(this.desk, sha256);
+  }
+
+  onDesired(listener: (gateway: string) => void): () => void {
+    this.wakers.add(listener);
+    return () => this.wakers.delete(listener);
+  }
+
+  // ---- people ---------------------------------------------------------------------------------------
+
+  gateways(after: string | undefined, limit: number) {
+    return this.desk.database.read((db) => gatewayPage(db, after, limit));
+  }
+
+  gateway(id: string) {
+    return this.desk.database.read((db) => gatewayView(db, id));
+  }
+
+  gatewayDevices(id: string) {
+    return this.desk.database.read((db) => devicesOf(db, id));
+  }
+
+  addGateway(id: string, by: Actor) {
+    return addGateway(this.desk, id, by);
+  }
+
+  renewGateway(id: string, by: Actor) {
+    return renewGateway(this.desk, id, by);
+  }
+
+  async revokeGateway(id: string, by: Actor, reason: string): Promise<void> {
+    await revokeGateway(this.desk, id, by, reason);
+    this.evaluateLater();
+  }
+
+  putBlob(sha256: string, bytes: number, content: AsyncIterable<Uint8Array>, by: Actor) {
+    return putBlob(this.desk, sha256, bytes, content, by);
+  }
+
+  async hasBlob(sha256: string): Promise<boolean> {
+    return (await this.desk.database.read((db) => blobBytes(db, sha256))) !== undefined;
+  }
+
+  async submit(document: Uint8Array, by: Actor): Promise<CampaignView> {
+    const digest = await submitCampaign(this.desk, document, by);
+    return this.desk.database.read(async (db) => {
+      const query = db.selectFrom('campaigns').selectAll().where('digest', '=', digest);
+      return viewOf(db, this.manifests, await query.executeTakeFirstOrThrow());
+    });
+  }
+
+  campaigns(after: string | undefined, limit: number) {
+    return this.desk.database.read((db) => campaignPage(db, this.manifests, after, limit));
+  }
+
+  campaign(id: string): Promise<CampaignView | undefined> {
+    return this.desk.database.read((db) => campaignView(db, this.manifests, id));
+  }
+
+  campaignDevices(id: string, filter: DeviceFilter) {
+    return this.desk.database.read((db) => devicePage(db, this.manifests, id, filter));
+  }
+
+  start(id: string, by: Actor): Promise<CampaignView> {
+    return this.command((change) => startCampaign(change, this.desk, id, by));
+  }
+
+  pause(id: string, by: Actor, reason: string): Promise<CampaignView> {
+    return this.command((change) => pauseCampaign(change, this.desk, id, by, reason));
+  }
+
+  resume(id: string, by: Actor): Promise<CampaignView> {
+    return this.command((change) => resumeCampaign(change, this.desk, id, by));
+  }
+
+  abort(id: string, by: Actor, reason: string): Promise<CampaignView> {
+    return this.command((change) => abortCampaign(change, this.desk, id, by, reason));
+  }
+
+  retryFailed(
+    id: string,
+    devices: readonly string[] | undefined,
+    by: Actor,
+  ): Promise<CampaignView> {
+    return this.command((change) => retryFailed(change, this.desk, id, devices, by));
+  }
+
+  audit(after: number | undefined, limit: number) {
+    return this.desk.database.read((db) => auditPage(db, after, limit));
+  }
+
+  checkAudit() {
+    return this.desk.database.read(firstTampered);
+  }
+
+  // ---- what is due ----------------------------------------------------------------------------------
+
+  async keepHouse(): Promise<void> {
+    const { database, timers } = this.desk;
+    const nowMs = timers.nowMs();
+    const due = await database.read((db) =>
+      db
+        .selectFrom('campaigns')
+        .select(['digest', 'state', 'told_until_ms'])
+        .where((eb) =>
+          eb.or([
+            eb('state', 'in', GOING),
+            eb.and([eb('state', 'in', NOT_STARTED), eb('expires_ms', '<=', nowMs)]),
+            eb('told_until_ms', '<=', nowMs),
+          ]),
+        )
+        .orderBy('digest')
+        .execute(),
+    );
+    for (const { digest, told_until_ms } of due) {
+      await (told_until_ms === null
+        ? this.evaluate(digest)
+        : database.change((change) => endTelling(change, digest, nowMs)));
+    }
+    await this.evaluateTouched();
+    await dropUploads(this.desk);
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    this.evaluation?.cancel();
+    this.look?.cancel();
+    await Promise.all([this.evaluating, this.looking]);
+    await this.desk.database.close();
+  }
+
+  /** What follows from a command is in what it returns. */
+  private command(work: (change: Change) => Promise<Pick<CampaignTable, 'digest'>>) {
+    return this.desk.database.change(async (change) => {
+      const { digest } = await work(change);
+      await evaluateCampaign(change, this.desk, this.manifests, digest);
+      const query = change.db.selectFrom('campaigns').selectAll().where('digest', '=', digest);
+      return viewOf(change.db, this.manifests, await query.executeTakeFirstOrThrow());
+    });
+  }
+
+  private evaluate(digest: string): Promise<void> {
+    return this.desk.database.change((change) =>
+      evaluateCampaign(change, this.desk, this.manifests, digest),
+    );
+  }
+
+  /** One for all that is told of meanwhile; where it cannot be done, what is due is done later. */
+  private evaluateLater(): void {
+    if (this.evaluation || this.isClosed) return;
+    this.evaluation = this.desk.timers.after(EVALUATION_MS, () => {
+      this.evaluation = undefined;
+      this.evaluating = this.evaluating.then(() => this.evaluateTouched()).catch(this.note);
+    });
+  }
+
+  private async evaluateTouched(): Promise<void> {
+    const touched = await this.desk.database.read((db) =>
+      db.selectFrom('touches').select('campaign').distinct().orderBy('campaign').execute(),
+    );
+    for (const { campaign } of touched) await this.evaluate(campaign);
+  }
+
+  private lookLater(): void {
+    if (this.isClosed) return;
+    this.look = this.desk.timers.after(LOOK_MS, () => {
+      this.looking = this.wakeChanged()
+        .catch(this.note)
+        .then(() => this.lookLater());
+    });
+  }
+
+  private async wakeChanged(): Promise<void> {
+    if (this.wakers.size === 0) return;
+    const sinceMs = this.desk.timers.nowMs() - LOOK_BACK_MS;
+    const changed = await this.desk.database.read((db) => changedSince(db, sinceMs));
+    for (const gateway of changed) this.wake(gateway);
+  }
+
+  private wake(gateway: string): void {
+    for (const listener of this.wakers) listener(gateway);
+  }
+
+  private readonly note = (error: unknown): void => {
+    const { message } = error as Error;
+    this.desk.log.write('warning', 'campaigns could not be evaluated; it is tried again', {
+      said: message,
+    });
+  };
+}

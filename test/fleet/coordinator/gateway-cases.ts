@@ -1,0 +1,220 @@
+/** Gateways: enrolment, inventories, and what they tell of. */
+import * as assert from 'uvu/assert';
+import type { FleetEvent } from '../../../src/fleet/wire.ts';
+import {
+  type FleetTest,
+  hashOf,
+  inventoryDevice,
+  MINUTE_MS,
+  OPERATOR,
+  refusesWith,
+  startCampaign,
+  TestGateway,
+} from './fleets.ts';
+
+const DAY_MS = 24 * 60 * MINUTE_MS;
+
+export function gatewayCases(fleetTest: FleetTest): void {
+  fleetTest('a token enrols once, and its certificate is known', async ({ coordinator }) => {
+    const { token } = await coordinator.addGateway('gw', OPERATOR);
+    await refusesWith('gateway-exists', coordinator.addGateway('gw', OPERATOR));
+    await refusesWith('token-unknown', coordinator.enrol('no such token', 'gw', '1', hashOf('a')));
+    await refusesWith('token-unknown', coordinator.enrol(token, 'other', '1', hashOf('a')));
+    assert.is(await coordinator.identify(hashOf('a')), undefined);
+    await coordinator.enrol(token, 'gw', '1', hashOf('a'));
+    // The answer may have been lost: the same asks again.
+    await coordinator.enrol(token, 'gw', '1', hashOf('a'));
+    await refusesWith('token-unknown', coordinator.enrol(token, 'gw', '1', hashOf('b')));
+    assert.is(await coordinator.identify(hashOf('a')), 'gw');
+    const what = (await coordinator.audit(undefined, 10)).items.map((entry) => entry.what);
+    assert.equal(what, ['gateway-added', 'gateway-enrolled']);
+  });
+
+  fleetTest('of two that use one token at once, one enrols', async ({ coordinator }) => {
+    const { token } = await coordinator.addGateway('gw', OPERATOR);
+    const certificates = ['a', 'b', 'c', 'd'].map(hashOf);
+    const tried = await Promise.allSettled(
+      certificates.map((certificate) => coordinator.enrol(token, 'gw', '1', certificate)),
+    );
+    assert.is(tried.filter(({ status }) => status === 'fulfilled').length, 1);
+    const known = await Promise.all(certificates.map((one) => coordinator.identify(one)));
+    assert.is(known.filter((one) => one === 'gw').length, 1);
+  });
+
+  fleetTest('a token runs out', async ({ coordinator, clock }) => {
+    const { token, untilMs } = await coordinator.addGateway('gw', OPERATOR);
+    assert.is(untilMs - clock.nowMs(), 7 * DAY_MS);
+    clock.pass(7 * DAY_MS);
+    await refusesWith('token-unknown', coordinator.enrol(token, 'gw', '1', hashOf('a')));
+    const renewed = await coordinator.renewGateway('gw', OPERATOR);
+    await refusesWith('token-unknown', coordinator.enrol(token, 'gw', '1', hashOf('a')));
+    await coordinator.enrol(renewed.token, 'gw', '1', hashOf('a'));
+  });
+
+  fleetTest('a certificate is one gateway alone', async ({ coordinator, clock }) => {
+    const one = await new TestGateway(coordinator, clock, 1, 0).enrol();
+    const { token } = await coordinator.addGateway('gw', OPERATOR);
+    await refusesWith('certificate-in-use', coordinator.enrol(token, 'gw', '1', one.certificate));
+    await coordinator.enrol(token, 'gw', '1', hashOf('another'));
+  });
+
+  fleetTest('one that is shut out is known no more', async ({ coordinator, clock }) => {
+    const gateway = await new TestGateway(coordinator, clock, 1, 1).enrol();
+    await coordinator.revokeGateway(gateway.id, OPERATOR, 'stolen');
+    assert.is(await coordinator.identify(gateway.certificate), undefined);
+    await refusesWith('gateway-revoked', coordinator.desired(gateway.id, undefined));
+    await refusesWith('gateway-revoked', gateway.tell());
+    await refusesWith('gateway-unknown', coordinator.revokeGateway('nobody', OPERATOR, 'x'));
+    await refusesWith('gateway-unknown', coordinator.desired('nobody', undefined));
+  });
+
+  fleetTest('an inventory is what there is', async ({ coordinator, clock }) => {
+    const gateway = await new TestGateway(coordinator, clock, 1, 3).enrol('scotland');
+    const [first, second] = gateway.devices;
+    const devices = [
+      inventoryDevice(first!, '02000000'),
+      { ...inventoryDevice(second!), readMs: 5 },
+    ];
+    const own = { version: '2.0.0', windows: [], devices };
+    await coordinator.takeInventory(gateway.id, own);
+    assert.equal(await coordinator.gatewayDevices(gateway.id), devices);
+    const view = await coordinator.gateway(gateway.id);
+    assert.is(view?.devices, 2);
+    assert.is(view?.version, '2.0.0');
+    assert.is(view?.region, undefined);
+    await coordinator.takeInventory(gateway.id, { ...own, devices: [] });
+    assert.equal(await coordinator.gatewayDevices(gateway.id), []);
+  });
+
+  fleetTest('gateways come in pages', async ({ coordinator }) => {
+    for (const id of ['c', 'B', 'a', 'A']) await coordinator.addGateway(id, OPERATOR);
+    const first = await coordinator.gateways(undefined, 3);
+    assert.equal(
+      first.items.map(({ id }) => id),
+      ['A', 'B', 'a'],
+    );
+    assert.is(first.more, true);
+    const rest = await coordinator.gateways('a', 3);
+    assert.equal([rest.items.map(({ id }) => id), rest.more], [['c'], false]);
+  });
+}
+
+export function eventCases(fleetTest: FleetTest): void {
+  fleetTest('a stretch that is told again changes nothing', async ({ coordinator, clock }) => {
+    const gateway = await new TestGateway(coordinator, clock, 1, 2).enrol();
+    const id = await startCampaign(coordinator);
+    const [device] = gateway.devices;
+    const told = gateway.batch({ device: device!, phase: 'distributing' });
+    const taken = await coordinator.takeEvents(gateway.id, told);
+    assert.equal(taken, { journal: told.through });
+    const before = await coordinator.campaignDevices(id, { limit: 10 });
+    clock.pass(1);
+    assert.equal(await coordinator.takeEvents(gateway.id, told), taken);
+    assert.equal(await coordinator.campaignDevices(id, { limit: 10 }), before);
+    gateway.mark = taken.journal;
+    await gateway.tell({ device: device!, phase: 'done', runs: '02000000' });
+    // The first once more, now wholly before the mark.
+    assert.equal(await coordinator.takeEvents(gateway.id, told), { journal: gateway.mark });
+    const [after] = (await coordinator.campaignDevices(id, { limit: 10 })).items;
+    assert.is(after?.state, 'succeeded');
+    assert.is(after?.runs, '02000000');
+  });
+
+  fleetTest('a stretch that does not follow is not taken', async ({ coordinator, clock }) => {
+    const gateway = await new TestGateway(coordinator, clock, 1, 1).enrol();
+    await startCampaign(coordinator);
+    const event = { device: gateway.devices[0]!, phase: 'verifying' } as const;
+    const later = { sequence: 7, hash: hashOf('7') };
+    const after = { ...gateway.batch(event), after: later, through: { ...later, sequence: 9 } };
+    await refusesWith('events-gap', coordinator.takeEvents(gateway.id, { ...after, events: [] }));
+    await gateway.tell(event);
+    const overlapping = gateway.batch(event);
+    delete overlapping.after;
+    await refusesWith('events-gap', coordinator.takeEvents(gateway.id, overlapping));
+    assert.equal((await coordinator.gateway(gateway.id))?.journal, gateway.mark);
+    assert.is((await coordinator.gateway(gateway.id))?.trouble, undefined);
+  });
+
+  fleetTest('another journal under the same numbers is a fork', async ({ coordinator, clock }) => {
+    const gateway = await new TestGateway(coordinator, clock, 1, 1).enrol();
+    await startCampaign(coordinator);
+    const event = { device: gateway.devices[0]!, phase: 'verifying' } as const;
+    await gateway.tell(event);
+    const { mark } = gateway;
+    const other = { ...gateway.batch(event), after: { ...mark!, hash: hashOf('other') } };
+    for (let times = 0; times < 3; times++) {
+      await refusesWith('events-forked', coordinator.takeEvents(gateway.id, other));
+    }
+    assert.equal((await coordinator.gateway(gateway.id))?.journal, mark);
+    assert.is((await coordinator.gateway(gateway.id))?.trouble, 'events-forked');
+    const { items } = await coordinator.audit(undefined, 100);
+    assert.is(items.filter(({ what }) => what === 'gateway-trouble').length, 1);
+    // A new certificate, and its journal from the beginning.
+    const { token } = await coordinator.renewGateway(gateway.id, OPERATOR);
+    await coordinator.enrol(token, gateway.id, '1', hashOf('new certificate'));
+    assert.is((await coordinator.gateway(gateway.id))?.trouble, undefined);
+    gateway.mark = undefined;
+    await gateway.tell(event, { device: gateway.devices[0]!, phase: 'done' });
+  });
+
+  fleetTest('events out of order or out of place are not taken', async ({ coordinator, clock }) => {
+    const gateway = await new TestGateway(coordinator, clock, 1, 1).enrol();
+    await startCampaign(coordinator);
+    const event = { device: gateway.devices[0]!, phase: 'verifying' } as const;
+    const { events, through } = gateway.batch(event, event);
+    const [one, two] = events as [FleetEvent, FleetEvent];
+    const wrong = [
+      [two, one],
+      [one, one],
+      [{ ...one, sequence: through.sequence + 1 }],
+      [{ ...one, sequence: 0 }],
+    ];
+    for (const order of wrong) {
+      const batch = { through, events: order };
+      await refusesWith('events-order', coordinator.takeEvents(gateway.id, batch));
+    }
+    await coordinator.takeEvents(gateway.id, { through, events });
+  });
+
+  fleetTest('nobody tells of devices of another', async ({ coordinator, clock }) => {
+    const one = await new TestGateway(coordinator, clock, 1, 1).enrol();
+    const other = await new TestGateway(coordinator, clock, 2, 1).enrol();
+    const id = await startCampaign(coordinator);
+    const [device] = other.devices;
+    await refusesWith('event-of-other', one.tell({ device: device!, phase: 'done' }));
+    const unknown = { device: one.devices[0]!, phase: 'done', campaign: hashOf('none') } as const;
+    await refusesWith('event-of-other', one.tell(unknown));
+    assert.is((await coordinator.gateway(one.id))?.trouble, 'event-of-other');
+    assert.is((await coordinator.gateway(one.id))?.journal, undefined);
+    const { items } = await coordinator.campaignDevices(id, { limit: 9, state: 'succeeded' });
+    assert.equal(items, []);
+    await one.tell({ device: one.devices[0]!, phase: 'done' });
+    assert.is((await coordinator.gateway(one.id))?.trouble, undefined);
+  });
+
+  fleetTest('all of one stretch is taken in order', async ({ coordinator, clock }) => {
+    const gateway = await new TestGateway(coordinator, clock, 1, 3).enrol();
+    const id = await startCampaign(coordinator);
+    const [a, b, c] = gateway.devices;
+    const failed = { phase: 'failed', code: 'device-silent', detail: 'no answer' } as const;
+    await gateway.tell(
+      { device: a!, phase: 'scheduled' },
+      { device: a!, phase: 'distributing' },
+      { device: b!, phase: 'distributing' },
+      { device: b!, ...failed },
+      // The gateway tries again by itself: it stays attempted.
+      { device: b!, phase: 'scheduled' },
+      { device: c!, ...failed },
+      { device: a!, phase: 'done', runs: '02000000' },
+    );
+    const { items } = await coordinator.campaignDevices(id, { limit: 9 });
+    assert.equal(
+      items.map(({ state, failure }) => [state, failure]),
+      [
+        ['succeeded', undefined],
+        ['under-way', undefined],
+        ['failed', 'unreachable'],
+      ],
+    );
+  });
+}
