@@ -19,6 +19,7 @@ const LONGEST = [
   'test/e2e/upgrade',
   'test/e2e/serve',
   'test/e2e/duis-service',
+  'test/e2e/campaigns',
   'test/sweep/trust-bits',
   'test/e2e/bad-input',
   'test/e2e/link',
