@@ -1,22 +1,17 @@
 /** What the configuration of the gateway service may say of campaigns: whose it follows, and who carries them. */
 import { matching, path, text, whole, z } from './fields.ts';
-import { isLoopback, secretFile } from './network-fields.ts';
+import { fileIdentity, isAddress, secretFile } from './network-fields.ts';
 
 const NAME = 'a name of letters, digits, dots, hyphens and underscores, 64 at the most';
 const name = matching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, NAME);
 
 const URL_TEXT = 'an https address, such as https://fleet.example:8470';
 
-const identity = z.strictObject({
-  certificateFile: path.describe('The certificate (PEM).'),
-  keyFile: secretFile,
-});
-
 const coordinator = z.strictObject({
   url: z
     .string(URL_TEXT)
     .max(1024, URL_TEXT)
-    .refine((written) => isAddress(written, ['https:']), { error: URL_TEXT })
+    .refine((written) => isAddress(written, false), { error: URL_TEXT })
     .describe('Where `uplift fleet serve` listens for gateways.'),
   caFile: path.optional().describe('Who signs its certificate (PEM); else the CAs of the system.'),
   certificateSha256: matching(/^[0-9a-f]{64}$/, 'SHA-256 in 64 lower-case digits')
@@ -25,7 +20,7 @@ const coordinator = z.strictObject({
   enrolmentTokenFile: secretFile
     .optional()
     .describe('The one-time token of `uplift fleet gateway add`; used up at the first contact.'),
-  identity: identity
+  identity: fileIdentity
     .optional()
     .describe('By which it is known there. Absent: made at the first start, in the state folder.'),
 });
@@ -37,7 +32,7 @@ const hawkbit = z
     url: z
       .string(HAWKBIT_URL)
       .max(1024, HAWKBIT_URL)
-      .refine((written) => isAddress(written, ['https:', 'http:']), { error: HAWKBIT_URL }),
+      .refine((written) => isAddress(written, true), { error: HAWKBIT_URL }),
     tenant: name.default('DEFAULT'),
     controllerId: text(1, 128).optional().describe('Default: the id of the gateway.'),
     caFile: path
@@ -45,7 +40,7 @@ const hawkbit = z
       .describe('Who signs its certificate (PEM); else the CAs of the system.'),
     targetTokenFile: secretFile.optional(),
     gatewayTokenFile: secretFile.optional(),
-    identity: identity.optional().describe('The client certificate that is shown to it.'),
+    identity: fileIdentity.optional().describe('The client certificate that is shown to it.'),
   })
   .refine(
     ({ targetTokenFile, gatewayTokenFile, identity: shown }) =>
@@ -64,12 +59,3 @@ export const campaigns = z.strictObject({
 });
 
 export type CampaignsDocument = z.output<typeof campaigns>;
-
-/** In the clear only to this machine. */
-function isAddress(written: string, protocols: readonly string[]): boolean {
-  if (!URL.canParse(written)) return false;
-  const { protocol, hostname, username, password, hash, search } = new URL(written);
-  if ([username, password, hash, search].some((part) => part !== '')) return false;
-  if (protocol === 'http:' && !isLoopback(hostname.replace(/^\[|\]$/g, ''))) return false;
-  return protocols.includes(protocol);
-}

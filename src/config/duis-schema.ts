@@ -3,7 +3,7 @@
  * who may send which, who signs what goes out, and where that is delivered.
  */
 import { eui64, path, text, whole, z } from './fields.ts';
-import { isLoopback, listen, secretFile } from './network-fields.ts';
+import { fileIdentity, isAddress, listen } from './network-fields.ts';
 
 const USERS_MAX = 1_000;
 const MIB = 1_048_576;
@@ -12,28 +12,14 @@ export const USER_ROLES = ['IS', 'ES', 'GS', 'RSA', 'ED', 'GT', 'OU'] as const;
 
 const ENDPOINT = 'an https address, such as https://user.example:8443/duis';
 
-/** In the clear only to this machine. */
-function isEndpoint(written: string): boolean {
-  if (!URL.canParse(written)) return false;
-  const { protocol, hostname, username, password, hash } = new URL(written);
-  if (username !== '' || password !== '' || hash !== '') return false;
-  const isHere = isLoopback(hostname.replace(/^\[|\]$/g, ''));
-  return protocol === 'https:' || (protocol === 'http:' && isHere);
-}
-
-const identity = z.strictObject({
-  certificateFile: path.describe('The certificate and those above it (PEM).'),
-  keyFile: secretFile,
-});
-
 const endpoint = z.strictObject({
   url: z
     .string(ENDPOINT)
     .max(1024, ENDPOINT)
-    .refine(isEndpoint, { error: ENDPOINT })
+    .refine((written) => isAddress(written, true), { error: ENDPOINT })
     .describe('Where responses and alerts for this user are posted.'),
   caFile: path.optional().describe('Who signs its certificate (PEM); else the CAs of the system.'),
-  client: identity.optional().describe('The certificate that is shown to it.'),
+  client: fileIdentity.optional().describe('The certificate that is shown to it.'),
 });
 
 const user = z.strictObject({
@@ -62,11 +48,11 @@ const WHEN = 'held or now';
 export const duis = z
   .strictObject({
     listen: listen.prefault('127.0.0.1:8461').describe('Default 127.0.0.1:8461; port 0: any free.'),
-    tls: identity.extend({
+    tls: fileIdentity.extend({
       clientCaFile: path.describe('Who signs the certificates of users (PEM).'),
     }),
     broker: eui64.describe('The DCC access control broker: the target of 11.1 and 11.4.'),
-    signing: identity.describe('By which responses and alerts are signed.'),
+    signing: fileIdentity.describe('By which responses and alerts are signed.'),
     users: z.array(user).min(1, 'at least one user').max(USERS_MAX, `at most ${USERS_MAX} users`),
     activation: z
       .strictObject({

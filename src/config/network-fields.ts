@@ -8,6 +8,21 @@ export const secretFile = path.describe(
     'credential of the service manager.',
 );
 
+/** A certificate and its key. */
+export const fileIdentity = z.strictObject({
+  certificateFile: path.describe('The certificate and those above it (PEM).'),
+  keyFile: secretFile,
+});
+
+/** Over https; in the clear, where that is allowed at all, only to this machine. */
+export function isAddress(written: string, allowsHere: boolean): boolean {
+  if (!URL.canParse(written)) return false;
+  const { protocol, hostname, username, password, hash } = new URL(written);
+  if (username !== '' || password !== '' || hash !== '') return false;
+  const isHere = isLoopback(hostname.replace(/^\[|\]$/g, ''));
+  return protocol === 'https:' || (allowsHere && protocol === 'http:' && isHere);
+}
+
 const LISTEN = 'an address and a port, such as 127.0.0.1:8460 or [::1]:8460';
 export const listen = z.string(LISTEN).transform((written, context): ListenAddress => {
   const [, bracketed, plain, digits] =
