@@ -28,6 +28,8 @@ const RECONNECT_MS_MAX = 5_000;
 let controller: ZigbeeController | undefined;
 let options: CoordinatorOptions | undefined;
 let closing = false;
+/** Requests that wait for devices to join; the network is open as long as one does. */
+let joinings = 0;
 const images = new Map<string, Uint8Array>();
 const joined = new Set<string>();
 const link = new OtaLink(emit);
@@ -55,9 +57,14 @@ const methods: { [M in Method]: (parameters: Methods[M][0]) => Promise<Methods[M
   async join({ eui64s, installCodes, timeoutMs }) {
     const missing = () => eui64s.filter((eui64) => !knows(eui64));
     const deadlineMs = Date.now() + timeoutMs;
-    await connected().openJoining(Math.ceil(timeoutMs / 1000), installCodes);
-    while (missing().length > 0 && Date.now() < deadlineMs) await sleep(50);
-    await connected().closeJoining();
+    joinings++;
+    try {
+      await connected().openJoining(Math.ceil(timeoutMs / 1000), installCodes);
+      while (missing().length > 0 && Date.now() < deadlineMs) await sleep(50);
+    } finally {
+      // Others may wait still.
+      if (--joinings === 0) await connected().closeJoining();
+    }
     return { missing: missing() };
   },
   async read({ eui64, endpoint, timeoutMs }) {
