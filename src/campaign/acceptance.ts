@@ -17,7 +17,7 @@ import {
 import { checkFloor, NO_FLOORS, type VersionFloors } from '../trust/rollback.ts';
 import { type CampaignRefusal, refuseCampaign } from './codes.ts';
 import { timeText } from './fields.ts';
-import type { CampaignImage, CampaignTarget, Manifest } from './manifest.ts';
+import { type CampaignImage, type CampaignTarget, imageOf, type Manifest } from './manifest.ts';
 import {
   type CampaignTrust,
   type OpenRefusal,
@@ -138,10 +138,11 @@ export interface DeviceAccepted {
 }
 
 export function acceptDevice(
-  { devices, targets, images }: Manifest,
+  manifest: Manifest,
   { name, deviceModel }: CampaignDevice,
   floors: VersionFloors = NO_FLOORS,
 ): DeviceAccepted | CampaignRefusal {
+  const { devices, targets } = manifest;
   if (devices && !devices.includes(name)) return refuseCampaign('device-not-named', name);
   const fitting = targets.filter((target) => sameHardware(target, deviceModel));
   if (fitting.length === 0) {
@@ -151,7 +152,7 @@ export function acceptDevice(
     from.some((version) => sameText(version, deviceModel.firmwareVersion)),
   );
   if (!target) return refuseCampaign('other-precursor', deviceModel.firmwareVersion);
-  const image = images.find(({ sha256 }) => sha256 === target.image)!;
+  const image = imageOf(manifest, target);
   const floor = checkFloor(floors, target, image.version);
   if (!floor.ok) return refuseCampaign('below-floor', `version ${image.version}`);
   return { ok: true, target, image };

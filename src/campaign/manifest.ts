@@ -260,6 +260,14 @@ const manifest = record<Manifest>({
   activation: member(20, activation),
 });
 
+/** There is one for every target: a manifest without it is not read. */
+export function imageOf(
+  { images }: Pick<Manifest, 'images'>,
+  target: CampaignTarget,
+): CampaignImage {
+  return images.find(({ sha256 }) => sha256 === target.image)!;
+}
+
 /** The signed bytes. */
 export function parseManifest(bytes: Uint8Array): ManifestResult {
   const decoded = decodeCbor(bytes, LIMITS);

@@ -33,6 +33,8 @@ export interface Followed {
   course: CarriedCampaign['course'];
   /** Device by attempt, or as this gateway finds by itself. */
   wanted: 'own' | ReadonlyMap<string, number>;
+  /** When it was last looked at a ring had ended and too few of it had succeeded. */
+  isHeld: boolean;
 }
 
 export interface Refused {
@@ -137,7 +139,14 @@ export class Acceptances {
     }
     this.refused.delete(key);
     this.accepted.set(key, digest);
-    const one: Followed = { manifest, digest, carrier, course: 'run', wanted: NOTHING };
+    const one: Followed = {
+      manifest,
+      digest,
+      carrier,
+      course: 'run',
+      wanted: NOTHING,
+      isHeld: false,
+    };
     this.followed.set(digest, one);
     this.want(one, carrier, carried);
     for (const other of this.followed.values()) {

@@ -1,5 +1,6 @@
-/** What the head of a response says of a blob, or of a part of it (RFC 9110, 8.8.3 and 14.4). */
+/** A blob, or a part of it, over HTTP: what is asked for, what the head says, the body (RFC 9110, 8.8.3 and 14). */
 import type { IncomingMessage } from 'node:http';
+import type { BlobPart, BlobPartEnd, BlobReceiver } from './fleet-link.ts';
 
 export interface BlobHead {
   /** All of it, the part that was asked for, or none as there is no such part. */
@@ -16,6 +17,44 @@ export interface BlobHead {
 
 const STRONG_ETAG = /^"[\x21\x23-\x7e]{0,128}"$/;
 const CONTENT_RANGE = /^bytes (?:(\d{1,15})-(\d{1,15})|\*)\/(\d{1,15}|\*)$/;
+
+export function partHeaders({ offset, etag }: BlobPart): Record<string, string> {
+  if (offset === 0) return {};
+  return { range: `bytes=${offset}-`, ...(etag === undefined ? {} : { 'if-range': etag }) };
+}
+
+export function isBlobStatus(status: number | undefined): status is BlobHead['status'] {
+  return status === 200 || status === 206 || status === 416;
+}
+
+/**
+ * Hands a body over in the call in which it came: what is read ahead would be lost with the connection.
+ *
+ * @param brokenOff what an end before its time comes to
+ */
+export function passBlob(
+  status: BlobHead['status'],
+  response: IncomingMessage,
+  receiver: BlobReceiver,
+  brokenOff: (error: Error) => BlobPartEnd,
+): Promise<BlobPartEnd> {
+  return new Promise((done) => {
+    const drop = () => {
+      response.destroy();
+      done({ kind: 'dropped' });
+    };
+    response.on('error', (error) => done(brokenOff(error)));
+    if (!receiver.head(headOf(status, response))) {
+      drop();
+      return;
+    }
+    response.on('data', (chunk: Uint8Array) => {
+      if (!receiver.chunk(chunk)) drop();
+    });
+    response.on('end', () => done({ kind: 'ended' }));
+    response.on('close', () => done(brokenOff(new Error('it ended'))));
+  });
+}
 
 export function headOf(status: BlobHead['status'], { headers }: IncomingMessage): BlobHead {
   const { etag = '' } = headers;

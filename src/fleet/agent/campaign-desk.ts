@@ -104,7 +104,7 @@ export class CampaignDesk implements CampaignControl {
       events: [],
     };
     const { sequence: through } = batch.through;
-    const more = source.stretch(batch.through, 1) !== undefined;
+    const more = source.waiting(batch.through) > 0;
     return { gateway: gatewayId, through, more, sealed: seal(batch) };
   }
 

@@ -3,6 +3,7 @@
  * them there. A carrier is never trusted: a campaign is what its signatures say, and an image its digest.
  */
 import type { DeviceState } from '../../campaign/device-progress.ts';
+import type { CampaignView } from '../../gateway/control.ts';
 import type { Actor } from '../../jobs/records.ts';
 import type { COURSES } from '../wire.ts';
 
@@ -14,30 +15,8 @@ export interface CarriedCampaign {
   devices: 'own' | readonly { device: string; attempt: number }[];
 }
 
-export const FOLLOWED_STATES = [
-  'refused',
-  'lacks-images',
-  'running',
-  'paused',
-  'held',
-  'finished',
-  'aborted',
-  'expired',
-] as const;
-
 /** A campaign as this gateway stands to it. */
-export interface FollowedCampaign {
-  id: string;
-  /** Of the manifest. */
-  digest: string;
-  carrier: string;
-  state: (typeof FOLLOWED_STATES)[number];
-  /** Why it is refused, or was ended. */
-  code?: string;
-  detail?: string;
-  /** Images that are not in the store. */
-  missing: readonly { sha256: string; bytes: number }[];
-  /** Of this gateway's devices that are targets. */
+export interface FollowedCampaign extends CampaignView {
   devices: Readonly<Record<DeviceState, number>>;
 }
 

@@ -23,7 +23,7 @@ import {
   type Inventory,
   WIRE_LIMITS,
 } from '../wire.ts';
-import { headOf } from './blob-head.ts';
+import { isBlobStatus, partHeaders, passBlob } from './blob-head.ts';
 import { ClientAgent, type TlsTrust, UntrustedServerError } from './client-agent.ts';
 import { type AgentCode, isFleetCode, LINK_CODES } from './codes.ts';
 import type {
@@ -143,47 +143,25 @@ export class CoordinatorLink implements FleetLink {
     return await this.ask(sent, undefined, ANSWER_BYTES_MAX);
   }
 
-  async fetchBlob(
-    { sha256, offset, etag }: BlobPart,
-    receiver: BlobReceiver,
-  ): Promise<BlobPartEnd> {
-    const headers: Record<string, string> = {};
-    if (offset > 0) headers['range'] = `bytes=${offset}-`;
-    if (offset > 0 && etag !== undefined) headers['if-range'] = etag;
-    const path = `/blob/sha256/${sha256}`;
+  async fetchBlob(part: BlobPart, receiver: BlobReceiver): Promise<BlobPartEnd> {
     const opened = await this.open({
       method: 'GET',
-      path,
-      headers,
+      path: `/blob/sha256/${part.sha256}`,
+      headers: partHeaders(part),
       wholeMs: this.limits.blobMs,
     });
     if (opened.kind !== 'opened') return opened;
     const { response } = opened;
     const { statusCode } = response;
-    if (statusCode !== 200 && statusCode !== 206 && statusCode !== 416) {
-      return await this.failureOf(response);
-    }
+    if (!isBlobStatus(statusCode)) return await this.failureOf(response);
     if (isPacked(response)) return drop(response, answerOther('it is packed'));
-    if (!receiver.head(headOf(statusCode, response))) return drop(response, { kind: 'dropped' });
-    return await this.pass(response, receiver);
+    return await passBlob(statusCode, response, receiver, (error) => this.brokenOff(error));
   }
 
   close(): void {
     this.isClosed = true;
     for (const end of this.enders) end(new Error('stopped'));
     this.agent.destroy();
-  }
-
-  /** In the call in which it came: what is read ahead would be lost with the connection. */
-  private pass(response: IncomingMessage, receiver: BlobReceiver): Promise<BlobPartEnd> {
-    return new Promise((done) => {
-      response.on('data', (chunk: Uint8Array) => {
-        if (!receiver.chunk(chunk)) done(drop(response, { kind: 'dropped' }));
-      });
-      response.on('error', (error) => done(this.brokenOff(error)));
-      response.on('end', () => done({ kind: 'ended' }));
-      response.on('close', () => done(this.brokenOff(new Error('it ended'))));
-    });
   }
 
   private get own(): string {

@@ -20,7 +20,7 @@ import type { Gateway } from '../../gateway/gateway.ts';
 import type { Upgrade } from '../../jobs/book.ts';
 import type { Actor } from '../../jobs/records.ts';
 import { isOver } from '../../jobs/states.ts';
-import { type DeviceHardware, sameHardware, sameText } from '../../products/device-model.ts';
+import { type DeviceHardware, sameHardware } from '../../products/device-model.ts';
 import type { VersionFloors } from '../../trust/rollback.ts';
 import { type AcceptanceOptions, Acceptances, type Followed, type Judged } from './acceptances.ts';
 import { CampaignLedger, type DeviceStanding } from './campaign-ledger.ts';
@@ -28,7 +28,7 @@ import { CAMPAIGN_ACTOR, type CampaignRecordBody, requestIdOf } from './campaign
 import type { CampaignFollower, CarriedCampaign, FollowedCampaign } from './carrier.ts';
 import { DeviceReadings, type FollowedDevice } from './device-readings.ts';
 import { JournalEvents, type ToldJournal } from './event-source.ts';
-import { isFrom, isTarget, ownStarts } from './own-rings.ts';
+import { isMeant, isTarget, isThere, ownStarts } from './own-rings.ts';
 
 export interface FollowerOptions extends Omit<AcceptanceOptions, 'ledger' | 'gateway'> {
   gateway: Pick<Gateway, 'jobs' | 'book' | 'record' | 'listen' | 'read' | 'condition'>;
@@ -195,10 +195,12 @@ export class Follower implements CampaignFollower {
 
   /** Device by attempt. */
   private wantedOf(one: Followed): ReadonlyMap<string, number> {
+    one.isHeld = false;
     if (one.wanted !== 'own') return one.wanted;
     const own = this.ownStarts(one);
     if (!own) return this.startedOf(one);
     const { course, abort } = own.evaluation;
+    one.isHeld = course === 'held';
     if (abort) {
       const { rule, failed, attempted } = abort;
       const detail = `rule ${rule + 1}: ${failed} of ${attempted} attempted failed`;
@@ -223,9 +225,10 @@ export class Follower implements CampaignFollower {
       const { name } = device;
       if (!isTarget(manifest, device)) continue;
       const words = this.readings.fresh(name);
-      const isMeant = words?.some((version) => isFrom(manifest, { ...device, version }));
-      if (devices.has(name) || isMeant || this.readings.isSilent(name)) names.push(name);
-      if (words || devices.has(name) || this.readings.isSilent(name)) continue;
+      const isKnown = devices.has(name) || this.readings.isSilent(name);
+      const isOne = words?.some((version) => isMeant(manifest, { ...device, version }));
+      if (isKnown || isOne) names.push(name);
+      if (isKnown || words) continue;
       this.readings.ask(name);
       areHeard = false;
     }
@@ -286,18 +289,10 @@ export class Follower implements CampaignFollower {
   ): void {
     const { manifest } = one;
     const { name, hardware } = device;
-    const running = manifest.targets.find((target) => {
-      const image = manifest.images.find(({ sha256 }) => sha256 === target.image)!;
-      const isThere = words.some((version) => sameText(version, image.firmwareVersion));
-      return isThere && sameHardware(target, hardware);
-    });
-    if (running) {
-      const runs = words.find((version) => version !== '');
-      this.tell(one, name, attempt, {
-        phase: 'done',
-        detail: 'it runs it already',
-        ...(runs === undefined ? {} : { runs }),
-      });
+    const [runs] = words;
+    if (words.some((version) => isThere(manifest, { hardware, version }))) {
+      const detail = 'it runs it already';
+      this.tell(one, name, attempt, { phase: 'done', detail, ...(runs ? { runs } : {}) });
       return;
     }
     const accepted = this.acceptedAs(manifest, { name, hardware }, words);
@@ -435,11 +430,10 @@ export class Follower implements CampaignFollower {
     const missing = end ? [] : this.missingOf(one);
     const { code, detail } = end ?? {};
     const standings = [...devices.values()];
-    const isOwnHeld = one.wanted === 'own' && this.ownStarts(one)?.evaluation.course === 'held';
     const going = missing.length > 0 ? 'lacks-images' : course === 'pause' ? 'paused' : 'running';
     return {
       ...{ id: manifest.id, digest, carrier, missing },
-      state: end?.how ?? (isOwnHeld ? 'held' : going),
+      state: end?.how ?? (one.isHeld ? 'held' : going),
       ...(code === undefined ? {} : { code }),
       ...(detail === undefined ? {} : { detail }),
       devices: countsOf(standings),

@@ -3,7 +3,7 @@
  * pace and rules of abort over this gateway's devices. Pure.
  */
 import type { FailureClass } from '../../campaign/failure-classes.ts';
-import type { Manifest } from '../../campaign/manifest.ts';
+import { imageOf, type Manifest } from '../../campaign/manifest.ts';
 import { type Evaluation, evaluateRings, type RingCounts, ringOf } from '../../campaign/rings.ts';
 import { type DeviceHardware, sameHardware, sameText } from '../../products/device-model.ts';
 import type { DeviceStanding } from './campaign-ledger.ts';
@@ -23,16 +23,27 @@ export function isTarget(
   return targets.some((target) => sameHardware(target, hardware));
 }
 
+export interface SaidVersion {
+  hardware: DeviceHardware;
+  version: string;
+}
+
+/** Whether it runs what the campaign leads to. */
+export function isThere(manifest: Manifest, { hardware, version }: SaidVersion): boolean {
+  return manifest.targets.some(
+    (target) =>
+      sameHardware(target, hardware) &&
+      sameText(imageOf(manifest, target).firmwareVersion, version),
+  );
+}
+
 /** Whether it runs what the campaign starts from, or what it leads to. */
-export function isFrom(
-  { targets, images }: Manifest,
-  { hardware, version }: { hardware: DeviceHardware; version: string },
-): boolean {
-  return targets.some((target) => {
-    if (!sameHardware(target, hardware)) return false;
-    const image = images.find(({ sha256 }) => sha256 === target.image)!;
-    return [...target.from, image.firmwareVersion].some((one) => sameText(one, version));
-  });
+export function isMeant(manifest: Manifest, said: SaidVersion): boolean {
+  const { hardware, version } = said;
+  const isFrom = manifest.targets.some(
+    (target) => sameHardware(target, hardware) && target.from.some((one) => sameText(one, version)),
+  );
+  return isFrom || isThere(manifest, said);
 }
 
 /** @param names the devices of this gateway that are meant */

@@ -108,13 +108,7 @@ export function startCampaigns(parts: CampaignParts): Campaigns {
   });
   const hawkbit =
     campaigns.hawkbit && hawkbitOf(campaigns.hawkbit, { ...parts, folder, follower, inventory });
-  const stopListening = gateway.listen({
-    record: ({ kind }) => {
-      // Nothing is said from within a record.
-      timers.after(0, () => (kind === 'device-read' ? agent?.inventoryChanged() : agent?.wake()));
-    },
-    progress() {},
-  });
+  const stopListening = agent ? wakeBy(gateway, agent, timers) : () => {};
   return {
     ...{ control, follower, agent },
     start: () => {
@@ -170,6 +164,26 @@ function agentOf(coordinator: CoordinatorConfig, parts: AgentParts): FleetAgent 
     ...{ gateway: id, version, fingerprint: identity.fingerprint, token, link, follower },
     ...{ folder: join(folder, 'agent'), events: follower.events, inventory, images, documents },
     ...{ timers, random: { next: Math.random }, log },
+  });
+}
+
+/** Not from within a record, and once for all that are written together. */
+function wakeBy(gateway: Gateway, agent: FleetAgent, timers: Timers): () => void {
+  let isDue = false;
+  let areRead = false;
+  return gateway.listen({
+    record: ({ kind }) => {
+      areRead ||= kind === 'device-read';
+      if (isDue) return;
+      isDue = true;
+      timers.after(0, () => {
+        isDue = false;
+        if (areRead) agent.inventoryChanged();
+        else agent.wake();
+        areRead = false;
+      });
+    },
+    progress() {},
   });
 }
 

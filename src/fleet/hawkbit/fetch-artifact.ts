@@ -3,7 +3,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { Clock } from '../../ports.ts';
 import type { KeptUploads } from '../agent/agent-records.ts';
-import { headOf } from '../agent/blob-head.ts';
+import { isBlobStatus, partHeaders, passBlob } from '../agent/blob-head.ts';
 import { download } from '../agent/download.ts';
 import type { BlobPart, BlobPartEnd, BlobReceiver } from '../agent/fleet-link.ts';
 import { ImageSink, type UploadStore } from '../agent/image-sink.ts';
@@ -38,38 +38,27 @@ export function fetchArtifactsInto(
 /** One response; whatever happens is a result. */
 function fetchPart(
   { url, agent, headers }: Access,
-  { offset, etag }: BlobPart,
+  part: BlobPart,
   receiver: BlobReceiver,
   signal: AbortSignal,
 ): Promise<BlobPartEnd> {
-  const range: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
-  if (offset > 0 && etag !== undefined) range['if-range'] = etag;
   const { get } = url.protocol === 'https:' ? https : http;
+  const all = { ...headers, ...partHeaders(part) };
   return new Promise((done) => {
-    const broken = ({ message }: Error) =>
-      done({ kind: 'unreached', code: 'fleet-broken-off', detail: message });
-    const request = get(url, { agent, headers: { ...headers, ...range }, signal }, (response) => {
+    const request = get(url, { agent, headers: all, signal }, (response) => {
       const { statusCode: status } = response;
-      const end = (result: BlobPartEnd) => {
-        response.destroy();
-        done(result);
-      };
-      response.on('error', broken);
-      if (status !== 200 && status !== 206 && status !== 416) {
-        end({ kind: 'refused', code: 'fleet-refuses', detail: `status ${status}` });
+      if (isBlobStatus(status)) {
+        done(passBlob(status, response, receiver, brokenOff));
         return;
       }
-      if (!receiver.head(headOf(status, response))) {
-        end({ kind: 'dropped' });
-        return;
-      }
-      response.on('data', (chunk: Uint8Array) => {
-        if (!receiver.chunk(chunk)) end({ kind: 'dropped' });
-      });
-      response.on('end', () => done({ kind: 'ended' }));
-      response.on('close', () => broken(new Error('it ended')));
+      response.destroy();
+      done({ kind: 'refused', code: 'fleet-refuses', detail: `status ${status}` });
     });
     request.setTimeout(IDLE_MS, () => request.destroy(new Error('nothing came')));
-    request.on('error', broken);
+    request.on('error', (error) => done(brokenOff(error)));
   });
+}
+
+function brokenOff({ message }: Error): BlobPartEnd {
+  return { kind: 'unreached', code: 'fleet-broken-off', detail: message };
 }
