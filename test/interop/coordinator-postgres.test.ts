@@ -16,6 +16,7 @@ import {
 } from '../fleet/coordinator/fleets.ts';
 import { eventCases, gatewayCases } from '../fleet/coordinator/gateway-cases.ts';
 import { rolloutCases, severalCases } from '../fleet/coordinator/rollout-cases.ts';
+import { sizeCases } from '../fleet/coordinator/size-cases.ts';
 import { missingPostgres, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { testWhere } from './tools.ts';
 
@@ -37,8 +38,10 @@ function cases(): void {
   courseCases(own);
   rolloutCases(own);
   severalCases(own);
+  sizeCases(own);
 }
 if (missing.length === 0) cases();
+else testWhere(test, missing, 'all that is asked of it over SQLite', cases);
 
 const postgresTest = (name: string, body: () => Promise<void>) =>
   testWhere(test, missing, name, body);

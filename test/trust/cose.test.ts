@@ -13,6 +13,7 @@ import {
   type CoseSigner,
   decodeCose,
   encodeUnsigned,
+  mergeSignatures,
   signAlone,
   signatureStructure,
 } from '../../src/trust/cose.ts';
@@ -224,6 +225,38 @@ const approved = (approvals: number, ...signers: CoseSigner[]) => {
   if (!verified.ok) return verified.code;
   return code(verifyApprovals(verified.signers, keyIdOf(ANN), approvals));
 };
+
+test('signatures that were made apart are put together, each signer once', () => {
+  const signedBy = (content: Uint8Array, ...signers: readonly CoseSigner[]) => {
+    let bytes = encodeUnsigned(content, KIND);
+    for (const one of signers) {
+      const added = addSignature(bytes, KIND, one);
+      assert.ok(added.ok);
+      if (added.ok) bytes = added.bytes;
+    }
+    return bytes;
+  };
+  const first = signedBy(CONTENT, ANN, BOB);
+  const merged = mergeSignatures(first, signedBy(CONTENT, BOB, CARLA), KIND);
+  assert.ok(merged?.ok);
+  if (!merged?.ok) return;
+  const document = decodeCose(merged.bytes, KIND);
+  assert.ok(document.ok);
+  if (!document.ok) return;
+  assert.equal(
+    document.signatures.map(({ keyId }) => keyId),
+    [ANN, BOB, CARLA].map(keyIdOf),
+  );
+  assert.ok(verifySigners(document, OPTIONS).ok);
+  // Nothing new: not an octet changes.
+  const again = mergeSignatures(first, signedBy(CONTENT, BOB), KIND);
+  assert.equal(again, { ok: true, bytes: first });
+  assert.is(mergeSignatures(first, signedBy(utf8('other'), BOB), KIND), undefined);
+  const alone = mergeSignatures(first, signAlone(CONTENT, KIND, BOB), KIND);
+  assert.ok(alone === undefined || !alone.ok);
+  const none = mergeSignatures(first, first.subarray(1), KIND);
+  assert.is(none?.ok === false && none.code, 'cose-structure');
+});
 
 test('who counts', () => {
   const annsOtherKey = signer('ann', { key: 'another key of ann' });

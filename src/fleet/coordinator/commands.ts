@@ -2,7 +2,7 @@
 import type { Actor } from '../../jobs/records.ts';
 import { appendAudit } from './audit.ts';
 import type { CampaignState } from './control.ts';
-import { type Change, listOf, locked, sql } from './database.ts';
+import { among, type Change, locked, sql } from './database.ts';
 import { raiseDesired } from './desired.ts';
 import { endCampaign, GOING, gatewaysInHand, NOT_STARTED, withdrawGrants } from './evaluation.ts';
 import { refusedFleet } from './refusals.ts';
@@ -67,7 +67,7 @@ export async function retryFailed(
   const row = await take(change, id, GOING);
   const { db, kind } = change;
   const atMs = desk.timers.nowMs();
-  const named = devices ? sql`and device in ${listOf(kind, devices)}` : sql``;
+  const named = devices ? sql`and device ${among(kind, devices)}` : sql``;
   const found = await sql<{ device: string; gateway: string }>`select device, gateway
     from campaign_devices where campaign = ${row.digest} and state = 'failed'
       and attempt < ${ATTEMPTS_MAX} ${named}`.execute(db);
@@ -78,7 +78,7 @@ export async function retryFailed(
   const retried = await sql`update campaign_devices set state = 'pending', attempt = attempt + 1,
       phase = null, failure = null, code = null, detail = null, runs = null, changed_ms = ${atMs}
     where campaign = ${row.digest} and state = 'failed'
-      and device in ${listOf(kind, failed)}`.execute(db);
+      and device ${among(kind, failed)}`.execute(db);
   if (row.state === 'held') await setState(change, row, { state: 'running', detail: null });
   const detail = `${retried.numAffectedRows} devices`;
   appendAudit(change, { atMs, by, what: 'campaign-retried', about: id, detail });

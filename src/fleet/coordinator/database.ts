@@ -150,17 +150,35 @@ export function rowsOf(
     : sql`json_each(${json}) as r`;
 }
 
-/** The same of one column: for `in`. */
-export function listOf(kind: DatabaseSpec['kind'], values: readonly string[]): Fragment {
-  const json = JSON.stringify(values);
+/** After a column: whether it is one of these, however many they are. */
+export function among(kind: DatabaseSpec['kind'], values: readonly string[]): Fragment {
   return kind === 'postgres'
-    ? sql`(select json_array_elements_text(${json}::json))`
-    : sql`(select value from json_each(${json}))`;
+    ? sql`= any(${values}::text[])`
+    : sql`in (select value from json_each(${JSON.stringify(values)}))`;
 }
 
 /** Rows that are read to be changed; SQLite has one writer, and needs no lock. */
 export function locked<T extends { forUpdate(): T }>({ kind }: Pick<Change, 'kind'>, query: T): T {
   return kind === 'postgres' ? query.forUpdate() : query;
+}
+
+/**
+ * Statements that change different tables, in one question of PostgreSQL, as each costs a way there and
+ * back: a stretch of 20 events took as long as 5 plain reads one by one, and as 3 so.
+ */
+export async function together(
+  { db, kind }: Change,
+  statements: readonly Fragment[],
+): Promise<void> {
+  if (kind === 'sqlite') {
+    for (const statement of statements) await statement.execute(db);
+    return;
+  }
+  const last = statements.at(-1);
+  if (!last) return;
+  const before = statements.slice(0, -1).map((one, at) => sql`${sql.ref(`s${at}`)} as (${one})`);
+  const all = before.length === 0 ? last : sql`with ${sql.join(before)} ${last}`;
+  await all.execute(db);
 }
 
 function openPostgres(options: PostgresOptions, log: Log, timers: Timers): FleetDatabase {

@@ -13,7 +13,7 @@
 import type { Desired, DesiredCampaign } from '../wire.ts';
 import { WIRE_LIMITS } from '../wire.ts';
 import type { CampaignState } from './control.ts';
-import { type Change, type Db, listOf, sql } from './database.ts';
+import { among, type Change, type Db, sql } from './database.ts';
 import { IN_HAND } from './event-effects.ts';
 import { mustBeEnrolled, noteSeen } from './gateways.ts';
 import { refusedFleet } from './refusals.ts';
@@ -57,7 +57,7 @@ export async function raiseDesired(
   const { db, kind } = change;
   await lockGateways(change, gateways);
   await sql`update gateways set desired_version = desired_version + 1, desired_ms = ${atMs}
-    where id in ${listOf(kind, gateways)}`.execute(db);
+    where id ${among(kind, gateways)}`.execute(db);
   if (isUrgent) for (const gateway of gateways) change.wake.add(gateway);
 }
 
@@ -66,7 +66,7 @@ export async function lockGateways(
   gateways: readonly string[],
 ): Promise<readonly GatewayTable[]> {
   const lock = kind === 'postgres' ? sql`for update` : sql``;
-  const query = sql<GatewayTable>`select * from gateways where id in ${listOf(kind, gateways)}
+  const query = sql<GatewayTable>`select * from gateways where id ${among(kind, gateways)}
     order by id ${lock}`;
   return (await query.execute(db)).rows;
 }

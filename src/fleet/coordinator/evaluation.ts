@@ -19,7 +19,7 @@ import type { Actor } from '../../jobs/records.ts';
 import { type Audited, appendAudit, COORDINATOR_ACTOR } from './audit.ts';
 import { countRings } from './campaign-views.ts';
 import type { CampaignState } from './control.ts';
-import { type Change, listOf, locked, sql } from './database.ts';
+import { among, type Change, locked, sql } from './database.ts';
 import { lockGateways, raiseDesired } from './desired.ts';
 import { IN_HAND } from './event-effects.ts';
 import type { Manifests } from './manifests.ts';
@@ -199,7 +199,7 @@ async function takeBack(change: Change, desk: Desk, { digest }: CampaignTable): 
   await sql`update campaign_devices
     set state = 'pending', granted_ms = null, changed_ms = ${nowMs}
     where campaign = ${digest} and state in ('granted', 'taken')
-      and device in ${listOf(kind, devices)}`.execute(db);
+      and device ${among(kind, devices)}`.execute(db);
 }
 
 /** To gateways that are there, in order of turns; those that are not have theirs when they are back. */
@@ -233,7 +233,7 @@ async function grant(
   await sql`update campaign_devices
     set state = 'granted', granted_ms = ${nowMs}, changed_ms = ${nowMs}
     where campaign = ${digest} and state = 'pending'
-      and device in ${listOf(kind, devices)}`.execute(db);
+      and device ${among(kind, devices)}`.execute(db);
   await raiseDesired(change, [...fit], nowMs, true);
 }
 

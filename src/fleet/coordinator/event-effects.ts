@@ -23,9 +23,11 @@ export function standingAfter(
   const isNewer =
     epoch > before.epoch || (epoch === before.epoch && event.sequence > before.sequence);
   if (!isNewer || event.attempt < before.attempt) return undefined;
-  // Whatever it was tried again after, it was attempted.
-  const isAttempted = event.attempt === before.attempt && ATTEMPTED.includes(before.state);
-  const progress = deviceProgress(event, activation, isAttempted ? 'under-way' : before.state);
+  const { state } = before;
+  // Tried again by its gateway it was attempted, and stays so; another attempt is another matter.
+  const known = ATTEMPTED.includes(state) ? 'under-way' : state;
+  const earlier = event.attempt === before.attempt ? known : 'pending';
+  const progress = deviceProgress(event, activation, earlier);
   return {
     ...before,
     state: progress.state,

@@ -3,9 +3,15 @@
  * gateway's row, or it changes nothing. Its events, what they make of devices and how far the journal is
  * here are so many statements whether it has one event or two thousand.
  */
-import type { EventBatch, EventsTaken, FleetEvent, JournalMark } from '../wire.ts';
+import type {
+  CampaignRefusedEvent,
+  EventBatch,
+  EventsTaken,
+  FleetEvent,
+  JournalMark,
+} from '../wire.ts';
 import { appendAudit, COORDINATOR_ACTOR } from './audit.ts';
-import { type Change, rowsOf, sql } from './database.ts';
+import { type Change, type Fragment, rowsOf, sql, together } from './database.ts';
 import { changesDesired, type DeviceStanding, standingAfter } from './event-effects.ts';
 import { mustBeEnrolled, takeGateway } from './gateways.ts';
 import { isRefusal, type StretchStanding, stretchStanding } from './journal-stretch.ts';
@@ -120,36 +126,27 @@ async function keep(
   { changed, campaigns, isDesiredChanged }: Effects,
   atMs: number,
 ): Promise<void> {
-  const { db } = change;
-  if (events.length > 0) await insertEvents(change, id, epoch, events);
-  if (changed.length > 0) await writeStandings(change, changed, atMs);
-  await keepRefusals(change, id, events, changed, atMs);
-  if (campaigns.length > 0) {
-    await db
-      .insertInto('touches')
-      .values(campaigns.map((campaign) => ({ campaign })))
-      .execute();
-  }
-  await db
-    .updateTable('gateways')
-    .set((eb) => ({
-      journal_sequence: through.sequence,
-      journal_hash: through.hash,
-      seen_ms: atMs,
-      // A fork stays until it enrols anew: one of two told the truth, and nobody knows which.
-      trouble: trouble === 'events-forked' ? trouble : null,
-      ...(isDesiredChanged ? { desired_version: eb('desired_version', '+', 1) } : {}),
-    }))
-    .where('id', '=', id)
-    .execute();
+  const { kind } = change;
+  // A fork stays until it enrols anew: one of two told the truth, and nobody knows which.
+  const kept = trouble === 'events-forked' ? trouble : null;
+  await together(change, [
+    ...(events.length > 0 ? [insertEvents(kind, id, epoch, events)] : []),
+    ...(changed.length > 0 ? [updateDevices(kind, changed, atMs), ...carriedOut(id, changed)] : []),
+    ...campaigns.map((digest) => sql`insert into touches (campaign) values (${digest})`),
+    sql`update gateways set journal_sequence = ${through.sequence}, journal_hash = ${through.hash},
+      seen_ms = ${atMs}, trouble = ${kept},
+      desired_version = desired_version + ${sql.lit(isDesiredChanged ? 1 : 0)}
+      where id = ${id}`,
+  ]);
+  for (const event of events.filter(isRefusal)) await keepRefusal(change, id, event, atMs);
 }
 
-async function insertEvents(
-  { db, kind }: Change,
+function insertEvents(
+  kind: Change['kind'],
   gateway: string,
   epoch: number,
   events: EventBatch['events'],
-): Promise<void> {
+): Fragment {
   const rows = events.map((event) => {
     const own = [event.sequence, event.campaign, event.atMs];
     if (isRefusal(event)) {
@@ -158,63 +155,62 @@ async function insertEvents(
     const { device, attempt, phase, code = null, detail = null, withdrawn, runs = null } = event;
     return [...own, device, attempt, phase, code, detail, withdrawn ? 1 : 0, runs];
   });
-  await sql`insert into events (gateway, epoch, sequence, campaign, at_ms, device, attempt, phase,
+  return sql`insert into events (gateway, epoch, sequence, campaign, at_ms, device, attempt, phase,
       code, detail, withdrawn, runs)
     select cast(${gateway} as text), cast(${epoch} as integer), cast(value->>0 as bigint), value->>1,
       cast(value->>2 as bigint), value->>3, cast(value->>4 as integer), value->>5, value->>6,
       value->>7, cast(value->>8 as integer), value->>9
-    from ${rowsOf(kind, rows)}`.execute(db);
+    from ${rowsOf(kind, rows)}`;
 }
 
-async function writeStandings(
-  { db, kind }: Change,
+function updateDevices(
+  kind: Change['kind'],
   standings: readonly DeviceStanding[],
   atMs: number,
-): Promise<void> {
+): Fragment {
   const rows = standings.map((row) => {
     const { campaign, device, state, attempt, phase, failure, code, detail, runs } = row;
     const own = [campaign, device, state, attempt, phase, failure, code, detail, runs];
     return [...own, row.epoch, row.sequence, row.granted_ms];
   });
-  await sql`update campaign_devices as d set state = value->>2, attempt = cast(value->>3 as integer),
-      phase = value->>4, failure = value->>5, code = value->>6, detail = value->>7,
-      runs = value->>8, epoch = cast(value->>9 as integer), sequence = cast(value->>10 as bigint),
-      granted_ms = cast(value->>11 as bigint), changed_ms = cast(${atMs} as bigint)
+  return sql`update campaign_devices as d set state = value->>2,
+      attempt = cast(value->>3 as integer), phase = value->>4, failure = value->>5,
+      code = value->>6, detail = value->>7, runs = value->>8, epoch = cast(value->>9 as integer),
+      sequence = cast(value->>10 as bigint), granted_ms = cast(value->>11 as bigint),
+      changed_ms = cast(${atMs} as bigint)
     from ${rowsOf(kind, rows)}
-    where d.campaign = value->>0 and d.device = value->>1`.execute(db);
+    where d.campaign = value->>0 and d.device = value->>1`;
 }
 
-/** What it was granted of a campaign that it refuses is free for others; what it carries out it refuses no more. */
-async function keepRefusals(
+/** A campaign that is carried out is not refused any more. */
+function carriedOut(gateway: string, changed: readonly DeviceStanding[]): readonly Fragment[] {
+  const digests = [...new Set(changed.map(({ campaign }) => campaign))];
+  return digests.map(
+    (digest) => sql`delete from campaign_refusals
+      where campaign = ${digest} and gateway = ${gateway}`,
+  );
+}
+
+/** What it was granted of a campaign that it refuses is free for others. */
+async function keepRefusal(
   { db }: Change,
   gateway: string,
-  events: EventBatch['events'],
-  changed: readonly DeviceStanding[],
+  { campaign, refused, detail }: CampaignRefusedEvent,
   atMs: number,
 ): Promise<void> {
-  const carriedOut = [...new Set(changed.map(({ campaign }) => campaign))];
-  if (carriedOut.length > 0) {
-    await db
-      .deleteFrom('campaign_refusals')
-      .where('gateway', '=', gateway)
-      .where('campaign', 'in', carriedOut)
-      .execute();
-  }
-  for (const { campaign, refused, detail = null } of events.filter(isRefusal)) {
-    const said = { code: refused, detail, at_ms: atMs };
-    await db
-      .insertInto('campaign_refusals')
-      .values({ campaign, gateway, ...said })
-      .onConflict((clash) => clash.columns(['campaign', 'gateway']).doUpdateSet(said))
-      .execute();
-    await db
-      .updateTable('campaign_devices')
-      .set({ state: 'pending', granted_ms: null, changed_ms: atMs })
-      .where('campaign', '=', campaign)
-      .where('gateway', '=', gateway)
-      .where('state', '=', 'granted')
-      .execute();
-  }
+  const said = { code: refused, detail: detail ?? null, at_ms: atMs };
+  await db
+    .insertInto('campaign_refusals')
+    .values({ campaign, gateway, ...said })
+    .onConflict((clash) => clash.columns(['campaign', 'gateway']).doUpdateSet(said))
+    .execute();
+  await db
+    .updateTable('campaign_devices')
+    .set({ state: 'pending', granted_ms: null, changed_ms: atMs })
+    .where('campaign', '=', campaign)
+    .where('gateway', '=', gateway)
+    .where('state', '=', 'granted')
+    .execute();
 }
 
 /** Audited once, however often it is told again. */

@@ -5,7 +5,7 @@ import { sha256Hex } from '../../trust/digest.ts';
 import type { Inventory, InventoryDevice } from '../wire.ts';
 import { appendAudit } from './audit.ts';
 import type { GatewayView, Page } from './control.ts';
-import { type Change, type Db, listOf, locked, rowsOf, sql } from './database.ts';
+import { among, type Change, type Db, locked, rowsOf, sql } from './database.ts';
 import { refusedFleet } from './refusals.ts';
 import type { GatewayTable } from './schema.ts';
 import { type Desk, SEEN_MS } from './settings.ts';
@@ -177,13 +177,11 @@ export async function takeInventory(
   await desk.database.change(async (change) => {
     const { db, kind } = change;
     mustBeEnrolled(await takeGateway(change, gateway));
-    const names = listOf(
+    const names = among(
       kind,
       listed.map(({ device }) => device),
     );
-    await sql`delete from devices where gateway = ${gateway} and device not in ${names}`.execute(
-      db,
-    );
+    await sql`delete from devices where gateway = ${gateway} and not (device ${names})`.execute(db);
     const rows = listed.map((device) => inventoryRow(gateway, device));
     if (rows.length > 0) {
       await sql`insert into devices as d (gateway, device, id, kind, manufacturer, model,

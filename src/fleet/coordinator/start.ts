@@ -7,7 +7,7 @@ import { ringOf } from '../../campaign/rings.ts';
 import type { Actor } from '../../jobs/records.ts';
 import { foldText, hardwareKey } from '../../products/device-model.ts';
 import { appendAudit } from './audit.ts';
-import { type Change, listOf, locked, rowsOf, sql } from './database.ts';
+import { among, type Change, locked, rowsOf, sql } from './database.ts';
 import { endCampaign } from './evaluation.ts';
 import { refusedBy, refusedFleet } from './refusals.ts';
 import type { CampaignTable } from './schema.ts';
@@ -65,12 +65,12 @@ async function takeLine(change: Change, desk: Desk, id: string, by: Actor): Prom
 }
 
 async function mustHaveImages({ db, kind }: Change, { images }: Manifest): Promise<void> {
-  const digests = listOf(
+  const digests = among(
     kind,
     images.map(({ sha256 }) => sha256),
   );
   const found = await sql<{ sha256: string; bytes: number }>`select sha256, bytes from blobs
-    where sha256 in ${digests}`.execute(db);
+    where sha256 ${digests}`.execute(db);
   const stored = new Map(found.rows.map(({ sha256, bytes }) => [sha256, bytes]));
   for (const { sha256, bytes } of images) {
     const there = stored.get(sha256);
@@ -95,7 +95,7 @@ async function targetsOf({ db, kind }: Change, manifest: Manifest): Promise<read
     Target & { region: string | null; hardware: string; firmware_version: string }
   >`select d.device, d.gateway, g.region, d.hardware, d.firmware_version
     from devices d join gateways g on g.id = d.gateway
-    where d.hardware in ${listOf(kind, keys)} and d.firmware_version is not null
+    where d.hardware ${among(kind, keys)} and d.firmware_version is not null
       and g.state <> 'revoked'
     order by d.device, coalesce(d.read_ms, 0) desc, d.gateway`.execute(db);
   const named = {
@@ -159,4 +159,6 @@ async function insertDevices(
     select cast(${digest} as text), value->>0, value->>1, cast(value->>2 as integer),
       cast(value->>3 as integer), 'pending', 1, 0, 0, cast(${atMs} as bigint)
     from ${rowsOf(kind, rows)}`.execute(db);
+  // Else PostgreSQL plans for a minute as if they were not there.
+  if (kind === 'postgres') await sql`analyze campaign_devices`.execute(db);
 }
