@@ -26,7 +26,7 @@ export async function putBlob(
   by: Actor,
 ): Promise<void> {
   if (bytes > BLOB_BYTES_MAX) throw refusedFleet('blob-other', `${bytes} octets are too many`);
-  const known = await desk.database.read((db) => blobBytes(db, sha256));
+  const known = await desk.database.ask((db) => blobBytes(db, sha256));
   if (known !== undefined) {
     if (known !== bytes) throw refusedFleet('blob-other', `it has ${known} octets`);
     return;
@@ -34,7 +34,7 @@ export async function putBlob(
   const upload = Buffer.from(desk.random(UPLOAD_ID_BYTES)).toString('hex');
   const atMs = desk.timers.nowMs();
   const began = { upload, began_ms: atMs };
-  await desk.database.read((db) => db.insertInto('uploads').values(began).execute());
+  await desk.database.ask((db) => db.insertInto('uploads').values(began).execute());
   try {
     await storePieces(desk, upload, sha256, bytes, content);
     const stored = { sha256, bytes, upload, stored_by: by, stored_ms: desk.timers.nowMs() };
@@ -77,7 +77,7 @@ export async function blobBytes(db: Db, sha256: string): Promise<number | undefi
 }
 
 export async function openBlob(desk: Desk, sha256: string): Promise<BlobReader | undefined> {
-  const row = await desk.database.read((db) =>
+  const row = await desk.database.ask((db) =>
     db.selectFrom('blobs').selectAll().where('sha256', '=', sha256).executeTakeFirst(),
   );
   return (
@@ -99,7 +99,7 @@ export async function readBlob(db: Db, sha256: string): Promise<Uint8Array | und
 /** Uploads that nobody finishes any more. */
 export async function dropUploads(desk: Desk): Promise<void> {
   const beforeMs = desk.timers.nowMs() - desk.settings.uploadMs;
-  const old = await desk.database.read((db) =>
+  const old = await desk.database.ask((db) =>
     db.selectFrom('uploads').select('upload').where('began_ms', '<', beforeMs).execute(),
   );
   for (const { upload } of old) await desk.database.change((change) => dropUpload(change, upload));
@@ -117,7 +117,7 @@ async function storePieces(
   let [used, number, total] = [0, 0, 0];
   const flush = async () => {
     const full = piece.slice(0, used);
-    await desk.database.read((db) => storePiece(db, upload, number, full));
+    await desk.database.ask((db) => storePiece(db, upload, number, full));
     number++;
     used = 0;
   };
@@ -184,7 +184,7 @@ async function* readPieces(
   for (let at = offset; at < end; ) {
     const piece = Math.floor(at / PIECE_BYTES);
     const start = at - piece * PIECE_BYTES;
-    const row = await database.read((db) =>
+    const row = await database.ask((db) =>
       db
         .selectFrom('blob_pieces')
         .select('content')

@@ -95,7 +95,7 @@ class DatabaseCoordinator implements Coordinator {
   }
 
   identify(certificate: string) {
-    return this.desk.database.read((db) => idOf(db, certificate));
+    return this.desk.database.ask((db) => idOf(db, certificate));
   }
 
   desired(gateway: string, known: number | undefined): Promise<Desired | undefined> {
@@ -124,15 +124,15 @@ class DatabaseCoordinator implements Coordinator {
   // ---- people ---------------------------------------------------------------------------------------
 
   gateways(after: string | undefined, limit: number) {
-    return this.desk.database.read((db) => gatewayPage(db, after, limit));
+    return this.desk.database.ask((db) => gatewayPage(db, after, limit));
   }
 
   gateway(id: string) {
-    return this.desk.database.read((db) => gatewayView(db, id));
+    return this.desk.database.ask((db) => gatewayView(db, id));
   }
 
   gatewayDevices(id: string) {
-    return this.desk.database.read((db) => devicesOf(db, id));
+    return this.desk.database.ask((db) => devicesOf(db, id));
   }
 
   addGateway(id: string, by: Actor) {
@@ -153,27 +153,27 @@ class DatabaseCoordinator implements Coordinator {
   }
 
   async hasBlob(sha256: string): Promise<boolean> {
-    return (await this.desk.database.read((db) => blobBytes(db, sha256))) !== undefined;
+    return (await this.desk.database.ask((db) => blobBytes(db, sha256))) !== undefined;
   }
 
   async submit(document: Uint8Array, by: Actor): Promise<CampaignView> {
     const digest = await submitCampaign(this.desk, document, by);
-    return this.desk.database.read(async (db) => {
+    return this.desk.database.ask(async (db) => {
       const query = db.selectFrom('campaigns').selectAll().where('digest', '=', digest);
       return viewOf(db, this.manifests, await query.executeTakeFirstOrThrow());
     });
   }
 
   campaigns(after: string | undefined, limit: number) {
-    return this.desk.database.read((db) => campaignPage(db, this.manifests, after, limit));
+    return this.desk.database.ask((db) => campaignPage(db, this.manifests, after, limit));
   }
 
   campaign(id: string): Promise<CampaignView | undefined> {
-    return this.desk.database.read((db) => campaignView(db, this.manifests, id));
+    return this.desk.database.ask((db) => campaignView(db, this.manifests, id));
   }
 
   campaignDevices(id: string, filter: DeviceFilter) {
-    return this.desk.database.read((db) => devicePage(db, this.manifests, id, filter));
+    return this.desk.database.ask((db) => devicePage(db, this.manifests, id, filter));
   }
 
   start(id: string, by: Actor): Promise<CampaignView> {
@@ -201,11 +201,11 @@ class DatabaseCoordinator implements Coordinator {
   }
 
   audit(after: number | undefined, limit: number) {
-    return this.desk.database.read((db) => auditPage(db, after, limit));
+    return this.desk.database.ask((db) => auditPage(db, after, limit));
   }
 
   checkAudit() {
-    return this.desk.database.read(firstTampered);
+    return this.desk.database.ask(firstTampered);
   }
 
   // ---- what is due ----------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ class DatabaseCoordinator implements Coordinator {
   async keepHouse(): Promise<void> {
     const { database, timers } = this.desk;
     const nowMs = timers.nowMs();
-    const due = await database.read((db) =>
+    const due = await database.ask((db) =>
       db
         .selectFrom('campaigns')
         .select(['digest', 'state', 'told_until_ms'])
@@ -270,7 +270,7 @@ class DatabaseCoordinator implements Coordinator {
   }
 
   private async evaluateTouched(): Promise<void> {
-    const touched = await this.desk.database.read((db) =>
+    const touched = await this.desk.database.ask((db) =>
       db.selectFrom('touches').select('campaign').distinct().orderBy('campaign').execute(),
     );
     for (const { campaign } of touched) await this.evaluate(campaign);
@@ -288,7 +288,7 @@ class DatabaseCoordinator implements Coordinator {
   private async wakeChanged(): Promise<void> {
     if (this.wakers.size === 0) return;
     const sinceMs = this.desk.timers.nowMs() - LOOK_BACK_MS;
-    const changed = await this.desk.database.read((db) => changedSince(db, sinceMs));
+    const changed = await this.desk.database.ask((db) => changedSince(db, sinceMs));
     for (const gateway of changed) this.wake(gateway);
   }
 

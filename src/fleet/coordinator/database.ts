@@ -1,7 +1,8 @@
 /**
- * One layer over PostgreSQL and SQLite, and the only import of Kysely. Work is read, or is a change: a
- * transaction, durable when it resolves. A change that the database broke off to untangle it from
- * another is done again from its beginning, so it does nothing but ask the database.
+ * One layer over PostgreSQL and SQLite, and the only import of Kysely. Work asks, each statement by
+ * itself; or it is a change: a transaction, durable when it resolves. A change that the database broke
+ * off to untangle it from another is done again from its beginning, so it does nothing but ask the
+ * database.
  *
  * Transactions take their locks in one order, so that few are broken off: campaigns, gateways, devices of
  * campaigns, the audit log.
@@ -73,7 +74,7 @@ export class FleetDatabase {
   }
 
   /** @throws UpliftError where the database is away, or has too much to do */
-  async read<T>(work: (db: Db) => Promise<T>): Promise<T> {
+  async ask<T>(work: (db: Db) => Promise<T>): Promise<T> {
     try {
       return await work(this.db);
     } catch (error) {

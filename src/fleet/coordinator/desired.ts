@@ -32,7 +32,7 @@ export async function desiredOf(
   gateway: string,
   known: number | undefined,
 ): Promise<Desired | undefined> {
-  const row = await desk.database.read((db) =>
+  const row = await desk.database.ask((db) =>
     db.selectFrom('gateways').selectAll().where('id', '=', gateway).executeTakeFirst(),
   );
   if (!row) throw refusedFleet('gateway-unknown', gateway);
@@ -40,7 +40,7 @@ export async function desiredOf(
   await noteSeen(desk, row);
   if (row.desired_version === known) return undefined;
   // Read after the version: what is newer than it is told again with the next.
-  return desk.database.read(async (db) => documentOf(row, await campaignsFor(db, gateway), desk));
+  return desk.database.ask(async (db) => documentOf(row, await campaignsFor(db, gateway), desk));
 }
 
 /**

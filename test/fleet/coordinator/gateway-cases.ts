@@ -56,6 +56,16 @@ export function gatewayCases(fleetTest: FleetTest): void {
     const { token } = await coordinator.addGateway('gw', OPERATOR);
     await refusesWith('certificate-in-use', coordinator.enrol(token, 'gw', '1', one.certificate));
     await coordinator.enrol(token, 'gw', '1', hashOf('another'));
+    // Two at one instant.
+    const tokens = [];
+    for (const id of ['a', 'b']) tokens.push((await coordinator.addGateway(id, OPERATOR)).token);
+    const tried = await Promise.allSettled([
+      coordinator.enrol(tokens[0]!, 'a', '1', hashOf('shared')),
+      coordinator.enrol(tokens[1]!, 'b', '1', hashOf('shared')),
+    ]);
+    const refused = tried.find((one) => one.status === 'rejected');
+    assert.is((refused?.reason as { code?: string } | undefined)?.code, 'certificate-in-use');
+    assert.ok(tried.some(({ status }) => status === 'fulfilled'));
   });
 
   fleetTest('one that is shut out is known no more', async ({ coordinator, clock }) => {
