@@ -3,18 +3,43 @@
  * client certificate. Whoever is not known learns nothing but that.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { Role } from '../config/gateway.ts';
 import { ROLES } from '../config/gateway-schema.ts';
 import type { ApiToken } from '../config/tokens.ts';
 import type { Actor } from '../jobs/records.ts';
+import type { RouteRole } from './route.ts';
 
 export interface Identity {
   /** Known by what. */
   kind: 'socket' | 'token' | 'certificate';
   by: Actor;
-  role: Role;
+  /** Absent: it has none, and is let in by what it is. */
+  role?: Role;
+  /** Of a certificate that stands for itself: SHA-256 of its DER, and the gateway known by it. */
+  certificate?: string;
+  gateway?: string;
   /** From then on nobody. */
   untilMs: number;
+}
+
+/** A request, before anything of it but its head was read. */
+export interface Asking {
+  request: IncomingMessage;
+  door: 'socket' | 'tcp';
+  address: string;
+  /** Of a path that is known. */
+  role: RouteRole | undefined;
+  params: Readonly<Record<string, string>>;
+}
+
+/** Who may use one API. */
+export interface Access {
+  /** @throws RefusalError */
+  identify(asking: Asking): Identity | Promise<Identity>;
+  mayUse(identity: Identity, asking: Asking): boolean;
+  /** Whether somebody who was let in still would be; asked while an answer lasts. */
+  stillMay(identity: Identity): boolean;
 }
 
 /** The names of a client certificate that was verified. */

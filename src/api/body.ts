@@ -2,11 +2,11 @@
  * Bodies of requests: bounded before anything is parsed, and held to what the header says of them.
  */
 import type { IncomingMessage } from 'node:http';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 import type { z } from '../config/fields.ts';
 import { ApiError } from './problem.ts';
-import type { ByteStream, RouteShape } from './route.ts';
-
-type BodyShape = NonNullable<RouteShape['body']>;
+import type { BodyShape, ByteStream } from './route.ts';
 
 /**
  * What is still read and thrown away of a body that was refused: a peer reads its answer when it
@@ -29,7 +29,9 @@ export async function readBody(request: IncomingMessage, shape: BodyShape): Prom
   for await (const piece of stream) pieces.push(piece);
   const whole = Buffer.concat(pieces);
   if (shape.kind === 'bytes') return new Uint8Array(whole.buffer, whole.byteOffset, whole.length);
-  return checked(shape.schema, parseJson(whole), 'body');
+  const isPacked = request.headers['content-encoding'] === 'gzip';
+  const text = isPacked ? await unpacked(whole, bytesMax) : whole;
+  return checked(shape.schema, parseJson(text), 'body');
 }
 
 /** @throws ApiError, which names each wrong field by its JSON pointer */
@@ -67,6 +69,7 @@ export function discardRest(request: IncomingMessage): void {
   request.resume();
 }
 
+const UNPACKED = 'a body that is not compressed';
 const ERRORS_MAX = 20;
 const POINTER_CHARACTERS_MAX = 200;
 
@@ -88,8 +91,22 @@ function assertMediaType({ headers }: IncomingMessage, shape: BodyShape): void {
   const [given = ''] = (headers['content-type'] ?? '').toLowerCase().split(/\s*;/);
   if (given !== wanted) throw new ApiError('media-type', { expected: wanted });
   const encoding = headers['content-encoding'];
-  if (encoding !== undefined && encoding !== 'identity') {
-    throw new ApiError('media-type', { expected: 'a body that is not compressed' });
+  const mayBePacked = shape.kind === 'json' && shape.mayBePacked === true;
+  if (encoding === undefined || encoding === 'identity') return;
+  if (mayBePacked && encoding === 'gzip') return;
+  const expected = mayBePacked ? 'gzip, or a body that is not compressed' : UNPACKED;
+  throw new ApiError('media-type', { expected });
+}
+
+/** No more than the bound ever comes out, however little went in. */
+async function unpacked(packed: Uint8Array, bytesMax: number): Promise<Uint8Array> {
+  try {
+    return await promisify(gunzip)(packed, { maxOutputLength: bytesMax });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(bytesMax);
+    throw new ApiError('request-invalid', {
+      errors: [{ pointer: '', expected: 'gzip (RFC 1952)' }],
+    });
   }
 }
 

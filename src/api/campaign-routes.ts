@@ -3,15 +3,15 @@
  * one is not asked whether it is good: its signatures say that.
  */
 import type { CampaignControl, GatewayControl } from '../gateway/control.ts';
-import { ApiError } from './problem.ts';
-import { JSON_BYTES_MAX, type RouteShape, route, UNWELL } from './route.ts';
+import { ControlError } from './gateway-problems.ts';
+import { type GatewayRoute, JSON_BYTES_MAX, route, UNWELL } from './gateway-route.ts';
 import * as schemas from './schemas.ts';
 
 /** RFC 9052, 11.3. */
 export const CAMPAIGN_MEDIA_TYPE = 'application/cose';
 export const CAMPAIGN_BYTES_MAX = 2 * 1024 * 1024;
 
-export const campaignRoutes: RouteShape[] = [
+export const campaignRoutes: GatewayRoute[] = [
   route({
     operation: 'listCampaigns',
     method: 'GET',
@@ -55,7 +55,7 @@ export const campaignRoutes: RouteShape[] = [
         .campaigns()
         .find((one) => one.digest === digest);
       if (found) return { status: 200, body: found };
-      throw new ApiError('campaign-unknown', { actual: digest });
+      throw new ControlError('campaign-unknown', { actual: digest });
     },
   }),
   route({
@@ -92,7 +92,7 @@ export const campaignRoutes: RouteShape[] = [
 
 function campaignsOf({ campaigns }: GatewayControl): CampaignControl {
   if (campaigns) return campaigns;
-  throw new ApiError('not-found', {
+  throw new ControlError('not-found', {
     expected: 'a gateway that belongs to a fleet',
     actual: 'one that does not',
     next: 'configure the section `campaigns` and start it anew',

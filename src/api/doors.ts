@@ -3,7 +3,7 @@
  * beyond loopback is TLS always. What a connection may cost is bounded before anything is known of
  * it.
  */
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { lstatSync, mkdirSync, readFileSync, unlinkSync } from 'node:fs';
 import http, { type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import https from 'node:https';
@@ -11,11 +11,11 @@ import { connect, isIP, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
-import type { ApiTcp, GatewayConfig } from '../config/gateway.ts';
-import { isLoopback } from '../config/network-fields.ts';
+import type { GatewayConfig } from '../config/gateway.ts';
+import { isLoopback, type ListenAddress } from '../config/network-fields.ts';
 import { EXIT, UpliftError } from '../errors.ts';
 import { type CertificateNames, hostName } from './access.ts';
-import { ApiError, problemHeaders, problemOf } from './problem.ts';
+import { API_PROBLEMS, ApiError } from './problem.ts';
 
 export interface DoorLimits {
   connectionsMax: number;
@@ -39,6 +39,19 @@ export const DOOR_LIMITS: DoorLimits = {
 
 /** Where a service manager has not made it. */
 const FOLDER_MODE = 0o750;
+
+export interface TcpDoorConfig {
+  listen: ListenAddress;
+  tls:
+    | {
+        certificateFile: string;
+        keyFile: string;
+        clientCaFile?: string | undefined;
+        /** Clients show certificates that stand for themselves: no CA is asked. */
+        clientsArePinned?: true;
+      }
+    | undefined;
+}
 
 export interface Door {
   kind: 'socket' | 'tcp';
@@ -64,7 +77,7 @@ export async function openSocketDoor(
 
 /** @throws UpliftError */
 export async function openTcpDoor(
-  { listen, tls }: Pick<ApiTcp, 'listen' | 'tls'>,
+  { listen, tls }: TcpDoorConfig,
   limits: DoorLimits,
   listener: RequestListener,
 ): Promise<Door> {
@@ -117,6 +130,13 @@ export function certificateOf({ socket }: IncomingMessage): CertificateNames | f
   return { names: [...common, ...dns], untilMs: Date.parse(certificate.validTo) };
 }
 
+/** SHA-256 of the DER that a client showed, whose key it has; who signed it was not asked. */
+export function fingerprintOf({ socket }: IncomingMessage): string | undefined {
+  if (!(socket instanceof TLSSocket)) return undefined;
+  const certificate = socket.getPeerX509Certificate();
+  return certificate && createHash('sha256').update(certificate.raw).digest('hex');
+}
+
 export async function closeDoor({ server }: Door, graceMs: number): Promise<void> {
   const closed = new Promise<void>((done) => server.close(() => done()));
   server.closeIdleConnections();
@@ -159,10 +179,10 @@ function refuseConnection(error: NodeJS.ErrnoException, socket: Duplex): void {
         ? 'request-slow'
         : 'request-malformed',
   );
-  const document = problemOf(refusal);
+  const document = API_PROBLEMS.documentOf(refusal);
   const body = JSON.stringify(document);
   const fields = {
-    ...problemHeaders(refusal),
+    ...API_PROBLEMS.headersOf(refusal),
     'content-type': 'application/problem+json',
     'content-length': `${Buffer.byteLength(body)}`,
     connection: 'close',
@@ -172,10 +192,10 @@ function refuseConnection(error: NodeJS.ErrnoException, socket: Duplex): void {
   socket.end(`HTTP/1.1 ${document.status} ${reason}\r\n${head.join('')}\r\n${body}`);
 }
 
-function readTls(tls: NonNullable<ApiTcp['tls']>) {
+function readTls(tls: NonNullable<TcpDoorConfig['tls']>) {
   const cert = readFileSync(tls.certificateFile);
   const certificate = new X509Certificate(cert);
-  const { clientCaFile } = tls;
+  const { clientCaFile, clientsArePinned } = tls;
   return {
     options: {
       cert,
@@ -184,6 +204,7 @@ function readTls(tls: NonNullable<ApiTcp['tls']>) {
       // Who has no certificate may have a token: the answer is the API's, not the handshake's.
       rejectUnauthorized: false,
       ...(clientCaFile === undefined ? {} : { ca: readFileSync(clientCaFile), requestCert: true }),
+      ...(clientsArePinned ? { ca: [], requestCert: true } : {}),
     },
     covers(name: string): boolean {
       return (isIP(name) ? certificate.checkIP(name) : certificate.checkHost(name)) !== undefined;

@@ -3,11 +3,11 @@
  * User. Where the gateway has no Service Users there is nothing of all this.
  */
 import type { DuisControl, GatewayControl } from '../gateway/control.ts';
-import { ApiError } from './problem.ts';
-import { JSON_BYTES_MAX, type RouteShape, route, UNWELL } from './route.ts';
+import { ControlError } from './gateway-problems.ts';
+import { type GatewayRoute, JSON_BYTES_MAX, route, UNWELL } from './gateway-route.ts';
 import * as schemas from './schemas.ts';
 
-export const duisRoutes: RouteShape[] = [
+export const duisRoutes: GatewayRoute[] = [
   route({
     operation: 'listServiceRequests',
     method: 'GET',
@@ -79,7 +79,7 @@ export const duisRoutes: RouteShape[] = [
 
 function duisOf({ duis }: GatewayControl): DuisControl {
   if (duis) return duis;
-  throw new ApiError('not-found', {
+  throw new ControlError('not-found', {
     expected: 'a gateway with Service Users',
     actual: 'one without',
     next: 'configure the section `duis` and start it anew',

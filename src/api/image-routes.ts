@@ -4,8 +4,14 @@
  * it is.
  */
 import type { GatewayControl, UploadView } from '../gateway/control.ts';
-import { ApiError } from './problem.ts';
-import { type ByteStream, JSON_BYTES_MAX, type RouteShape, route, UNWELL } from './route.ts';
+import { ControlError } from './gateway-problems.ts';
+import {
+  type ByteStream,
+  type GatewayRoute,
+  JSON_BYTES_MAX,
+  route,
+  UNWELL,
+} from './gateway-route.ts';
 import * as schemas from './schemas.ts';
 
 const UPLOADS = '/api/v1/images/uploads';
@@ -13,7 +19,7 @@ const UPLOADS = '/api/v1/images/uploads';
 export const PIECE_BYTES_MAX = 4 * 1024 * 1024;
 export const LIST_BYTES_MAX = 32 * 1024 * 1024;
 
-export const imageRoutes: RouteShape[] = [
+export const imageRoutes: GatewayRoute[] = [
   route({
     operation: 'listImages',
     method: 'GET',
@@ -36,7 +42,7 @@ export const imageRoutes: RouteShape[] = [
     handle({ params: { sha256 } }, { control }) {
       const image = control.images().find((one) => one.sha256 === sha256);
       if (image) return { status: 200, body: image };
-      throw new ApiError('image-missing', { actual: sha256 });
+      throw new ControlError('image-missing', { actual: sha256 });
     },
   }),
   route({
@@ -50,7 +56,7 @@ export const imageRoutes: RouteShape[] = [
     refuses: ['image-missing', 'image-in-use', ...UNWELL],
     handle({ params: { sha256 }, by }, { control }) {
       if (!control.images().some((image) => image.sha256 === sha256)) {
-        throw new ApiError('image-missing', { actual: sha256 });
+        throw new ControlError('image-missing', { actual: sha256 });
       }
       control.deleteImage(sha256, by);
       return { status: 204 };
@@ -98,6 +104,14 @@ export const imageRoutes: RouteShape[] = [
     role: 'operator',
     summary: `Adds bytes at \`Upload-Offset\`, at most ${PIECE_BYTES_MAX} in one request.`,
     params: schemas.inUpload,
+    asks: [
+      {
+        name: 'Upload-Offset',
+        description: 'Where the bytes go.',
+        pattern: '^[0-9]{1,15}$',
+        isRequired: true,
+      },
+    ],
     body: {
       kind: 'stream',
       mediaType: 'application/offset+octet-stream',
@@ -163,17 +177,17 @@ async function append(
 function known(control: GatewayControl, id: string): UploadView {
   const upload = control.upload(id);
   if (upload) return upload;
-  throw new ApiError('upload-unknown', { actual: id, next: 'begin it anew' });
+  throw new ControlError('upload-unknown', { actual: id, next: 'begin it anew' });
 }
 
 function assertFits({ bytes }: UploadView, end: number): void {
   if (end <= bytes) return;
-  throw new ApiError('body-large', { expected: `${bytes} bytes in all`, actual: 'more' });
+  throw new ControlError('body-large', { expected: `${bytes} bytes in all`, actual: 'more' });
 }
 
 function assertOffset(upload: UploadView, at: number): void {
   if (at === upload.receivedBytes) return;
-  throw new ApiError('upload-offset', {
+  throw new ControlError('upload-offset', {
     expected: `${upload.receivedBytes}`,
     actual: `${at}`,
     next: 'go on from there',
@@ -184,7 +198,7 @@ function assertOffset(upload: UploadView, at: number): void {
 function offsetIn(value: string | string[] | undefined): number {
   if (typeof value === 'string' && /^[0-9]{1,15}$/.test(value)) return Number(value);
   const expected = 'a whole number';
-  throw new ApiError('request-invalid', {
+  throw new ControlError('request-invalid', {
     errors: [{ pointer: '/header/upload-offset', expected }],
   });
 }

@@ -1,18 +1,9 @@
 /**
  * What is answered where something is wrong: `application/problem+json`, with the code that the
- * rest of Uplift uses. One table says which HTTP status a code has; nothing of this machine (a
+ * rest of Uplift uses. A table says which HTTP status a code has; nothing of this machine (a
  * path, a stack, what a system call said) is in an answer.
  */
 import { UpliftError } from '../errors.ts';
-import {
-  CAMPAIGN_CONTROL_CODES,
-  type CampaignControlCode,
-  CONTROL_CODES,
-  type ControlCode,
-  OUTBOX_CODES,
-  type OutboxCode,
-} from '../gateway/control.ts';
-import { STORE_CODES, type StoreCode } from '../store/codes.ts';
 
 export const API_CODES = {
   unauthenticated: 'Who asks has to say who they are.',
@@ -58,76 +49,21 @@ const API_STATUS: Record<ApiCode, number> = {
   internal: 500,
 };
 
-const CONTROL_STATUS: Record<ControlCode, number> = {
-  'job-unknown': 404,
-  'device-unknown': 422,
-  'device-not-in-job': 422,
-  'image-unknown': 422,
-  'image-in-use': 409,
-  'window-unknown': 422,
-  'job-malformed': 422,
-  'job-open': 409,
-  'request-id-reused': 409,
-  'not-approvable': 409,
-  'own-approval': 403,
-  'not-activatable': 409,
-  'not-cancellable': 409,
-  'not-retryable': 409,
-  'not-accepting': 503,
-};
+/** Codes that are refused with: what each says, and the status of its answer. */
+export interface CodeTable {
+  sentences: Readonly<Record<string, string>>;
+  statuses: Readonly<Record<string, number>>;
+  /** Its details are for who asks, also where the status says that the fault is ours. */
+  isTold?: boolean;
+}
 
-const OUTBOX_STATUS: Record<OutboxCode, number> = {
-  'message-unknown': 404,
-  'message-not-parked': 409,
-};
-
-const CAMPAIGN_STATUS: Record<CampaignControlCode, number> = {
-  'campaign-refused': 422,
-  'campaign-unknown': 404,
-  'campaign-over': 409,
-  'campaign-of-other': 409,
-  'campaigns-many': 409,
-};
-
-const STORE_STATUS: Record<StoreCode, number> = {
-  'no-space': 507,
-  'sync-failed': 503,
-  io: 503,
-  'read-only': 503,
-  denied: 503,
-  missing: 503,
-  damaged: 503,
-  busy: 503,
-  system: 503,
-  'open-files': 503,
-  faulted: 503,
-  'digest-malformed': 422,
-  'image-size': 422,
-  'store-full': 507,
-  'disk-low': 507,
-  'uploads-many': 503,
-  'upload-unknown': 404,
-  'upload-offset': 409,
-  'upload-too-long': 413,
-  'upload-incomplete': 409,
-  'digest-differs': 422,
-  'image-missing': 404,
-  'image-poisoned': 422,
-};
+/** What any API of ours refuses with. */
+export const API_TABLE: CodeTable = { sentences: API_CODES, statuses: API_STATUS };
 
 /**
  * Of the codes that only stand for themselves: lists, for one, are refused by codes of their own.
  */
 const UNDERSTOOD_AND_REFUSED = 422;
-const STATUS = new Map(
-  Object.entries({
-    ...API_STATUS,
-    ...CONTROL_STATUS,
-    ...OUTBOX_STATUS,
-    ...CAMPAIGN_STATUS,
-    ...STORE_STATUS,
-  }),
-);
 
 /** Statuses that pass by themselves, and after how many seconds it is worth asking again. */
 const RETRY_AFTER_S: Partial<Record<number, number>> = { 429: 60, 503: 10 };
@@ -153,69 +89,84 @@ export interface ProblemDocument {
   errors?: { pointer: string; expected: string }[];
 }
 
-const SENTENCES = {
-  ...STORE_CODES,
-  ...OUTBOX_CODES,
-  ...CAMPAIGN_CONTROL_CODES,
-  ...CONTROL_CODES,
-  ...API_CODES,
-};
+export interface RefusalDetail {
+  expected?: string;
+  actual?: string;
+  next?: string;
+  errors?: ProblemDocument['errors'];
+  headers?: Readonly<Record<string, string>>;
+}
 
-/** What the API itself refuses. */
-export class ApiError extends UpliftError {
+/** What is refused before anybody behind the API was asked. */
+export class RefusalError extends UpliftError {
   readonly errors: ProblemDocument['errors'];
   /** Fields of the answer's header that go with it. */
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(
-    code: ApiCode | ControlCode | OutboxCode | CampaignControlCode | StoreCode,
-    detail: {
-      expected?: string;
-      actual?: string;
-      next?: string;
-      errors?: ProblemDocument['errors'];
-      headers?: Readonly<Record<string, string>>;
-    } = {},
-  ) {
-    super(code, SENTENCES[code], detail);
+  constructor(code: string, sentence: string, detail: RefusalDetail = {}) {
+    super(code, sentence, detail);
     this.errors = detail.errors;
     this.headers = detail.headers ?? {};
   }
 }
 
-export function statusOf(code: string): number {
-  return STATUS.get(code) ?? UNDERSTOOD_AND_REFUSED;
+/** What the API itself refuses, whatever it serves. */
+export class ApiError extends RefusalError {
+  constructor(code: ApiCode, detail: RefusalDetail = {}) {
+    super(code, API_CODES[code], detail);
+  }
 }
 
-export function problemOf(error: UpliftError): ProblemDocument {
-  const { code, message, expected, actual, next } = error;
-  const status = statusOf(code);
-  // What failed inside is for the log: who asks is told that it did.
-  const isOurs = status >= 500 && !(code in CONTROL_STATUS);
-  const said = isOurs ? {} : { expected, actual, next };
-  const errors = error instanceof ApiError ? error.errors : undefined;
-  return {
-    type: `urn:uplift:error:${code}`,
-    title: shown(isOurs ? sentenceOf(code) : message),
-    status,
-    code,
-    ...Object.fromEntries(
-      Object.entries(said).flatMap(([key, text]) =>
-        text === undefined ? [] : [[key, shown(text)]],
+/** How one API answers where something is wrong. Of a code in several tables the last one counts. */
+export class Problems {
+  private readonly codes = new Map<string, { sentence: string; status: number; isTold: boolean }>();
+
+  constructor(...tables: readonly CodeTable[]) {
+    for (const { sentences, statuses, isTold = false } of tables)
+      for (const [code, sentence] of Object.entries(sentences)) {
+        const status = statuses[code] ?? UNDERSTOOD_AND_REFUSED;
+        this.codes.set(code, { sentence, status, isTold });
+      }
+  }
+
+  statusOf(code: string): number {
+    return this.codes.get(code)?.status ?? UNDERSTOOD_AND_REFUSED;
+  }
+
+  documentOf(error: UpliftError): ProblemDocument {
+    const { code, message, expected, actual, next } = error;
+    const status = this.statusOf(code);
+    const known = this.codes.get(code);
+    // What failed inside is for the log: who asks is told that it did.
+    const isOurs = status >= 500 && known?.isTold !== true;
+    const said = isOurs ? {} : { expected, actual, next };
+    const errors = error instanceof RefusalError ? error.errors : undefined;
+    return {
+      type: `urn:uplift:error:${code}`,
+      title: shown(isOurs ? (known?.sentence ?? API_CODES.internal) : message),
+      status,
+      code,
+      ...Object.fromEntries(
+        Object.entries(said).flatMap(([key, text]) =>
+          text === undefined ? [] : [[key, shown(text)]],
+        ),
       ),
-    ),
-    ...(errors === undefined ? {} : { errors }),
-  };
+      ...(errors === undefined ? {} : { errors }),
+    };
+  }
+
+  headersOf(error: UpliftError): Record<string, string> {
+    const retryAfterS = RETRY_AFTER_S[this.statusOf(error.code)];
+    return {
+      ...(retryAfterS === undefined ? {} : { 'retry-after': `${retryAfterS}` }),
+      ...(error.code === 'unauthenticated' ? { 'www-authenticate': 'Bearer realm="uplift"' } : {}),
+      ...(error instanceof RefusalError ? error.headers : {}),
+    };
+  }
 }
 
-export function problemHeaders(error: UpliftError): Record<string, string> {
-  const retryAfterS = RETRY_AFTER_S[statusOf(error.code)];
-  return {
-    ...(retryAfterS === undefined ? {} : { 'retry-after': `${retryAfterS}` }),
-    ...(error.code === 'unauthenticated' ? { 'www-authenticate': 'Bearer realm="uplift"' } : {}),
-    ...(error instanceof ApiError ? error.headers : {}),
-  };
-}
+/** Of connections on which nothing was asked yet. */
+export const API_PROBLEMS = new Problems(API_TABLE);
 
 /** Without paths of this machine, without what would move a cursor or hide, and not endless. */
 function shown(text: string): string {
@@ -225,9 +176,4 @@ function shown(text: string): string {
       return `\\u{${character.codePointAt(0)!.toString(16).toUpperCase()}}`;
     })
     .slice(0, DETAIL_CHARACTERS_MAX);
-}
-
-/** Of a code of the table its sentence, without the detail that quotes the system. */
-function sentenceOf(code: string): string {
-  return SENTENCES[code as keyof typeof SENTENCES] ?? API_CODES.internal;
 }

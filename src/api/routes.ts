@@ -2,20 +2,20 @@
 import type { Job } from '../jobs/book.ts';
 import { campaignRoutes } from './campaign-routes.ts';
 import { duisRoutes } from './duis-routes.ts';
+import { ControlError } from './gateway-problems.ts';
+import { type GatewayRoute, JSON_BYTES_MAX, route, UNWELL } from './gateway-route.ts';
 import { imageRoutes, LIST_BYTES_MAX } from './image-routes.ts';
 import { ApiError } from './problem.ts';
-import { JSON_BYTES_MAX, type RouteShape, route, UNWELL } from './route.ts';
 import * as schemas from './schemas.ts';
 import { isJobOver, ruleOf, summaryOf, viewOf } from './views.ts';
 
 export const API_ROOT = '/api/v1';
-export const EVENTS_PATH = '/events';
 
 const PAGE = 100;
 /** 50,000 devices with the longest ids. */
 const JOB_BYTES_MAX = 4 * 1024 * 1024;
 
-const jobs: RouteShape[] = [
+const jobs: GatewayRoute[] = [
   route({
     operation: 'listJobs',
     method: 'GET',
@@ -30,7 +30,10 @@ const jobs: RouteShape[] = [
       const all = [...control.jobs()].reverse();
       const at = before === undefined ? 0 : all.findIndex(({ id }) => id === before) + 1;
       if (before !== undefined && at === 0) {
-        throw new ApiError('cursor-unknown', { actual: before, next: 'begin with the first page' });
+        throw new ControlError('cursor-unknown', {
+          actual: before,
+          next: 'begin with the first page',
+        });
       }
       const found = all.slice(at).filter((job) => isWanted(job, filter));
       const page = found.slice(0, limit).map(summaryOf);
@@ -74,7 +77,7 @@ const jobs: RouteShape[] = [
     handle({ params }, { control }) {
       const job = control.job(params.job);
       if (job) return { status: 200, body: viewOf(job, control) };
-      throw new ApiError('job-unknown', { actual: params.job });
+      throw new ControlError('job-unknown', { actual: params.job });
     },
   }),
   route({
@@ -87,7 +90,7 @@ const jobs: RouteShape[] = [
     answers: { 200: schemas.story },
     refuses: ['job-unknown'],
     handle({ params: { job } }, { control }) {
-      if (!control.job(job)) throw new ApiError('job-unknown', { actual: job });
+      if (!control.job(job)) throw new ControlError('job-unknown', { actual: job });
       return { status: 200, body: { job, records: control.story(job) } };
     },
   }),
@@ -164,7 +167,7 @@ const jobs: RouteShape[] = [
   }),
 ];
 
-const lists: RouteShape[] = [
+const lists: GatewayRoute[] = [
   route({
     operation: 'listLists',
     method: 'GET',
@@ -187,7 +190,7 @@ const lists: RouteShape[] = [
     handle({ params }, { control }) {
       const list = control.lists().find(({ kind }) => kind === params.kind);
       if (list) return { status: 200, body: list };
-      throw new ApiError('not-found', { actual: params.kind });
+      throw new ControlError('not-found', { actual: params.kind });
     },
   }),
   route({
@@ -208,7 +211,7 @@ const lists: RouteShape[] = [
   }),
 ];
 
-const readings: RouteShape[] = [
+const readings: GatewayRoute[] = [
   route({
     operation: 'listDevices',
     method: 'GET',
@@ -257,7 +260,7 @@ const readings: RouteShape[] = [
     handle({ params }, { control }) {
       const rule = control.rules().find(({ id }) => id === params.rule);
       if (rule) return { status: 200, body: ruleOf(rule) };
-      throw new ApiError('not-found', { actual: params.rule });
+      throw new ControlError('not-found', { actual: params.rule });
     },
   }),
   route({
@@ -294,7 +297,7 @@ const readings: RouteShape[] = [
     answers: { 200: 'text/plain' },
     refuses: ['not-found'],
     async handle(_call, { metrics }) {
-      if (!metrics) throw new ApiError('not-found', { actual: 'metrics' });
+      if (!metrics) throw new ControlError('not-found', { actual: 'metrics' });
       const body = await metrics.text();
       return { status: 200, body, headers: { 'content-type': metrics.contentType } };
     },
@@ -311,20 +314,30 @@ const readings: RouteShape[] = [
   }),
 ];
 
-const events: RouteShape = {
+const events: GatewayRoute = route({
   operation: 'events',
   method: 'GET',
-  path: EVENTS_PATH,
+  path: '/events',
   role: 'viewer',
   summary:
     'Server-sent events: `record` with its sequence as id, replayed and then as they come; `progress` ' +
     'and `gap` without one. `Last-Event-ID` goes on where a stream ended.',
   query: schemas.eventQuery,
   answers: { 200: 'text/event-stream' },
+  isEndless: true,
   refuses: ['listeners-many'],
-};
+  handle({ query, headers, stillMay }, { events: stream }) {
+    if (stream.isFull) throw new ApiError('listeners-many');
+    const from = lastEventOf(headers['last-event-id']) ?? query.from;
+    return {
+      status: 200,
+      headers: { 'content-type': 'text/event-stream; charset=utf-8' },
+      pour: (response) => stream.add(response, { from, job: query.job, stillMay }),
+    };
+  },
+});
 
-export const ROUTES: readonly RouteShape[] = [
+export const ROUTES: readonly GatewayRoute[] = [
   ...jobs,
   ...imageRoutes,
   ...lists,
@@ -345,4 +358,13 @@ function isWanted(
     (state === undefined || job.upgrades.some((upgrade) => upgrade.state === state)) &&
     (device === undefined || job.upgrades.some((upgrade) => upgrade.device === device))
   );
+}
+
+function lastEventOf(value: string | string[] | undefined): number | undefined {
+  if (value === undefined || value === '') return undefined;
+  if (typeof value === 'string' && /^[0-9]{1,15}$/.test(value)) return Number(value) + 1;
+  const expected = 'the id of an event: a whole number';
+  throw new ApiError('request-invalid', {
+    errors: [{ pointer: '/header/last-event-id', expected }],
+  });
 }

@@ -11,7 +11,8 @@ import type { AddressInfo } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { discardRest } from '../api/body.ts';
 import { certificateOf, closeDoor, DOOR_LIMITS, type Door, openTcpDoor } from '../api/doors.ts';
-import { API_CODES, problemHeaders, problemOf } from '../api/problem.ts';
+import { GATEWAY_TABLES } from '../api/gateway-problems.ts';
+import { API_CODES, Problems } from '../api/problem.ts';
 import type { DuisConfig, DuisUser } from '../config/duis.ts';
 import { ServiceRequestReader } from '../duis/request-reader.ts';
 import { UpliftError } from '../errors.ts';
@@ -45,6 +46,11 @@ const STATUS: Record<keyof typeof DUIS_DOOR_CODES, number> = {
   'requests-many': 429,
   'request-refused': 400,
 };
+
+const PROBLEMS = new Problems(...GATEWAY_TABLES, {
+  sentences: DUIS_DOOR_CODES,
+  statuses: STATUS,
+});
 
 /** Of one user. */
 const AT_ONCE_MAX = 4;
@@ -99,12 +105,9 @@ export class DuisDoor {
       const stack = isKnown ? {} : { stack: String((error as Error).stack) };
       this.tell(isKnown ? 'warning' : 'error', request, user, { code: refusal.code, ...stack });
       discardRest(request);
-      const status = STATUS[refusal.code as keyof typeof STATUS] ?? undefined;
-      const document = { ...problemOf(refusal), ...(status === undefined ? {} : { status }) };
-      const retry = status === 429 ? { 'retry-after': '60' } : {};
+      const document = PROBLEMS.documentOf(refusal);
       response.writeHead(document.status, {
-        ...problemHeaders(refusal),
-        ...retry,
+        ...PROBLEMS.headersOf(refusal),
         'content-type': 'application/problem+json',
       });
       response.end(JSON.stringify(document));
