@@ -27,7 +27,8 @@ export interface RingCounts {
   failed: Partial<Record<FailureClass, number>>;
 }
 
-export type CampaignCourse = 'running' | 'waiting' | 'held' | 'finished' | 'aborted';
+export const CAMPAIGN_COURSES = ['running', 'waiting', 'held', 'finished', 'aborted'] as const;
+export type CampaignCourse = (typeof CAMPAIGN_COURSES)[number];
 
 export interface CampaignAbort {
   /** Index of the rule in the manifest. */
