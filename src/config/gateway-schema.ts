@@ -4,15 +4,16 @@
  * No secret stands in it: a key or a token is named by its file (`...File`), which nobody but the service
  * may read. What is written here may be shown, mailed and kept in a repository.
  */
+
+import { api } from './api-schema.ts';
 import { campaigns } from './campaigns-schema.ts';
 import type { ConfigCode } from './codes.ts';
 import { duis } from './duis-schema.ts';
 import { eui64, id, matching, milliseconds, path, text, whole, z } from './fields.ts';
 import { nearest } from './nearest.ts';
-import { isLoopback, listen, secretFile } from './network-fields.ts';
+import { isLoopback, listen } from './network-fields.ts';
 
-export const ROLES = ['viewer', 'operator', 'approver', 'admin'] as const;
-export type Role = (typeof ROLES)[number];
+export { ROLES, type Role } from './api-schema.ts';
 
 export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
 
@@ -26,13 +27,9 @@ export const RETRY_CLASSES = [
 ] as const;
 export type RetryClass = (typeof RETRY_CLASSES)[number];
 
-/** An API that is reached over a network takes no more than these. */
-const CLIENTS_MAX = 1_000;
 const RIGS_MAX = 64;
 const MIB = 1_048_576;
 const TIB = 1_099_511_627_776;
-
-const role = z.enum(ROLES);
 
 const clockTime = matching(/^([01][0-9]|2[0-3]):[0-5][0-9]$/, 'a time such as "01:30", in quotes');
 const endTime = matching(
@@ -240,64 +237,6 @@ const images = z
     path: ['fileBytesMax'],
     error: 'no more than allBytesMax',
   });
-
-const MODE = 'a mode such as "0660", in quotes, with nothing for others';
-
-const socket = z.strictObject({
-  path: path.optional().describe('Default: uplift.sock in the runtime directory.'),
-  mode: matching(/^0?[0-7]{2}0$/, MODE).default('0660'),
-  role: role.default('admin').describe('Of whoever may open it.'),
-  tokensFile: secretFile
-    .optional()
-    .describe('Who says a token over the socket is its holder, and not just somebody local.'),
-});
-
-const tls = z.strictObject({
-  certificateFile: path.describe('The certificate and those above it (PEM).'),
-  keyFile: secretFile,
-  clientCaFile: path.optional().describe('Who signs the certificates of clients (PEM).'),
-});
-
-const client = z.strictObject({
-  name: text(1, 253).describe('The common name, or a DNS name, of the certificate.'),
-  role,
-});
-
-const tcp = z
-  .strictObject({
-    listen: listen.prefault('127.0.0.1:8460').describe('Default 127.0.0.1:8460; port 0: any free.'),
-    tls: tls.optional(),
-    tokensFile: secretFile.optional(),
-    clients: z
-      .array(client)
-      .max(CLIENTS_MAX, `at most ${CLIENTS_MAX} clients`)
-      .default([])
-      .describe('What the holders of client certificates may do; others may do nothing.'),
-  })
-  .superRefine(({ listen: { host }, tls: secured, tokensFile, clients }, context) => {
-    const refuse = (code: ConfigCode, at: string, message: string, found: string) =>
-      context.addIssue({ code: 'custom', message, path: [at], params: { code, found } });
-    if (secured === undefined && !isLoopback(host)) {
-      const found = `${host} without api.tcp.tls`;
-      refuse('listen-unprotected', 'listen', 'a loopback address, or tls beside it', found);
-    }
-    if (clients.length > 0 && secured?.clientCaFile === undefined) {
-      const found = 'clients without it';
-      refuse('clients-unverified', 'clients', 'tls.clientCaFile, which they are held to', found);
-    }
-    const names = clients.map(({ name }) => name);
-    const twice = names.findIndex((name, index) => names.indexOf(name) !== index);
-    if (twice >= 0) refuse('id-duplicate', 'clients', 'each name once', names[twice]!);
-    if (tokensFile === undefined && clients.length === 0) {
-      const message = 'tokensFile or clients: whoever reaches a port has to say who they are';
-      refuse('listen-unauthenticated', 'listen', message, 'neither');
-    }
-  });
-
-const api = z.strictObject({
-  socket: socket.prefault({}),
-  tcp: tcp.optional().describe('Absent: no port is opened.'),
-});
 
 const metrics = z
   .strictObject({

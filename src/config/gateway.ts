@@ -5,9 +5,9 @@
  * another day or for another user (an adapter that is unplugged, a folder of the service's) is a warning.
  * Nothing is written and no port is opened.
  */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type CampaignsConfig, campaignsConfig } from './campaigns.ts';
-import { ConfigError, type Problem } from './codes.ts';
+import type { Problem } from './codes.ts';
 import { type DuisConfig, duisConfig } from './duis.ts';
 import { keyText } from './explain.ts';
 import { refuseAbsent, shownPath } from './files.ts';
@@ -24,21 +24,11 @@ import { loadRig } from './load.ts';
 import type { ListenAddress } from './network-fields.ts';
 import { samePort } from './rig-builder.ts';
 import { gatewayJsonSchema, type Rig } from './schema.ts';
-import { loadTokens } from './tokens.ts';
+import { type ApiConfig, ServiceParts } from './service-parts.ts';
 import { validate } from './validate.ts';
 import { type KeyPath, readYaml, throwAny, type YamlSource } from './yaml-source.ts';
 
-/** `sun_path` of a Unix socket on Linux, without its closing zero. */
-const SOCKET_PATH_BYTES_MAX = 107;
 const METRICS_LISTEN: ListenAddress = { host: '127.0.0.1', port: 9464 };
-
-export interface ApiTcp {
-  listen: ListenAddress;
-  tls: { certificateFile: string; keyFile: string; clientCaFile: string | undefined } | undefined;
-  tokensFile: string | undefined;
-  /** By the common name or a DNS name of their certificate. */
-  clients: { name: string; role: Role }[];
-}
 
 type AdmissionFile =
   | 'centralProductsList'
@@ -87,10 +77,7 @@ export interface GatewayConfig {
     backup: { directory: string; everyHours: number; keep: number } | undefined;
   };
   images: { fileBytesMax: number; allBytesMax: number };
-  api: {
-    socket: { path: string; mode: number; role: Role; tokensFile?: string };
-    tcp: ApiTcp | undefined;
-  };
+  api: ApiConfig;
   /** `listen` where `serve` is `listener`. */
   metrics: { serve: 'off' | 'api' | 'listener'; listen: ListenAddress | undefined };
   /** Absent: no Service Requests are taken. */
@@ -105,6 +92,7 @@ export interface LoadedGateway {
   warnings: readonly Problem[];
 }
 
+export type { ApiTcp } from './service-parts.ts';
 export type { RetryClass, Role, ServiceEnvironment };
 
 /** @throws ConfigError */
@@ -121,12 +109,11 @@ export function loadGateway(
 
 class GatewayBuilder {
   private readonly path: string;
-  private readonly source: YamlSource;
   private readonly document: GatewayDocument;
-  private readonly environment: ServiceEnvironment;
   private readonly problems: Problem[] = [];
   private readonly warnings: Problem[] = [];
   private readonly files: GatewayFiles;
+  private readonly parts: ServiceParts;
 
   constructor(
     path: string,
@@ -135,18 +122,17 @@ class GatewayBuilder {
     environment: ServiceEnvironment,
   ) {
     this.path = path;
-    this.source = source;
     this.document = document;
-    this.environment = environment;
     const { problems, warnings } = this;
     this.files = new GatewayFiles({ path, source, environment, problems, warnings });
+    this.parts = new ServiceParts({ source, environment, problems, files: this.files });
   }
 
   build(): LoadedGateway {
     const { document, files } = this;
     files.checkItself();
-    const stateFolder = this.stateFolder();
-    const runtimeFolder = this.runtimeFolder(stateFolder);
+    const stateFolder = this.parts.stateFolder('gateway', document.gateway);
+    const runtimeFolder = this.parts.runtimeFolder('gateway', document.gateway, stateFolder);
     const config: GatewayConfig = {
       id: document.gateway.id,
       path: this.path,
@@ -158,7 +144,7 @@ class GatewayBuilder {
       schedule: document.schedule,
       journal: this.journal(),
       images: document.images,
-      api: this.api(runtimeFolder),
+      api: this.parts.api(document.api, join(runtimeFolder, 'uplift.sock')),
       metrics: this.metrics(),
       duis: document.duis && duisConfig(document.duis, files),
       campaigns: document.campaigns && campaignsConfig(document.campaigns, files),
@@ -166,33 +152,6 @@ class GatewayBuilder {
     };
     throwAny(this.problems);
     return { config, warnings: this.warnings };
-  }
-
-  private stateFolder(): string {
-    const { stateDirectory } = this.document.gateway;
-    // Several may be set, with colons between: the first is the service's own.
-    const given = this.environment['STATE_DIRECTORY']?.split(':')[0];
-    const path = ['gateway', 'stateDirectory'];
-    if (stateDirectory === undefined && (given === undefined || given === '')) {
-      this.problems.push({
-        code: 'key-missing',
-        file: this.source.file,
-        ...this.source.placeOfValue(path),
-        key: keyText(path),
-        expected: 'the folder of its state, or $STATE_DIRECTORY as a service manager sets it',
-        found: 'neither',
-        next: 'add the key "stateDirectory", or start it by its unit',
-      });
-      return '';
-    }
-    return this.files.folderToWrite(stateDirectory ?? given!, path);
-  }
-
-  private runtimeFolder(stateFolder: string): string {
-    const { runtimeDirectory } = this.document.gateway;
-    const given = this.environment['RUNTIME_DIRECTORY']?.split(':')[0];
-    if (runtimeDirectory === undefined && !given) return resolve(stateFolder, 'run');
-    return this.files.folderToWrite(runtimeDirectory ?? given!, ['gateway', 'runtimeDirectory']);
   }
 
   private rigs(): Rig[] {
@@ -292,45 +251,6 @@ class GatewayBuilder {
     };
   }
 
-  private api(runtimeFolder: string): GatewayConfig['api'] {
-    const { socket, tcp } = this.document.api;
-    const path = this.files.absolute(socket.path ?? resolve(runtimeFolder, 'uplift.sock'));
-    if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
-      const found = `${Buffer.byteLength(path)} bytes`;
-      const expected = `a path of at most ${SOCKET_PATH_BYTES_MAX} bytes`;
-      this.add('socket-path-long', ['api', 'socket', 'path'], expected, found);
-    }
-    const { mode, role, tokensFile } = socket;
-    const tokens = this.tokens(tokensFile, ['api', 'socket', 'tokensFile']);
-    return {
-      socket: {
-        ...{ path, mode: Number.parseInt(mode, 8), role },
-        ...(tokens === undefined ? {} : { tokensFile: tokens }),
-      },
-      tcp: tcp && this.apiTcp(tcp),
-    };
-  }
-
-  private apiTcp({ tls, tokensFile, ...tcp }: NonNullable<GatewayDocument['api']['tcp']>): ApiTcp {
-    const { files } = this;
-    const at = ['api', 'tcp', 'tls'];
-    return {
-      ...tcp,
-      tokensFile: this.tokens(tokensFile, ['api', 'tcp', 'tokensFile']),
-      tls: tls && {
-        certificateFile: files.input(tls.certificateFile, [...at, 'certificateFile']) ?? '',
-        keyFile: files.secret(tls.keyFile, [...at, 'keyFile']) ?? '',
-        clientCaFile: files.optionalInput(tls.clientCaFile, [...at, 'clientCaFile']),
-      },
-    };
-  }
-
-  private tokens(written: string | undefined, at: KeyPath): string | undefined {
-    const path = written === undefined ? undefined : this.files.secret(written, at);
-    if (path !== undefined) this.nested(at, 'input-wrong', () => loadTokens(path));
-    return path;
-  }
-
   private metrics(): GatewayConfig['metrics'] {
     const { serve, listen } = this.document.metrics;
     const address = serve === 'listener' ? (listen ?? METRICS_LISTEN) : undefined;
@@ -342,26 +262,15 @@ class GatewayBuilder {
     return { serve, listen: address };
   }
 
-  /** What is read from a file of its own, whose problems are told below the key that names it. */
   private nested<T>(
     path: KeyPath,
     code: 'rig-wrong' | 'input-wrong',
     load: () => T,
   ): T | undefined {
-    try {
-      return load();
-    } catch (cause) {
-      if (!(cause instanceof ConfigError)) throw cause;
-      const found = `one with ${cause.problems.length} wrong, told below`;
-      this.add(code, path, 'a correct file', found);
-      this.problems.push(...cause.problems);
-      return undefined;
-    }
+    return this.parts.nested(path, code, load);
   }
 
   private add(code: Problem['code'], path: KeyPath, expected: string, found: string): void {
-    const place = this.source.placeOfValue(path);
-    const { file } = this.source;
-    this.problems.push({ code, file, ...place, key: keyText(path), expected, found });
+    this.parts.add(code, path, expected, found);
   }
 }

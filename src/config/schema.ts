@@ -7,6 +7,7 @@
  * not be a silent default. Descriptions go into the JSON Schemas, where editors show them.
  */
 import { z } from './fields.ts';
+import { fleetSchema } from './fleet-schema.ts';
 import { gatewaySchema } from './gateway-schema.ts';
 import {
   type HubFaults,
@@ -150,6 +151,11 @@ export function installationsJsonSchema(): JsonSchema {
 /** hw-config/gateway.schema.json, for editors. */
 export function gatewayJsonSchema(): JsonSchema {
   return jsonSchema(gatewaySchema, 'The gateway service of Uplift');
+}
+
+/** hw-config/fleet.schema.json, for editors. */
+export function fleetJsonSchema(): JsonSchema {
+  return jsonSchema(fleetSchema, 'The coordinator of a fleet of Uplift gateways');
 }
 
 /** Written once: every file with a mistake in it is explained by one. */

@@ -6,6 +6,7 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import {
+  fleetJsonSchema,
   gatewayJsonSchema,
   hubJsonSchema,
   installationsJsonSchema,
@@ -22,6 +23,7 @@ export function jsonSchemaFiles(): { path: string; text: string }[] {
     { path: resolve(HW_CONFIG, 'rig.schema.json'), text: written(rigJsonSchema()) },
     { path: resolve(HW_CONFIG, 'ppmid.schema.json'), text: written(ppmidJsonSchema()) },
     { path: resolve(HW_CONFIG, 'gateway.schema.json'), text: written(gatewayJsonSchema()) },
+    { path: resolve(HW_CONFIG, 'fleet.schema.json'), text: written(fleetJsonSchema()) },
     { path: resolve(HW_CONFIG, 'hub.schema.json'), text: written(hubJsonSchema()) },
     {
       path: resolve(HW_CONFIG, 'list-columns.schema.json'),
