@@ -50,7 +50,7 @@ const inBlob = z.strictObject({ sha256 });
 
 const route = routeMaker<GatewayWorld, FleetDoorCode>();
 
-export const GATEWAY_ROUTES: readonly RouteShape<GatewayWorld>[] = [
+const routes: RouteShape<GatewayWorld>[] = [
   route({
     operation: 'enrol',
     method: 'POST',
@@ -106,6 +106,7 @@ export const GATEWAY_ROUTES: readonly RouteShape<GatewayWorld>[] = [
       'events-gap',
       'events-forked',
       'event-of-other',
+      'events-order',
       'busy',
     ],
     turn: ({ gateway = '' }, { intakes }) => intakes.take(gateway),
@@ -166,6 +167,12 @@ export const GATEWAY_ROUTES: readonly RouteShape<GatewayWorld>[] = [
     handle: giveBlob,
   }),
 ];
+
+/** Each is about what is in the database. */
+export const GATEWAY_ROUTES: readonly RouteShape<GatewayWorld>[] = routes.map((one) => ({
+  ...one,
+  refuses: [...one.refuses, 'database-away'],
+}));
 
 async function enrol(
   { body, who, address }: Call<undefined, undefined, z.output<typeof enrolment>>,

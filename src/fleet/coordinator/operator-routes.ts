@@ -302,12 +302,13 @@ const audit: RouteShape<OperatorWorld>[] = [
   }),
 ];
 
+/** Each is about what is in the database. */
 export const OPERATOR_ROUTES: readonly RouteShape<OperatorWorld>[] = [
   ...gateways,
   ...blobs,
   ...campaigns,
   ...audit,
-];
+].map((one) => ({ ...one, refuses: [...one.refuses, 'database-away'] }));
 
 function command(
   operation: string,
