@@ -1,11 +1,13 @@
 /**
- * Asks a gateway on this machine, over its Unix socket. What it refuses is thrown as it says it;
+ * Asks a gateway or a coordinator: on this machine over its Unix socket, elsewhere over HTTPS. What it refuses is thrown as it says it;
  * what it streams goes on after a lost connection, with no record lost or told twice.
  */
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import http, { type IncomingMessage } from 'node:http';
+import https from 'node:https';
 import { basename } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
 import type { GatewayRecord, ImageView, LiveProgress, UploadView } from '../gateway/control.ts';
@@ -16,6 +18,15 @@ export type ApiEvent =
   | { event: 'progress'; progress: LiveProgress }
   | { event: 'gap'; from: number; to: number };
 
+/** Where it is asked: by the path of a socket, or by an address. */
+export interface ApiPlace {
+  socket?: string;
+  /** https://host:port; without TLS on loopback alone. */
+  url?: string;
+  /** Who signs its certificate (PEM); else the CAs of the system. */
+  ca?: Uint8Array;
+}
+
 export interface ApiClientOptions {
   /** Without a byte for so long a request, or a stream, is given up. */
   silenceMs?: number;
@@ -24,7 +35,20 @@ export interface ApiClientOptions {
   pauseMs?: number;
   /** Who asks, where the gateway is to know more than that it is somebody on this machine. */
   token?: string;
+  /** What is asked, in words, and how it is started; a gateway where nothing is said. */
+  served?: Served;
 }
+
+export interface Served {
+  name: string;
+  /** Said where nobody answers. */
+  start: string;
+}
+
+const GATEWAY: Served = {
+  name: 'gateway',
+  start: 'start it (systemctl start uplift), or name its socket with --socket',
+};
 
 interface Sent {
   method?: string;
@@ -44,15 +68,16 @@ const ROOT = '/api/v1';
 const PIECE_BYTES = 1024 * 1024;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 const EVENT_CHARACTERS_MAX = 16 * 1024 * 1024;
-const DEFAULTS = { silenceMs: 60_000, attemptsMax: 10, pauseMs: 1_000 };
+const DEFAULTS = { silenceMs: 60_000, attemptsMax: 10, pauseMs: 1_000, served: GATEWAY };
 
 export class ApiClient {
-  readonly socketPath: string;
+  private readonly place: ApiPlace;
   private readonly options: Required<Omit<ApiClientOptions, 'token'>>;
   private readonly authorization: Record<string, string>;
 
-  constructor(socketPath: string, options: ApiClientOptions = {}) {
-    this.socketPath = socketPath;
+  /** @param place the path of a socket, if it is text */
+  constructor(place: string | ApiPlace, options: ApiClientOptions = {}) {
+    this.place = typeof place === 'string' ? { socket: place } : place;
     const { token, ...limits } = options;
     this.options = { ...DEFAULTS, ...limits };
     this.authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
@@ -72,6 +97,37 @@ export class ApiClient {
   async postBytes<T>(path: string, body: Uint8Array, mediaType: string): Promise<T> {
     const headers = { 'content-type': mediaType };
     return (await this.send({ method: 'POST', path, body, headers })).body as T;
+  }
+
+  /** Whether something is there. @throws UpliftError */
+  async has(path: string): Promise<boolean> {
+    const answer = await this.ask({ method: 'HEAD', path });
+    if (answer.status >= 400 && answer.status !== 404) throw refusalOf(answer);
+    return answer.status < 400;
+  }
+
+  /**
+   * Brings a file as one body below `root`, named by its SHA-256; nothing is sent where it is there
+   * already. @throws UpliftError
+   */
+  async putFile(
+    root: string,
+    path: string,
+    told: (sentBytes: number, bytes: number) => void = () => {},
+  ): Promise<{ sha256: string; bytes: number }> {
+    const file = openImage(path);
+    try {
+      const { bytes, sha256 } = digestOf(file);
+      if (!(await this.has(`${root}/${sha256}`))) {
+        const body = new Content(bytes, piecesOf(file, bytes, told));
+        const headers = { 'content-type': 'application/octet-stream' };
+        await this.send({ method: 'PUT', path: `${root}/${sha256}`, body, headers });
+      }
+      told(bytes, bytes);
+      return { sha256, bytes };
+    } finally {
+      closeSync(file);
+    }
   }
 
   /** @throws UpliftError */
@@ -163,35 +219,38 @@ export class ApiClient {
   }
 
   private async send(sent: Sent): Promise<Received> {
-    let answer: Received;
-    try {
-      answer = await received(await this.open(sent));
-    } catch (error) {
-      throw this.unreachable(error);
-    }
+    const answer = await this.ask(sent);
     if (answer.status >= 400) throw refusalOf(answer);
     return answer;
   }
 
+  private async ask(sent: Sent): Promise<Received> {
+    try {
+      return await received(await this.open(sent));
+    } catch (error) {
+      throw this.unreachable(error);
+    }
+  }
+
   private open(sent: Sent, signal?: AbortSignal): Promise<IncomingMessage> {
     const { method = 'GET', path, body, headers = {} } = sent;
-    const isBytes = body instanceof Uint8Array;
-    const content = body === undefined || isBytes ? body : Buffer.from(JSON.stringify(body));
+    const content = contentOf(body);
+    const { place, host } = this.reached();
     return new Promise((done, failed) => {
-      const request = http.request(
+      const request = (place.protocol === 'https:' ? https : http).request(
         {
-          socketPath: this.socketPath,
+          ...place,
           agent: false,
           method,
           path: `${ROOT}${path}`,
           timeout: this.options.silenceMs,
           ...(signal ? { signal } : {}),
           headers: {
-            host: 'localhost',
+            host,
             ...this.authorization,
             ...(content === undefined
               ? {}
-              : { 'content-type': 'application/json', 'content-length': `${content.length}` }),
+              : { 'content-type': 'application/json', 'content-length': `${content.bytes}` }),
             ...headers,
           },
         },
@@ -199,23 +258,66 @@ export class ApiClient {
       );
       request.on('timeout', () => request.destroy(new Error('it says nothing')));
       request.on('error', failed);
-      request.end(content);
+      if (!content) request.end();
+      else if (content.content instanceof Uint8Array) request.end(content.content);
+      else pipeline(content.content, request).catch(failed);
     });
+  }
+
+  /** The connection, and the name that it is asked by. */
+  private reached(): { place: https.RequestOptions; host: string } {
+    const { socket, url, ca } = this.place;
+    if (url === undefined) return { place: { socketPath: socket! }, host: 'localhost' };
+    const { protocol, hostname, port, host } = new URL(url);
+    const address = { protocol, host: hostname.replace(/^\[|\]$/g, ''), port };
+    return { place: { ...address, ...(ca ? { ca: Buffer.from(ca) } : {}) }, host };
   }
 
   private unreachable(error: unknown): unknown {
     if (error instanceof UpliftError) return error;
     const { code, message } = error as NodeJS.ErrnoException;
-    return new UpliftError('gateway-unreachable', 'the gateway does not answer', {
-      expected: `a gateway that answers at ${this.socketPath}`,
+    const { name, start } = this.options.served;
+    return new UpliftError(`${name}-unreachable`, `the ${name} does not answer`, {
+      expected: `a ${name} that answers at ${this.place.url ?? this.place.socket}`,
       actual: code ?? message,
-      next:
-        code === 'EACCES'
-          ? 'join the group of the socket, or ask as another user'
-          : 'start it (systemctl start uplift), or name its socket with --socket',
+      next: code === 'EACCES' ? 'join the group of the socket, or ask as another user' : start,
       exit: EXIT.notReachable,
       cause: error,
     });
+  }
+}
+
+class Content {
+  readonly bytes: number;
+  readonly content: Uint8Array | AsyncIterable<Uint8Array>;
+
+  constructor(bytes: number, content: Uint8Array | AsyncIterable<Uint8Array>) {
+    this.bytes = bytes;
+    this.content = content;
+  }
+}
+
+/** Bytes as they are, a file as it is read, and all else as JSON. */
+function contentOf(body: unknown): Content | undefined {
+  if (body === undefined) return undefined;
+  if (body instanceof Content) return body;
+  const content = body instanceof Uint8Array ? body : Buffer.from(JSON.stringify(body));
+  return new Content(content.length, content);
+}
+
+/** Told as the connection takes them. */
+async function* piecesOf(
+  file: number,
+  bytes: number,
+  told: (sentBytes: number, bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  for (let offset = 0; offset < bytes; ) {
+    told(offset, bytes);
+    const piece = new Uint8Array(Math.min(PIECE_BYTES, bytes - offset));
+    const length = readSync(file, piece, 0, piece.length, offset);
+    if (length === 0) throw changed();
+    yield piece.subarray(0, length);
+    offset += length;
   }
 }
 

@@ -1,12 +1,13 @@
 /**
- * `uplift config check`: what is wrong with the configuration of the gateway service, with line and key,
+ * `uplift config check`: what is wrong with the configuration of a service, a gateway or a coordinator, with line and key,
  * before it is started; and what it comes to with every default in it. No secret is shown: the
  * configuration holds none, and the files of secrets are named and not read out.
  */
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { describeProblem } from '../config/codes.ts';
+import { describeProblem, type Problem } from '../config/codes.ts';
 import type { FileIdentity } from '../config/duis.ts';
+import { databaseUrl, isFleetFile, loadFleet } from '../config/fleet.ts';
 import { type GatewayConfig, loadGateway } from '../config/gateway.ts';
 import { loadSigningIdentity } from '../dcc/service-users.ts';
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
@@ -34,9 +35,7 @@ export interface ConfigOptions {
 
 export function checkConfig(options: ConfigOptions, output: Output): ExitCode {
   const path = options.config ?? DEFAULT_CONFIG;
-  const { config, warnings } = loadGateway(path);
-  const faults = faultsOfContents(config);
-  const shown = effective(config);
+  const { shown, faults, warnings } = isFleetFile(path) ? checkedFleet(path) : checkedGateway(path);
   const troubles = [
     ...warnings.map((warning) => `${paint('yellow', 'warning')} ${describeProblem(warning)}`),
     ...faults.flatMap(({ key, error }) => {
@@ -57,6 +56,39 @@ export function checkConfig(options: ConfigOptions, output: Output): ExitCode {
   return faults.length > 0 ? EXIT.usage : EXIT.done;
 }
 
+interface Checked {
+  shown: Record<string, unknown>;
+  faults: Fault[];
+  warnings: readonly Problem[];
+}
+
+function checkedGateway(path: string): Checked {
+  const { config, warnings } = loadGateway(path);
+  return { shown: effective(config), faults: faultsOfContents(config), warnings };
+}
+
+function checkedFleet(path: string): Checked {
+  const { config, warnings } = loadFleet(path);
+  const { name, stateFolder, runtimeFolder, stopWithinMs, api, database, ...rest } = config;
+  const faults: Fault[] = [];
+  const reads = readerInto(faults);
+  reads('gateways.tls', config.gateways.tls, checkTls);
+  reads('api.tcp.tls', api.tcp?.tls, checkTls);
+  reads('trust.anchors', config.trust.anchors, loadTrust);
+  reads('trust.certificates', config.trust.certificates, loadCertificates);
+  reads('trust.revocationLists', config.trust.revocationLists, loadRevocationLists);
+  if (database.kind === 'postgres') reads('database.postgres', database, databaseUrl);
+  const { mode, ...socket } = api.socket;
+  const folders = { stateDirectory: stateFolder, runtimeDirectory: runtimeFolder };
+  const shown = {
+    fleet: { name, ...folders, stopWithinMs },
+    database,
+    ...rest,
+    api: { ...api, socket: { ...socket, mode: `0${mode.toString(8)}` } },
+  };
+  return { shown, faults, warnings };
+}
+
 interface Fault {
   key: string;
   error: UpliftError;
@@ -66,15 +98,7 @@ interface Fault {
 function faultsOfContents({ admission, api, duis, campaigns }: GatewayConfig): Fault[] {
   const { columns = {} } = admission;
   const faults: Fault[] = [];
-  const reads = <T>(key: string, value: T | undefined, read: (value: T) => unknown): void => {
-    if (value === undefined) return;
-    try {
-      read(value);
-    } catch (error) {
-      if (!(error instanceof UpliftError)) throw error;
-      faults.push({ key, error });
-    }
-  };
+  const reads = readerInto(faults);
   reads('admission.centralProductsList', admission.centralProductsList, (path) =>
     loadCentralProductsList(path, { mapping: columns.centralProductsList }),
   );
@@ -108,6 +132,19 @@ function faultsOfContents({ admission, api, duis, campaigns }: GatewayConfig): F
     reads(`campaigns.${name}.identity`, carrier?.identity, checkTls);
   }
   return faults;
+}
+
+/** Reads what is there, and keeps why it could not. */
+function readerInto(faults: Fault[]) {
+  return <T>(key: string, value: T | undefined, read: (value: T) => unknown): void => {
+    if (value === undefined) return;
+    try {
+      read(value);
+    } catch (error) {
+      if (!(error instanceof UpliftError)) throw error;
+      faults.push({ key, error });
+    }
+  };
 }
 
 /** Whether the key is that of the certificate. */

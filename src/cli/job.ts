@@ -57,7 +57,7 @@ export function clientOf({ socket, tokenFile }: AskOptions): ApiClient {
   return new ApiClient(socket ?? (process.env['UPLIFT_SOCKET'] || SOCKET), token);
 }
 
-function tokenIn(path: string): string {
+export function tokenIn(path: string): string {
   const bytes = readBounded(path, TOKEN_BYTES_MAX, 'the file of the token');
   return Buffer.from(bytes).toString('latin1').trim();
 }

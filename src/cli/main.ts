@@ -8,6 +8,7 @@ import { addCampaignCommands } from './campaign-commands.ts';
 import { addCommand, example, run } from './command.ts';
 import { commandLineError } from './command-line-error.ts';
 import { addDuisCommands } from './duis-commands.ts';
+import { addFleetCommands } from './fleet-commands.ts';
 import { addGatewayCommands } from './gateway-commands.ts';
 import { LIST_KINDS } from './list-kinds.ts';
 import { Output, outliveReaders } from './output.ts';
@@ -184,7 +185,7 @@ command('export', "a gateway's journal as a log that others can check", auditCom
 
 const configCommands = program
   .command('config')
-  .description('the configuration of the gateway service: check')
+  .description('the configuration of a gateway or a coordinator: check')
   .addHelpText('after', example('uplift config check --config hw-config/gateway.example.yaml'));
 command('check', 'what is wrong with it, and what it comes to; changes nothing', configCommands)
   .option('--config <file>', 'the configuration, else /etc/uplift/gateway.yaml')
@@ -226,6 +227,7 @@ rigCommand('up', 'run the virtual devices of a rig until Ctrl-C', true)
 addGatewayCommands(program, version);
 addDuisCommands(program);
 addCampaignCommands(program);
+addFleetCommands(program, version);
 addBundleCommands(program);
 
 try {

@@ -72,20 +72,25 @@ const trust = z.strictObject({
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
+/** Of the coordinator (fleet/coordinator/settings.ts); what is not said here is its own. */
 const settings = z.strictObject({
-  grantMs: whole(1_000, 30 * DAY_MS)
-    .default(DAY_MS)
-    .describe('A device whose gateway was told to start it, and does not, gives its place back.'),
-  aliveMs: whole(1_000, 30 * DAY_MS)
-    .default(30 * MINUTE_MS)
-    .describe('A gateway that was not heard of for so long is given nothing new.'),
+  tokenMs: whole(MINUTE_MS, 30 * DAY_MS)
+    .optional()
+    .describe('An enrolment token is good for so long. Default: a week.'),
   pollMs: whole(1_000, DAY_MS)
-    .default(5 * MINUTE_MS)
-    .describe('How often a gateway asks that does not wait.'),
-  houseMs: whole(100, 60_000).default(2_000).describe('How often it looks for what is due.'),
-  eventRetentionDays: whole(1, 3_650)
-    .default(400)
-    .describe('What gateways told of campaigns that are over is kept so long.'),
+    .optional()
+    .describe('How often a gateway asks that does not wait. Default: 30 s.'),
+  aliveMs: whole(1_000, 30 * DAY_MS)
+    .optional()
+    .describe('A gateway that was not heard of for so long is given nothing new. Default: 10 min.'),
+  grantMs: whole(1_000, 30 * DAY_MS)
+    .optional()
+    .describe(
+      'A device that a silent gateway was told to start gives its place back. Default: 30 min.',
+    ),
+  takenMs: whole(1_000, 30 * DAY_MS)
+    .optional()
+    .describe('The same of one that it took, and did not begin. Default: a day.'),
 });
 
 export const fleetSchema = z.strictObject({

@@ -29,7 +29,7 @@ export interface FleetConfig {
   gateways: { listen: ListenAddress; tls: FileIdentity; connectionsMax: number };
   api: ApiConfig;
   trust: { anchors: string; certificates: string[]; revocationLists: string[] };
-  settings: FleetDocument['settings'];
+  settings: { [K in keyof FleetDocument['settings']]: number };
   log: { level: 'debug' | 'info' | 'warning' | 'error' };
 }
 
@@ -62,7 +62,7 @@ export function loadFleet(
     gateways: gatewaysOf(document.gateways, files),
     api: parts.api(document.api, join(runtimeFolder, 'fleet.sock')),
     trust: trustOf(document.trust, files),
-    settings: document.settings,
+    settings: settingsOf(document.settings),
     log: document.log,
   };
   throwAny(problems);
@@ -90,6 +90,11 @@ export function databaseUrl(database: Exclude<FleetDatabase, { kind: 'sqlite' }>
     actual: 'another text, which is not shown',
     next: 'write the address into the file that database.postgres.urlFile names',
   });
+}
+
+/** What is said of them. */
+function settingsOf(settings: FleetDocument['settings']): FleetConfig['settings'] {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }
 
 function databaseOf(

@@ -5,7 +5,7 @@
 import type { Log, Timers } from '../ports.ts';
 import type { Notifier } from './notify.ts';
 import { STEADY_TIMERS } from './steady-timers.ts';
-import { Watchdog, type WatchedPart, watchdogPeriodMs } from './watchdog.ts';
+import { WATCHED_PARTS, Watchdog, type WatchedPart, watchdogPeriodMs } from './watchdog.ts';
 
 /** How often the event loop is looked at. */
 const TICK_MS = 1_000;
@@ -15,6 +15,8 @@ export interface SupervisionOptions {
   /** `STEADY_TIMERS`, but in tests. */
   timers?: Timers;
   log: Log;
+  /** Those of a gateway, if nothing else is said. */
+  parts?: readonly WatchedPart[];
   /** How late each tick came. */
   onLoopDelay?: (seconds: number) => void;
   environment?: NodeJS.ProcessEnv;
@@ -31,7 +33,9 @@ export function supervise(options: SupervisionOptions): Supervision {
   const { notifier, log, onLoopDelay, timers = STEADY_TIMERS } = options;
   const { environment = process.env, processId = process.pid } = options;
   const periodMs = watchdogPeriodMs(environment, processId);
-  const watchdog = periodMs === undefined ? undefined : new Watchdog(periodMs, timers.nowMs());
+  const { parts = WATCHED_PARTS } = options;
+  const watchdog =
+    periodMs === undefined ? undefined : new Watchdog(periodMs, timers.nowMs(), parts);
   const tickMs = Math.min(TICK_MS, periodMs === undefined ? TICK_MS : periodMs / 2);
   const drain = (): void => {
     for (let event = watchdog?.pollEvent(); event; event = watchdog?.pollEvent()) {

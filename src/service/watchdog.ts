@@ -7,9 +7,11 @@
  */
 import { assert } from '../errors.ts';
 
-/** Whose progress is wanted. */
+/** Of a gateway: whose progress is wanted. */
 export const WATCHED_PARTS = ['event-loop', 'journal', 'scheduler'] as const;
-export type WatchedPart = (typeof WATCHED_PARTS)[number];
+/** The same of a coordinator. */
+export const FLEET_PARTS = ['event-loop', 'house'] as const;
+export type WatchedPart = (typeof WATCHED_PARTS)[number] | (typeof FLEET_PARTS)[number];
 
 export type WatchdogEvent =
   /** Tell the manager that the service is alive. */
@@ -19,13 +21,16 @@ export type WatchdogEvent =
 
 export class Watchdog {
   private readonly periodMs: number;
-  private readonly missing = new Set<WatchedPart>(WATCHED_PARTS);
+  private readonly parts: readonly WatchedPart[];
+  private readonly missing: Set<WatchedPart>;
   private readonly events: WatchdogEvent[] = [];
   private dueMs: number;
   private starving = false;
 
-  constructor(periodMs: number, nowMs: number) {
+  constructor(periodMs: number, nowMs: number, parts: readonly WatchedPart[] = WATCHED_PARTS) {
     assert(periodMs > 0, 'a period lasts');
+    this.parts = parts;
+    this.missing = new Set(parts);
     this.periodMs = periodMs;
     this.dueMs = nowMs + periodMs;
   }
@@ -56,7 +61,7 @@ export class Watchdog {
 
   private feed(nowMs: number): void {
     this.events.push({ kind: 'feed' });
-    for (const part of WATCHED_PARTS) this.missing.add(part);
+    for (const part of this.parts) this.missing.add(part);
     this.starving = false;
     this.dueMs = nowMs + this.periodMs;
   }

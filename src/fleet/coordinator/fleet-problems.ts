@@ -41,14 +41,12 @@ const CAMPAIGN_TABLE = { sentences: CAMPAIGN_CODES, statuses: {} };
 export const OPERATOR_PROBLEMS = new Problems(API_TABLE, CAMPAIGN_TABLE, {
   sentences: FLEET_CODES,
   statuses: STATUSES,
-  isTold: true,
 });
 
 /** A gateway that is not known is nobody: the path of another is as closed to it as its own. */
 export const GATEWAY_DOOR_PROBLEMS = new Problems(API_TABLE, {
   sentences: FLEET_CODES,
   statuses: { ...STATUSES, 'gateway-unknown': 403 },
-  isTold: true,
 });
 
 export type FleetDoorCode = ApiCode | FleetCode | CampaignCode;
