@@ -75,6 +75,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'products',
     'trust',
     'admission',
+    'upgrade',
     'jobs',
     'schedule',
     'campaign',

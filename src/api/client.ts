@@ -1,6 +1,6 @@
 /**
- * Asks a gateway or a coordinator: on this machine over its Unix socket, elsewhere over HTTPS. What it refuses is thrown as it says it;
- * what it streams goes on after a lost connection, with no record lost or told twice.
+ * Asks a gateway or a coordinator: on this machine over its Unix socket, elsewhere over HTTPS. What it
+ * refuses is thrown as it says it; what it streams goes on after a lost connection, with no record lost or told twice.
  */
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
@@ -97,6 +97,11 @@ export class ApiClient {
   async postBytes<T>(path: string, body: Uint8Array, mediaType: string): Promise<T> {
     const headers = { 'content-type': mediaType };
     return (await this.send({ method: 'POST', path, body, headers })).body as T;
+  }
+
+  /** @throws UpliftError */
+  async putBytes(path: string, body: Uint8Array, mediaType: string): Promise<void> {
+    await this.send({ method: 'PUT', path, body, headers: { 'content-type': mediaType } });
   }
 
   /** Whether something is there. @throws UpliftError */

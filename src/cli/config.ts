@@ -9,14 +9,15 @@ import { describeProblem, type Problem } from '../config/codes.ts';
 import type { FileIdentity } from '../config/duis.ts';
 import { databaseUrl, isFleetFile, loadFleet } from '../config/fleet.ts';
 import { type GatewayConfig, loadGateway } from '../config/gateway.ts';
-import { loadSigningIdentity } from '../dcc/service-users.ts';
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
+import { checkFront } from '../fleet/front/start.ts';
 import {
   loadCentralProductsList,
   loadEligibleCombinations,
   loadInstallations,
   loadPendingCombinations,
 } from '../gateway/list-library.ts';
+import { loadSigningIdentity } from '../gateway/signing-identity.ts';
 import {
   loadCertificates,
   loadRevocationLists,
@@ -95,7 +96,8 @@ interface Fault {
 }
 
 /** Reads whatever the service would read at its start, as it would. */
-function faultsOfContents({ admission, api, duis, campaigns }: GatewayConfig): Fault[] {
+function faultsOfContents(config: GatewayConfig): Fault[] {
+  const { admission, api, duis, campaigns, front } = config;
   const { columns = {} } = admission;
   const faults: Fault[] = [];
   const reads = readerInto(faults);
@@ -131,6 +133,8 @@ function faultsOfContents({ admission, api, duis, campaigns }: GatewayConfig): F
     reads(`campaigns.${name}.caFile`, carrier?.caFile, (path) => loadCertificates([path]));
     reads(`campaigns.${name}.identity`, carrier?.identity, checkTls);
   }
+  reads('front.coordinator.caFile', front?.coordinator.caFile, (path) => loadCertificates([path]));
+  reads('front', front, (one) => checkFront(config.id, one));
   return faults;
 }
 
@@ -167,7 +171,7 @@ function checkTls(tls: FileIdentity & { clientCaFile?: string | undefined }): vo
 
 /** In the order and by the names of the file, every default in; of a rig its name and what it is. */
 function effective(config: GatewayConfig): Record<string, unknown> {
-  const { id, path, stateFolder, runtimeFolder, stopWithinMs, rigs, api, ...rest } = config;
+  const { id, path, stateFolder, runtimeFolder, stopWithinMs, rigs, front, api, ...rest } = config;
   const { mode, ...socket } = api.socket;
   return {
     gateway: {
@@ -183,6 +187,7 @@ function effective(config: GatewayConfig): Record<string, unknown> {
       state: rig.stateFolder,
       devices: rig.devices.length,
     })),
+    ...(front ? { front: { ...front, models: front.models.map(({ model }) => model) } } : {}),
     ...rest,
     api: { ...api, socket: { ...socket, mode: `0${mode.toString(8)}` } },
   };

@@ -16,6 +16,7 @@ import { SERVICE_CODES, type ServiceCode } from '../duis/service-codes.ts';
 import { SERVICE_MATRIX } from '../duis/service-matrix.ts';
 import type { ServiceRequest } from '../duis/service-request.ts';
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
+import { knownRig } from '../fleet/front/start.ts';
 import { CONTROL_CODES, type ControlCode } from '../gateway/control.ts';
 import { loadCertificates } from '../gateway/trust-documents.ts';
 import { siteOf } from '../service/choices.ts';
@@ -91,7 +92,10 @@ function gatewayOf(options: CheckOptions): DuisGateway | undefined {
   }
   const { config } = loadGateway(path);
   const { duis } = config;
-  if (duis) return { ...config, duis };
+  const { front, stateFolder } = config;
+  // A front has no rigs of its own; its devices are those that it heard of last.
+  const rigs = front ? [knownRig(config.path, stateFolder, front)] : config.rigs;
+  if (duis) return { ...config, rigs, duis };
   throw new UpliftError('duis-missing', `${path} has no Service Users`, {
     expected: 'a configuration with the section `duis`',
     actual: 'one without',

@@ -1,12 +1,13 @@
 /** Documents of the DCC User Interface, and who signs them, as the commands are told of them. */
 import { statSync, writeFileSync } from 'node:fs';
-import { anchorsOf, loadSigningIdentity } from '../dcc/service-users.ts';
+import { anchorsOf } from '../dcc/service-users.ts';
 import { REQUEST_BYTES_MAX } from '../duis/request-reader.ts';
 import { readRequestId } from '../duis/schema-values.ts';
 import type { RequestId } from '../duis/service-request.ts';
 import { EXIT, UpliftError } from '../errors.ts';
 import { readBounded } from '../gateway/bounded-file.ts';
 import { replaceDurably } from '../gateway/durable-file.ts';
+import { loadSigningIdentity } from '../gateway/signing-identity.ts';
 import { loadCertificates, loadRevocationLists } from '../gateway/trust-documents.ts';
 import { nameText } from '../trust/distinguished-name.ts';
 import type { Certificate } from '../trust/x509.ts';

@@ -10,6 +10,7 @@ import { campaigns } from './campaigns-schema.ts';
 import type { ConfigCode } from './codes.ts';
 import { duis } from './duis-schema.ts';
 import { eui64, id, matching, milliseconds, path, text, whole, z } from './fields.ts';
+import { front } from './front-schema.ts';
 import { nearest } from './nearest.ts';
 import { isLoopback, listen } from './network-fields.ts';
 
@@ -258,13 +259,16 @@ const metrics = z
     }
   });
 
-export const gatewaySchema = z.strictObject({
+const rigs = z.array(path).max(RIGS_MAX, `at most ${RIGS_MAX} rig files`);
+
+const document = z.strictObject({
   gateway,
-  rigs: z
-    .array(path)
-    .min(1, 'at least one rig file')
-    .max(RIGS_MAX, `at most ${RIGS_MAX} rig files`)
-    .describe('The rigs it owns; nothing else may open their ports.'),
+  rigs: rigs
+    .default([])
+    .describe('The rigs it owns; nothing else may open their ports. None with a front.'),
+  front: front
+    .optional()
+    .describe('The fleet that it stands for, in place of rigs. Absent: it owns rigs.'),
   admission: admission.prefault({}),
   schedule: schedule.prefault({}),
   journal: journal.prefault({}),
@@ -278,6 +282,17 @@ export const gatewaySchema = z.strictObject({
   log: z
     .strictObject({ level: z.enum(['debug', 'info', 'warning', 'error']).default('info') })
     .prefault({}),
+});
+
+export const gatewaySchema = document.superRefine((written, context) => {
+  const refuse = (at: string, message: string, found: string) =>
+    context.addIssue({ code: 'custom', message, path: [at], params: { found } });
+  if (written.front === undefined && written.rigs.length === 0)
+    refuse('rigs', 'at least one rig file', 'none');
+  if (written.front && written.rigs.length > 0)
+    refuse('rigs', 'none beside a front: a gateway of the fleet owns them', 'some');
+  if (written.front && written.campaigns)
+    refuse('campaigns', 'none beside a front: it makes campaigns and follows none', 'some');
 });
 
 export type GatewayDocument = z.output<typeof gatewaySchema>;

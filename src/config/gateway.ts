@@ -11,6 +11,7 @@ import type { Problem } from './codes.ts';
 import { type DuisConfig, duisConfig } from './duis.ts';
 import { keyText } from './explain.ts';
 import { refuseAbsent, shownPath } from './files.ts';
+import { type FrontConfig, frontConfig } from './front.ts';
 import { GatewayFiles, type ServiceEnvironment } from './gateway-files.ts';
 import {
   type GatewayDocument,
@@ -21,6 +22,7 @@ import {
 import type { ReadinessChoices } from './lists.ts';
 import { type ListColumns, loadListColumns, loadReadinessPolicy } from './lists.ts';
 import { loadRig } from './load.ts';
+import { loadDeviceModel } from './models.ts';
 import type { ListenAddress } from './network-fields.ts';
 import { samePort } from './rig-builder.ts';
 import { gatewayJsonSchema, type Rig } from './schema.ts';
@@ -84,6 +86,8 @@ export interface GatewayConfig {
   duis: DuisConfig | undefined;
   /** Absent: no campaigns are followed. */
   campaigns: CampaignsConfig | undefined;
+  /** Absent: its devices are those of its rigs. */
+  front: FrontConfig | undefined;
   log: { level: 'debug' | 'info' | 'warning' | 'error' };
 }
 
@@ -148,6 +152,11 @@ class GatewayBuilder {
       metrics: this.metrics(),
       duis: document.duis && duisConfig(document.duis, files),
       campaigns: document.campaigns && campaignsConfig(document.campaigns, files),
+      front:
+        document.front &&
+        frontConfig(document.front, files, (path, at) =>
+          this.nested(at, 'input-wrong', () => loadDeviceModel(path)),
+        ),
       log: document.log,
     };
     throwAny(this.problems);

@@ -1,18 +1,13 @@
 /** Who sends Service Requests, and by which keys both sides sign, read from what the configuration names. */
-import { createPrivateKey, type KeyObject } from 'node:crypto';
-import type { DuisConfig, DuisUser, FileIdentity } from '../config/duis.ts';
+import type { DuisConfig, DuisUser } from '../config/duis.ts';
 import { UpliftError } from '../errors.ts';
-import { readBounded } from '../gateway/bounded-file.ts';
+import { loadSigningIdentity } from '../gateway/signing-identity.ts';
 import { loadCertificates } from '../gateway/trust-documents.ts';
 import { loadTrust } from '../gateway/trust-folder.ts';
 import type { RevocationList } from '../trust/crl.ts';
-import { checkSigningPair } from '../trust/signing-pair.ts';
 import type { TrustAnchor } from '../trust/trust-anchors.ts';
-import type { Certificate } from '../trust/x509.ts';
 import type { KnownSigners } from '../trust/xml-signature.ts';
 import { signXml, type XmlSigningIdentity } from '../trust/xml-signing.ts';
-
-const KEY_BYTES_MAX = 64 * 1024;
 
 export interface ServiceUsers {
   users: ReadonlyMap<string, DuisUser>;
@@ -49,32 +44,6 @@ export function loadSigners(
 /** The anchors of a document or folder; none where none is named. */
 export function anchorsOf(path: string | undefined): readonly TrustAnchor[] {
   return path === undefined ? [] : loadTrust(path).anchors;
-}
-
-/** The key, and the certificate that names it: the first of its file. @throws UpliftError */
-export function loadSigningIdentity({
-  certificateFile,
-  keyFile,
-}: FileIdentity): XmlSigningIdentity {
-  const [certificate] = loadCertificates([certificateFile]) as [Certificate];
-  const privateKey = loadPrivateKey(keyFile);
-  const identity = { certificate, privateKey };
-  checkSigningPair(identity);
-  return identity;
-}
-
-function loadPrivateKey(path: string): KeyObject {
-  const key = readBounded(path, KEY_BYTES_MAX, 'a private key as PEM');
-  try {
-    return createPrivateKey(Buffer.from(key));
-  } catch {
-    // What the library says may quote the key.
-    throw new UpliftError('key-unreadable', `${path} is no private key`, {
-      expected: 'a private key on P-256, PEM, not encrypted',
-      actual: 'something else',
-      next: 'name the file of the key that belongs to the certificate',
-    });
-  }
 }
 
 /** @throws UpliftError where the document cannot be signed */

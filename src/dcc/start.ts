@@ -10,7 +10,7 @@ import type { Journal } from '../store/journal.ts';
 import { MessageStore } from '../store/messages.ts';
 import { sha256Hex } from '../trust/digest.ts';
 import { DuisDoor } from './door.ts';
-import { briefsFrom, idsByEui, settingsOf, trustedBy } from './judging.ts';
+import { briefsFrom, settingsOf, trustedBy } from './judging.ts';
 import { postTo } from './post.ts';
 import { DccService } from './service.ts';
 import { loadServiceUsers } from './service-users.ts';
@@ -49,7 +49,7 @@ export function startDcc(parts: DccParts): Dcc {
     messages: new MessageStore(join(stateFolder, 'duis')),
     settings: settingsOf(duis),
     users: users.users,
-    devicesByEui: idsByEui(gateway.fieldDevices),
+    devicesByEui: gateway.idsByEui,
     activation: duis.activation,
     deadlineMs: duis.deadlineDays * DAY_MS,
     briefFor: briefsFrom(desk),

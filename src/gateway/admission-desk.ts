@@ -5,7 +5,7 @@
 import type { RequestFacts } from '../admission/context.ts';
 import type { AdmissionPolicy, DeviceFacts } from '../admission/facts.ts';
 import type { Regulation } from '../admission/regulation.ts';
-import type { Rig, RigDevice } from '../config/schema.ts';
+import type { HubDevice, Rig, RigDevice } from '../config/schema.ts';
 import { assert, EXIT, UpliftError } from '../errors.ts';
 import type { CentralProductsList, ListOptions } from '../products/central-products-list.ts';
 import type { OpenedImage } from '../store/images.ts';
@@ -44,6 +44,13 @@ interface RigDesk {
   rig: Rig;
   surroundings: Surroundings;
   list: CentralProductsList | undefined;
+  /** Of each installation the first. */
+  hubs: Map<string, HubDevice>;
+}
+
+interface Placed {
+  device: RigDevice;
+  desk: RigDesk;
 }
 
 export type ListMemory = Pick<StateFolder, 'acceptedList' | 'rememberList'>;
@@ -51,7 +58,8 @@ export type ListMemory = Pick<StateFolder, 'acceptedList' | 'rememberList'>;
 export class AdmissionDesk {
   private readonly images: DeskImages;
   private readonly policy: AdmissionPolicy;
-  private readonly byDevice = new Map<string, { device: RigDevice; desk: RigDesk }>();
+  private readonly byDevice = new Map<string, Placed>();
+  private desks: ReadonlyMap<Rig, RigDesk> = new Map();
   private readonly memoryOf: (rig: Rig) => ListMemory;
   private readonly rigs: readonly Rig[];
   private site: DeskSite;
@@ -86,6 +94,13 @@ export class AdmissionDesk {
     this.judged.clear();
   }
 
+  /** Devices that its rig has besides, or that are other than they were. */
+  devicesChanged(rig: Rig, devices: readonly RigDevice[]): void {
+    const desk = this.desks.get(rig);
+    assert(desk !== undefined, `the rig ${rig.id} is of this gateway`);
+    for (const device of devices) this.place(device, desk, this.byDevice);
+  }
+
   /** @throws UpliftError where the image is not what it was */
   brief(sha256: string, id: string, request?: RequestFacts): Brief {
     const { device, desk } = this.deskOf(id);
@@ -112,8 +127,7 @@ export class AdmissionDesk {
     const { device, desk } = this.deskOf(id);
     if (device.kind === 'hub') return device.eui64;
     const { installation } = device;
-    const hub = desk.rig.hubs.find((one) => one.installation === installation);
-    return installation === undefined ? undefined : hub?.eui64;
+    return installation === undefined ? undefined : desk.hubs.get(installation)?.eui64;
   }
 
   /** Of its premises, as installations name them; none where none is known. */
@@ -171,7 +185,8 @@ export class AdmissionDesk {
 
   private read(): void {
     const { centralProductsList, listMapping, ages: _, ...site } = this.site;
-    const found = new Map<string, { device: RigDevice; desk: RigDesk }>();
+    const found = new Map<string, Placed>();
+    const desks = new Map<Rig, RigDesk>();
     for (const rig of this.rigs) {
       const surroundings = surroundingsOf({}, rig, site);
       const { stamp } = surroundings;
@@ -179,11 +194,20 @@ export class AdmissionDesk {
       const accepted = this.memoryOf(rig).acceptedList();
       const options = { stamp, accepted, ...(listMapping ? { mapping: listMapping } : {}) };
       const list = path === undefined ? undefined : loadCentralProductsList(path, options);
-      const desk = { rig, surroundings, list };
-      for (const device of rig.devices) found.set(device.id, { device, desk });
+      const desk: RigDesk = { rig, surroundings, list, hubs: new Map() };
+      desks.set(rig, desk);
+      for (const device of rig.devices) this.place(device, desk, found);
     }
     this.byDevice.clear();
     for (const [id, one] of found) this.byDevice.set(id, one);
+    this.desks = desks;
+  }
+
+  private place(device: RigDevice, desk: RigDesk, places: Map<string, Placed>): void {
+    places.set(device.id, { device, desk });
+    const { kind, installation } = device;
+    if (kind === 'hub' && installation !== undefined && !desk.hubs.has(installation))
+      desk.hubs.set(installation, device);
   }
 }
 

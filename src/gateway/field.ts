@@ -37,7 +37,16 @@ export interface FieldTask {
   activation: { when: 'now' } | { when: 'held' };
   /** Under the same command, by a session that was cut off. */
   announced: readonly Intent[];
+  /** Sequence of the record that commanded it: the same again where an attempt goes on for one before. */
+  commandedBy: number;
+  /** When its job was made. */
+  askedMs: number;
 }
+
+/** As sessions say it; a state may end with a code that is of no session. */
+export type FieldEvent =
+  | Exclude<SessionEvent, { kind: 'state' }>
+  | (Omit<Extract<SessionEvent, { kind: 'state' }>, 'code'> & { code?: string });
 
 export type FieldEnd =
   /** As the last state event said. */
@@ -52,7 +61,7 @@ export type FieldEnd =
 /** None of its calls throws. */
 export interface FieldOwner {
   /** False where it is not on record: nothing may be done on it or after it, and an intent least of all. */
-  event(event: SessionEvent): boolean;
+  event(event: FieldEvent): boolean;
   progress(sample: UploadSample): void;
   /** Once, and nothing after it. */
   ended(end: FieldEnd): void;
@@ -69,6 +78,13 @@ export interface FieldListener {
   link(link: string, up: boolean, detail: string): void;
   /** So many upgrades may run there at once from now on; never said where nothing measures it. */
   pace(link: string, upgradesMax: number): void;
+  /** There are these, too, or they hang on another link than before. */
+  devices(changed: readonly FieldDevice[]): void;
+  /**
+   * What is told in it goes on record in one write when it returns, for a field that does nothing on what it
+   * tells: each of its events is called on record before it is.
+   */
+  together(work: () => void): void;
 }
 
 export interface Field {

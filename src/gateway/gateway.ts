@@ -80,7 +80,9 @@ export class Gateway implements RunDesk, Floor {
   /** What may be asked about jobs. */
   readonly jobs: JobDesk;
   readonly startedMs: number;
-  readonly devices: ReadonlyMap<string, FieldDevice>;
+  readonly devices = new Map<string, FieldDevice>();
+  /** Ids of devices. */
+  readonly idsByEui = new Map<string, string>();
   private readonly options: GatewayOptions;
   private readonly limits: GatewayLimits;
   private readonly records: RecordKeeper;
@@ -103,7 +105,7 @@ export class Gateway implements RunDesk, Floor {
     this.options = options;
     this.limits = options.limits ?? GATEWAY_LIMITS;
     this.startedMs = options.timers.nowMs();
-    this.devices = new Map(options.field.devices.map((device) => [device.id, device]));
+    this.knowDevices(options.field.devices);
     const nowMs = () => options.timers.nowMs();
     this.records = new RecordKeeper(options.journal, nowMs, () => this.leaveAll());
     this.jobs = new JobDesk({
@@ -132,6 +134,8 @@ export class Gateway implements RunDesk, Floor {
     field.start({
       link: (link, up, detail) => this.link(link, up, detail),
       pace: (link, upgradesMax) => this.pace(link, upgradesMax),
+      devices: (changed) => this.knowDevices(changed),
+      together: (work) => this.together(work),
     });
     this.guarded(() => this.recover());
     this.turn();
@@ -656,6 +660,23 @@ export class Gateway implements RunDesk, Floor {
 
   private pace(link: string, upgradesMax: number): void {
     this.options.scheduler.setPace(link, upgradesMax);
+    this.turn();
+  }
+
+  private knowDevices(devices: readonly FieldDevice[]): void {
+    for (const device of devices) {
+      const { id, eui64 } = device;
+      this.devices.set(id, device);
+      if (eui64 !== undefined) this.idsByEui.set(eui64, id);
+    }
+  }
+
+  /** Nothing is begun before it is on record. */
+  private together(work: () => void): void {
+    const wasTurning = this.isTurning;
+    this.isTurning = true;
+    this.guarded(() => this.records.together(work));
+    this.isTurning = wasTurning;
     this.turn();
   }
 

@@ -2,7 +2,7 @@
  * The gateway's records: on disk first, then in the book, then told to whoever listens. When the journal
  * takes no more, that is the gateway's trouble from then on, and whoever wanted to write is told.
  */
-import { UpliftError } from '../errors.ts';
+import { assert, UpliftError } from '../errors.ts';
 import { JobBook, type Upgrade } from '../jobs/book.ts';
 import { isJobRecord, type JobRecordBody } from '../jobs/records.ts';
 import { isOver, STATE_RULES, type UpgradeState } from '../jobs/states.ts';
@@ -44,6 +44,8 @@ export class RecordKeeper {
   /** Of each job, where its records are. */
   private readonly places = new Map<string, number[]>();
   private readonly noted = new Map<string, number>();
+  /** In one write, later: the book has what they say of states already. */
+  private gathered: JournalBody[] | undefined;
 
   constructor(journal: GatewayJournal, nowMs: () => number, onTrouble: () => void) {
     this.journal = journal;
@@ -67,12 +69,47 @@ export class RecordKeeper {
 
   /** @throws UpliftError where they are not durable */
   write(...entries: (JobRecordBody | JournalBody)[]): void {
-    const { journal } = this;
+    if (this.gathered) {
+      this.gather(entries as JobRecordBody[]);
+      return;
+    }
     for (const entry of entries as JobRecordBody[])
       if (entry.kind === 'state') this.book.assertFits(entry);
+    this.append(entries as JournalBody[], false);
+  }
+
+  /**
+   * All that is written in it is one write. The book is ahead of the journal until then; where the journal
+   * takes no more it stays so, and a start finds what was.
+   * @throws UpliftError where it is not durable
+   */
+  together(work: () => void): void {
+    assert(this.gathered === undefined, 'what is written together is one write');
+    this.gathered = [];
+    try {
+      work();
+    } finally {
+      const entries = this.gathered;
+      this.gathered = undefined;
+      if (entries.length > 0 && !this.trouble) this.append(entries, true);
+    }
+  }
+
+  private gather(entries: readonly JobRecordBody[]): void {
+    const atMs = this.nowMs();
+    for (const entry of entries) {
+      const isStep = entry.kind === 'state' || entry.kind === 'intent';
+      assert(isStep || !isJobRecord(entry), 'a command is a write of its own');
+      if (isStep) this.book.apply({ ...entry, sequence: this.head.sequence + 1, atMs });
+    }
+    for (const entry of entries) this.gathered!.push(entry);
+  }
+
+  private append(entries: readonly JournalBody[], isApplied: boolean): void {
+    const { journal } = this;
     const firstNew = journal.head.sequence + 1;
     try {
-      journal.append(entries as JournalBody[], this.nowMs());
+      journal.append(entries, this.nowMs());
     } catch (error) {
       // Also where somebody asked, who is told as well: nobody else may go on as if nothing was.
       if (error instanceof UpliftError) this.faulted(error);
@@ -80,7 +117,7 @@ export class RecordKeeper {
     }
     // Notes that waited are written with them, and come first.
     for (const record of journal.records(firstNew)) {
-      this.keep(record);
+      this.keep(record, isApplied);
       for (const listener of this.listeners) listener.record(record);
     }
   }
@@ -149,14 +186,16 @@ export class RecordKeeper {
     this.onTrouble();
   }
 
-  private keep(record: GatewayRecord): void {
+  private keep(record: GatewayRecord, isApplied = false): void {
     const job = record['job'];
     if (typeof job === 'string') {
       const places = this.places.get(job);
       if (places) places.push(record.sequence);
       else this.places.set(job, [record.sequence]);
     }
-    if (isJobRecord(record)) this.book.apply(record);
+    // Notes that were written with them are not.
+    const isKnown = isApplied && (record.kind === 'state' || record.kind === 'intent');
+    if (isJobRecord(record) && !isKnown) this.book.apply(record);
     const version = record.kind === 'state' ? record['runs'] : record['version'];
     const isSaid = record.kind === 'state' || record.kind === 'device-read';
     if (isSaid && typeof version === 'string') {

@@ -10,13 +10,14 @@ import type { Upgrade } from '../jobs/book.ts';
 import { STATE_RULES } from '../jobs/states.ts';
 import type { Timers } from '../ports.ts';
 import type { UploadSample } from '../upgrade/hub-session-messages.ts';
-import type { SessionEvent } from '../upgrade/session-messages.ts';
 import { FAILURES, isFinal } from '../upgrade/states.ts';
-import type { Brief, Field, FieldEnd, FieldOwner, FieldRun } from './field.ts';
+import type { Brief, Field, FieldEnd, FieldEvent, FieldOwner, FieldRun } from './field.ts';
+
+type StateEvent = Extract<FieldEvent, { kind: 'state' }>;
 
 /** How an attempt ended, for whoever decides what follows. */
 export type AttemptEnd =
-  | { kind: 'final'; state: Extract<SessionEvent, { kind: 'state' }> }
+  | { kind: 'final'; state: StateEvent }
   | Exclude<FieldEnd, { kind: 'final' }>;
 
 /** What a record of this upgrade goes through. */
@@ -39,7 +40,7 @@ export class UpgradeRun implements FieldOwner {
   private readonly desk: RunDesk;
   private run: FieldRun | undefined;
   private unheard: { cancel(): void } | undefined;
-  private last: Extract<SessionEvent, { kind: 'state' }> | undefined;
+  private last: StateEvent | undefined;
   private isOver = false;
   /** Something of it is not on record: nothing after it may be. */
   private isHalted = false;
@@ -58,8 +59,12 @@ export class UpgradeRun implements FieldOwner {
   ): void {
     const { upgrade, brief } = this;
     this.unheard = timers.after(verifyMs, () => this.expireUnheard());
+    const { device, commandedBy, job } = upgrade;
     const announced = [...upgrade.intents];
-    const run = field.run({ device: upgrade.device, brief, activation, announced }, this);
+    const run = field.run(
+      { device, brief, activation, announced, commandedBy, askedMs: job.createdMs },
+      this,
+    );
     if (!this.isOver) this.run = run;
   }
 
@@ -71,7 +76,7 @@ export class UpgradeRun implements FieldOwner {
     this.run?.stop();
   }
 
-  event(event: SessionEvent): boolean {
+  event(event: FieldEvent): boolean {
     return this.safely(() => {
       switch (event.kind) {
         case 'state':
@@ -116,7 +121,7 @@ export class UpgradeRun implements FieldOwner {
   }
 
   /** A final state is told at the end: what follows from it is not this attempt's to say. */
-  private state(event: Extract<SessionEvent, { kind: 'state' }>): void {
+  private state(event: StateEvent): void {
     this.last = event;
     this.unheard?.cancel();
     const { untilMs, detail } = event;

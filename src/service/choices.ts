@@ -34,14 +34,16 @@ export function siteOf({ admission }: GatewayConfig): DeskSite {
   };
 }
 
-export function hoursOf({ schedule }: GatewayConfig): {
+export function hoursOf({ schedule, front }: GatewayConfig): {
   hours: LocalHours | undefined;
   windows: Record<string, LocalHours>;
 } {
   const { timeZone: zone, windows, prepaymentBlackout } = schedule;
   const blackout =
     prepaymentBlackout === undefined ? PREPAYMENT_BLACKOUT.hours : { weekly: prepaymentBlackout };
-  const isNone = prepaymentBlackout !== undefined && prepaymentBlackout.length === 0;
+  // The hours of a fleet are those of its gateways, unless its front has some of its own.
+  const isNone =
+    prepaymentBlackout === undefined ? front !== undefined : prepaymentBlackout.length === 0;
   return {
     hours: isNone ? undefined : parsed({ zone, ...blackout }),
     windows: Object.fromEntries(
@@ -62,7 +64,24 @@ export function paceOf({ schedule }: GatewayConfig): { pace?: Partial<PaceOption
   return measured ? { pace: { concurrencyMax, meteringShare, answerMsMax } } : {};
 }
 
-export function retryOf({ schedule }: GatewayConfig): RetryPolicy {
+/**
+ * Of a front, whose gateways have tried again by themselves: what failed there is for a person. Only what is
+ * not known is asked for again.
+ */
+export function frontRetryOf(config: Pick<GatewayConfig, 'schedule'>): RetryPolicy {
+  const policy = retryOf(config);
+  const once = <T>(backoff: T) => ({ ...backoff, retriesMax: 0 });
+  const { unreachable, transfer, device, gateway, ...rest } = policy.backoff;
+  const spent = {
+    unreachable: once(unreachable),
+    transfer: once(transfer),
+    device: once(device),
+    gateway: once(gateway),
+  };
+  return { ...policy, backoff: { ...rest, ...spent } };
+}
+
+export function retryOf({ schedule }: Pick<GatewayConfig, 'schedule'>): RetryPolicy {
   const backoff = { ...RETRY_POLICY.backoff };
   for (const [name, told] of Object.entries(schedule.retry)) {
     if (!told) continue;

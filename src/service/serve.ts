@@ -11,6 +11,8 @@ import { join } from 'node:path';
 import type { GatewayConfig } from '../config/gateway.ts';
 import { type Dcc, startDcc } from '../dcc/start.ts';
 import { type Campaigns, startCampaigns } from '../fleet/agent/start.ts';
+import { FRONT_GATEWAY_LIMITS } from '../fleet/front/fleet-field.ts';
+import { frontRig, startFront } from '../fleet/front/start.ts';
 import { AdmissionDesk } from '../gateway/admission-desk.ts';
 import { Gateway } from '../gateway/gateway.ts';
 import { RigField } from '../gateway/rig-field.ts';
@@ -24,7 +26,7 @@ import { RetryDesk } from '../schedule/retry.ts';
 import { Scheduler } from '../schedule/scheduler.ts';
 import { ImageStore } from '../store/images.ts';
 import { Journal } from '../store/journal.ts';
-import { hoursOf, paceOf, retryOf, siteOf } from './choices.ts';
+import { frontRetryOf, hoursOf, paceOf, retryOf, siteOf } from './choices.ts';
 import { JournalCopies } from './journal-copies.ts';
 import { tellRecords } from './telling.ts';
 
@@ -48,7 +50,8 @@ export function startService(
   config: GatewayConfig,
   { version, log, metrics }: { version: string; log: Log; metrics: GatewayMetrics },
 ): Service {
-  const { stateFolder, rigs } = config;
+  const { stateFolder, front } = config;
+  const rigs = front ? [frontRig(config.path, stateFolder)] : config.rigs;
   const listFolder = join(stateFolder, 'lists');
   mkdirSync(listFolder, { recursive: true, mode: 0o750 });
   const { headFile, bytesMax, retentionDays, backup } = config.journal;
@@ -69,11 +72,17 @@ export function startService(
       for (const record of journal.records(1)) standing.keep(record);
       const site = { ...siteOf(config), ...standing.site };
       const desk = new AdmissionDesk(rigs, site, images, (rig) => ports.folderOf(rig));
-      const field = new RigField({ rigs, ports, ...paceOf(config) });
+      const field = front
+        ? startFront({
+            ...{ id: config.id, config: front, rig: rigs[0]!, stateFolder, desk, log },
+            timers: ports.timers,
+          })
+        : new RigField({ rigs, ports, ...paceOf(config) });
       const { hours, windows } = hoursOf(config);
       const scheduler = new Scheduler(
-        new RetryDesk(RANDOM, Date.now(), retryOf(config)),
-        config.schedule.devicesAtOnce.perGateway,
+        new RetryDesk(RANDOM, Date.now(), front ? frontRetryOf(config) : retryOf(config)),
+        // A campaign has a pace of its own.
+        front ? undefined : config.schedule.devicesAtOnce.perGateway,
       );
       // Where it is measured the field says what it comes to.
       for (const { id } of rigs.flatMap((rig) => rig.coordinators)) {
@@ -90,6 +99,7 @@ export function startService(
         admitted: (device) => desk.admitted(device, Date.now()),
         windows,
         ...(hours ? { blackout: hours } : {}),
+        ...(front ? { limits: FRONT_GATEWAY_LIMITS } : {}),
       });
       gateway.listen(tellRecords(gateway, log, metrics));
       gateway.listen({ record: (record) => standing.keep(record), progress() {} });

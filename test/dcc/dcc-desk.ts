@@ -17,9 +17,10 @@ import type {
 } from '../../src/duis/service-request.ts';
 import { factsOfModel } from '../../src/gateway/device-facts.ts';
 import type { Brief, FieldDevice } from '../../src/gateway/field.ts';
+import type { GatewayOptions } from '../../src/gateway/gateway.ts';
 import { ImageFile } from '../../src/gateway/image-library.ts';
 import { sha256Hex } from '../../src/trust/digest.ts';
-import { GatewayDesk } from '../gateway/gateway-desk.ts';
+import { GatewayDesk, type ProcessTimers } from '../gateway/gateway-desk.ts';
 import { makeImage, makeModel, VERSION_NEW } from '../virtual/fixture.ts';
 
 export const USER = '90b3d51f30010000';
@@ -71,6 +72,9 @@ export interface DeskShape {
   suppliers?(device: string): readonly string[];
   /** What the endpoint answers; 200 unless told. */
   answers?(sent: Sent): DeliveryResult | Promise<DeliveryResult>;
+  /** Of every process: another field, say. */
+  gateway?(timers: ProcessTimers): Partial<GatewayOptions>;
+  startMs?: number;
 }
 
 export class DccDesk {
@@ -87,8 +91,9 @@ export class DccDesk {
     this.shape = shape;
     const hasImage = (sha256: string) => sha256 === IMAGE_SHA256;
     this.desk = new GatewayDesk(
-      { brief: () => this.brief(), hasImage },
+      (timers) => ({ brief: () => this.brief(), hasImage, ...shape.gateway?.(timers) }),
       shape.devices ?? ppmids(2),
+      shape.startMs,
     );
     this.startService();
   }
@@ -192,7 +197,6 @@ export class DccDesk {
   private startService(): void {
     const { desk, documents } = this;
     const { gateway, journal } = desk;
-    const devices = gateway.fieldDevices;
     const facts: DeviceFacts = factsOfModel(MODEL);
     const world: World = {
       get nowMs() {
@@ -218,7 +222,7 @@ export class DccDesk {
         matrix: SERVICE_MATRIX,
       },
       users: new Map(USERS),
-      devicesByEui: new Map(devices.map(({ eui64, id }) => [eui64!, id])),
+      devicesByEui: gateway.idsByEui,
       activation: this.shape.activation ?? { updateFirmware: 'held', updatePpmidFirmware: 'now' },
       deadlineMs: 14 * DAY_MS,
       briefFor: (_image, id) => ({

@@ -199,6 +199,11 @@ export class ScriptedField implements Field {
   }
 }
 
+/** Of what is to be new in every process, how it is made. */
+export type GatewayChange =
+  | Partial<GatewayOptions>
+  | ((timers: ProcessTimers) => Partial<GatewayOptions>);
+
 export class GatewayDesk {
   readonly clock: SimulatedScheduler;
   journal = new MemoryJournal();
@@ -207,14 +212,10 @@ export class GatewayDesk {
   gateway!: Gateway;
   /** Of every process; see the field's. */
   onRun: (run: ScriptedRun) => void = () => {};
-  private readonly change: Partial<GatewayOptions>;
+  private readonly change: GatewayChange;
   private readonly devices: readonly FieldDevice[] | undefined;
 
-  constructor(
-    change: Partial<GatewayOptions> = {},
-    devices?: readonly FieldDevice[],
-    startMs?: number,
-  ) {
+  constructor(change: GatewayChange = {}, devices?: readonly FieldDevice[], startMs?: number) {
     this.clock = new SimulatedScheduler(startMs);
     this.change = change;
     this.devices = devices;
@@ -242,7 +243,7 @@ export class GatewayDesk {
       expectedMs: () => 60_000,
       hasImage: (sha256) => sha256 === IMAGE,
       windows: {},
-      ...this.change,
+      ...(typeof this.change === 'function' ? this.change(this.timers) : this.change),
     });
     this.gateway.start();
     return this;

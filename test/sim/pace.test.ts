@@ -84,6 +84,8 @@ function watched(field: Field, onPace: (devices: number) => void): Field {
           onPace(devices);
           listener.pace(link, devices);
         },
+        devices: (changed) => listener.devices(changed),
+        together: (work) => listener.together(work),
       }),
     run: (task, owner) => field.run(task, owner),
     read: (device) => field.read(device),

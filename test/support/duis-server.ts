@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { loadSigningIdentity, signDocument } from '../../src/dcc/service-users.ts';
+import { signDocument } from '../../src/dcc/service-users.ts';
 import { encodeResponse, type MessageContent } from '../../src/duis/response.ts';
 import type { RequestId } from '../../src/duis/service-request.ts';
+import { loadSigningIdentity } from '../../src/gateway/signing-identity.ts';
 import type { DuisSite } from './duis-site.ts';
 
 export interface Answered {
