@@ -46,6 +46,8 @@ export interface HttpServerOptions<W> {
   doors: { socket?: GatewayConfig['api']['socket']; tcp?: TcpDoorConfig | undefined };
   limits: DoorLimits;
   log: Log;
+  /** A request to a route was answered, or broken off. */
+  onAnswered?: (operation: string, status: number, seconds: number) => void;
 }
 
 const LEAST_GRACE_MS = 2_000;
@@ -134,6 +136,13 @@ export class HttpServer<W> {
     app.addHook('onSend', async (_request, reply) => {
       reply.headers(HEADERS);
     });
+    const { onAnswered } = this.options;
+    if (onAnswered) {
+      app.addHook('onResponse', async (request, reply) => {
+        const { operation } = request.routeOptions.config as { operation?: string };
+        if (operation) onAnswered(operation, reply.statusCode, reply.elapsedTime / 1000);
+      });
+    }
     app.setErrorHandler((error, request, reply) => this.refuse(error, request, reply));
     app.setNotFoundHandler((request) => {
       throw this.missing(request);
@@ -155,7 +164,7 @@ export class HttpServer<W> {
       url: `${root}${route.path.replace(/\{(\w+)\}/g, ':$1')}`,
       exposeHeadRoute: route.method === 'GET' && route.isEndless !== true,
       bodyLimit: route.body?.bytesMax ?? 1,
-      config: { role: route.role },
+      config: { role: route.role, operation: route.operation },
       handler: async (request, reply) => {
         const who = this.identities.get(request.raw)!;
         const params = checked(route.params, request.params, 'path');

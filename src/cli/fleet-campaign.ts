@@ -7,10 +7,11 @@ import type {
   campaignDetail,
   campaignDevicePage,
   campaignPage,
+  deviceEvents,
 } from '../fleet/coordinator/operator-schemas.ts';
 import { readCampaignBytes } from './campaign-documents.ts';
 import { type FleetAskOptions, fleetClient, lastOf, named } from './fleet-client.ts';
-import { campaignLines, campaignRow, deviceRow } from './fleet-lines.ts';
+import { campaignLines, campaignRow, deviceRow, eventRow } from './fleet-lines.ts';
 import { type Output, table } from './output.ts';
 import { barText } from './work-bar.ts';
 
@@ -74,6 +75,19 @@ export async function devices(
   const lines = table(page.devices.map(deviceRow));
   const more = page.next === undefined ? [] : [`and more: --after ${page.next}`];
   output.result(page, lines.length === 0 ? ['no device'] : [...lines, ...more]);
+  return EXIT.done;
+}
+
+export async function events(
+  id: string,
+  device: string,
+  options: FleetAskOptions,
+  output: Output,
+): Promise<ExitCode> {
+  const path = `${pathOf(id)}/devices/${named('<device>', device)}/events`;
+  const said = await fleetClient(options).get<z.output<typeof deviceEvents>>(path);
+  const lines = table(said.events.map(eventRow));
+  output.result(said, lines.length === 0 ? ['nothing was told of it'] : lines);
   return EXIT.done;
 }
 

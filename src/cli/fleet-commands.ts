@@ -77,7 +77,7 @@ function addCampaignCommands(fleet: Command): void {
   const campaign = fleet
     .command('campaign')
     .description(
-      'campaigns of the fleet: submit, list, show, devices, start, pause, resume, abort, retry',
+      'campaigns of the fleet: submit, list, show, devices, events, start, pause, resume, abort, retry',
     )
     .addHelpText('after', example('uplift fleet campaign show ppmid-2027-01'));
   asking(campaign, 'submit <file>', 'brings a signed campaign, and the images it lists')
@@ -113,6 +113,13 @@ function addCampaignCommands(fleet: Command): void {
     .action(
       run(async (options, output, id: string) =>
         (await import('./fleet-campaign.ts')).devices(id, options as never, output),
+      ),
+    );
+  asking(campaign, 'events <campaign> <device>', 'what its gateway told of a device, in order')
+    .addHelpText('after', example('uplift fleet campaign events ppmid-2027-01 000d6f000a9069e7'))
+    .action(
+      run(async (options, output, id: string, device: string) =>
+        (await import('./fleet-campaign.ts')).events(id, device, options as never, output),
       ),
     );
   addCampaignCommand(campaign, 'start', 'lets it begin; not by who submitted it');

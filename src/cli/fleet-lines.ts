@@ -6,6 +6,7 @@ import type {
   campaignDetail,
   campaignDevice,
   campaignSummary,
+  deviceEvents,
 } from '../fleet/coordinator/operator-schemas.ts';
 import { printable } from '../products/codes.ts';
 import { momentText } from './fleet-client.ts';
@@ -73,6 +74,14 @@ export function deviceRow(device: z.output<typeof campaignDevice>): string[] {
     momentText(changedMs),
     runs === undefined ? why.join(', ') : `runs ${printable(runs)}`,
   ];
+}
+
+export function eventRow(event: z.output<typeof deviceEvents>['events'][number]): string[] {
+  const { atMs, attempt, phase, code, detail, runs, isWithdrawn, sequence } = event;
+  const why = [code, detail].filter((text) => text !== undefined).map(printable);
+  if (isWithdrawn) why.push('called off');
+  if (runs !== undefined) why.push(`runs ${printable(runs)}`);
+  return [momentText(atMs), `attempt ${attempt}`, printable(phase), why.join(', '), `#${sequence}`];
 }
 
 function ringRow({ name, size, counts, isOpen }: Detail['rings'][number]): string[] {

@@ -2,6 +2,7 @@
 import { describeProblem } from '../config/codes.ts';
 import { loadFleet } from '../config/fleet.ts';
 import type { ExitCode } from '../errors.ts';
+import type { FleetMetrics } from '../observe/fleet-metrics.ts';
 import { openLog } from '../observe/log.ts';
 import { startFleet } from '../service/fleet.ts';
 import { openNotifier } from '../service/notify.ts';
@@ -24,7 +25,11 @@ export async function serveFleet(options: FleetServeOptions, version: string): P
   const notifier = openNotifier({
     onFailure: (reason) => log.write('warning', `systemd-notify: ${reason}`, { code: 'notify' }),
   });
-  const supervision = supervise({ notifier, log, parts: FLEET_PARTS });
+  let metrics: FleetMetrics | undefined;
+  const supervision = supervise({
+    ...{ notifier, log, parts: FLEET_PARTS },
+    onLoopDelay: (seconds) => metrics?.eventLoopDelay(seconds),
+  });
   const service = await startFleet(config, {
     version,
     log,
@@ -34,6 +39,7 @@ export async function serveFleet(options: FleetServeOptions, version: string): P
     supervision.stop();
     throw error;
   });
+  metrics = service.metrics;
   log.write('info', `serves at ${service.places}`, { code: 'ready' });
   void notifier.ready(`serves at ${service.places}`);
   process.on('SIGHUP', service.reload);

@@ -4,7 +4,8 @@
  */
 import { api } from './api-schema.ts';
 import { matching, path, text, whole, z } from './fields.ts';
-import { listen, secretFile } from './network-fields.ts';
+import { metrics } from './metrics-schema.ts';
+import { fileIdentity, listen, secretFile } from './network-fields.ts';
 
 const NAME = 'a name of letters, digits, dots, hyphens and underscores, 64 at the most';
 
@@ -49,12 +50,9 @@ const database = z
 
 const gateways = z.strictObject({
   listen: listen.prefault('0.0.0.0:8470').describe('Default 0.0.0.0:8470; port 0: any free.'),
-  tls: z
-    .strictObject({
-      certificateFile: path.describe('The certificate and those above it (PEM).'),
-      keyFile: secretFile,
-    })
-    .describe('Gateways show certificates of their own, and are known by those: no CA is needed.'),
+  tls: fileIdentity.describe(
+    'Gateways show certificates of their own, and are known by those: no CA is needed.',
+  ),
   connectionsMax: whole(1, 65_000)
     .default(16_384)
     .describe('A gateway that waits for a change holds one.'),
@@ -91,6 +89,9 @@ const settings = z.strictObject({
   takenMs: whole(1_000, 30 * DAY_MS)
     .optional()
     .describe('The same of one that it took, and did not begin. Default: a day.'),
+  eventsMs: whole(DAY_MS, 3_650 * DAY_MS)
+    .optional()
+    .describe('Events of a campaign are kept so long after its end. Default: 400 days.'),
 });
 
 export const fleetSchema = z.strictObject({
@@ -99,6 +100,7 @@ export const fleetSchema = z.strictObject({
   gateways,
   api: api.prefault({}),
   trust,
+  metrics: metrics.prefault({}),
   settings: settings.prefault({}),
   log: z
     .strictObject({ level: z.enum(['debug', 'info', 'warning', 'error']).default('info') })

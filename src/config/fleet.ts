@@ -9,7 +9,7 @@ import { type FleetDocument, fleetSchema } from './fleet-schema.ts';
 import { GatewayFiles, type ServiceEnvironment } from './gateway-files.ts';
 import type { ListenAddress } from './network-fields.ts';
 import { fleetJsonSchema } from './schema.ts';
-import { type ApiConfig, ServiceParts } from './service-parts.ts';
+import { type ApiConfig, type MetricsConfig, ServiceParts } from './service-parts.ts';
 import { validate } from './validate.ts';
 import { readYaml, throwAny } from './yaml-source.ts';
 
@@ -29,6 +29,7 @@ export interface FleetConfig {
   gateways: { listen: ListenAddress; tls: FileIdentity; connectionsMax: number };
   api: ApiConfig;
   trust: { anchors: string; certificates: string[]; revocationLists: string[] };
+  metrics: MetricsConfig;
   settings: { [K in keyof FleetDocument['settings']]: number };
   log: { level: 'debug' | 'info' | 'warning' | 'error' };
 }
@@ -62,6 +63,7 @@ export function loadFleet(
     gateways: gatewaysOf(document.gateways, files),
     api: parts.api(document.api, join(runtimeFolder, 'fleet.sock')),
     trust: trustOf(document.trust, files),
+    metrics: parts.metrics(document.metrics, document.api),
     settings: settingsOf(document.settings),
     log: document.log,
   };

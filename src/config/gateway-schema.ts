@@ -7,12 +7,11 @@
 
 import { api } from './api-schema.ts';
 import { campaigns } from './campaigns-schema.ts';
-import type { ConfigCode } from './codes.ts';
 import { duis } from './duis-schema.ts';
 import { eui64, id, matching, milliseconds, path, text, whole, z } from './fields.ts';
 import { front } from './front-schema.ts';
+import { metrics } from './metrics-schema.ts';
 import { nearest } from './nearest.ts';
-import { isLoopback, listen } from './network-fields.ts';
 
 export { ROLES, type Role } from './api-schema.ts';
 
@@ -237,26 +236,6 @@ const images = z
   .refine(({ fileBytesMax, allBytesMax }) => fileBytesMax <= allBytesMax, {
     path: ['fileBytesMax'],
     error: 'no more than allBytesMax',
-  });
-
-const metrics = z
-  .strictObject({
-    serve: z
-      .enum(['off', 'api', 'listener'])
-      .default('off')
-      .describe('`api`: to viewers of the API; `listener`: to all on this machine.'),
-    listen: listen.optional().describe('Of the listener, on loopback. Default 127.0.0.1:9464.'),
-  })
-  .superRefine(({ serve, listen: address }, context) => {
-    if (address === undefined) return;
-    const refuse = (code: ConfigCode, message: string, found: string) =>
-      context.addIssue({ code: 'custom', message, path: ['listen'], params: { code, found } });
-    if (serve !== 'listener') {
-      refuse('value-wrong', 'no such setting without "serve: listener"', address.host);
-    } else if (!isLoopback(address.host)) {
-      const message = 'a loopback address: metrics ask nobody who they are';
-      refuse('listen-unprotected', message, address.host);
-    }
   });
 
 const rigs = z.array(path).max(RIGS_MAX, `at most ${RIGS_MAX} rig files`);

@@ -23,14 +23,11 @@ import type { ReadinessChoices } from './lists.ts';
 import { type ListColumns, loadListColumns, loadReadinessPolicy } from './lists.ts';
 import { loadRig } from './load.ts';
 import { loadDeviceModel } from './models.ts';
-import type { ListenAddress } from './network-fields.ts';
 import { samePort } from './rig-builder.ts';
 import { gatewayJsonSchema, type Rig } from './schema.ts';
-import { type ApiConfig, ServiceParts } from './service-parts.ts';
+import { type ApiConfig, type MetricsConfig, ServiceParts } from './service-parts.ts';
 import { validate } from './validate.ts';
 import { type KeyPath, readYaml, throwAny, type YamlSource } from './yaml-source.ts';
-
-const METRICS_LISTEN: ListenAddress = { host: '127.0.0.1', port: 9464 };
 
 type AdmissionFile =
   | 'centralProductsList'
@@ -81,7 +78,7 @@ export interface GatewayConfig {
   images: { fileBytesMax: number; allBytesMax: number };
   api: ApiConfig;
   /** `listen` where `serve` is `listener`. */
-  metrics: { serve: 'off' | 'api' | 'listener'; listen: ListenAddress | undefined };
+  metrics: MetricsConfig;
   /** Absent: no Service Requests are taken. */
   duis: DuisConfig | undefined;
   /** Absent: no campaigns are followed. */
@@ -149,7 +146,7 @@ class GatewayBuilder {
       journal: this.journal(),
       images: document.images,
       api: this.parts.api(document.api, join(runtimeFolder, 'uplift.sock')),
-      metrics: this.metrics(),
+      metrics: this.parts.metrics(this.document.metrics, this.document.api),
       duis: document.duis && duisConfig(document.duis, files),
       campaigns: document.campaigns && campaignsConfig(document.campaigns, files),
       front:
@@ -258,17 +255,6 @@ class GatewayBuilder {
       headFile: headFile === undefined ? undefined : this.files.absolute(headFile),
       backup: backup && { ...backup, directory: this.files.folderToWrite(backup.directory, at) },
     };
-  }
-
-  private metrics(): GatewayConfig['metrics'] {
-    const { serve, listen } = this.document.metrics;
-    const address = serve === 'listener' ? (listen ?? METRICS_LISTEN) : undefined;
-    const other = this.document.api.tcp?.listen;
-    if (address && other && address.port !== 0 && address.port === other.port) {
-      const found = `${address.port}, which api.tcp listens on`;
-      this.add('port-shared', ['metrics', 'listen'], 'a port of its own', found);
-    }
-    return { serve, listen: address };
   }
 
   private nested<T>(

@@ -4,12 +4,14 @@ import type { ApiDocument, Role } from './api-schema.ts';
 import { ConfigError, type Problem } from './codes.ts';
 import { keyText } from './explain.ts';
 import type { GatewayFiles, ServiceEnvironment } from './gateway-files.ts';
+import type { MetricsDocument } from './metrics-schema.ts';
 import type { ListenAddress } from './network-fields.ts';
 import { loadTokens } from './tokens.ts';
 import type { KeyPath, YamlSource } from './yaml-source.ts';
 
 /** `sun_path` of a Unix socket on Linux, without its closing zero. */
 const SOCKET_PATH_BYTES_MAX = 107;
+const METRICS_LISTEN: ListenAddress = { host: '127.0.0.1', port: 9464 };
 
 export interface ApiTcp {
   listen: ListenAddress;
@@ -22,6 +24,12 @@ export interface ApiTcp {
 export interface ApiConfig {
   socket: { path: string; mode: number; role: Role; tokensFile?: string };
   tcp: ApiTcp | undefined;
+}
+
+export interface MetricsConfig {
+  serve: MetricsDocument['serve'];
+  /** Of the listener, where there is one. */
+  listen: ListenAddress | undefined;
 }
 
 export interface ServicePartsOptions {
@@ -90,6 +98,16 @@ export class ServiceParts {
       },
       tcp: tcp && this.apiTcp(tcp),
     };
+  }
+
+  metrics({ serve, listen }: MetricsDocument, { tcp }: ApiDocument): MetricsConfig {
+    const address = serve === 'listener' ? (listen ?? METRICS_LISTEN) : undefined;
+    const other = tcp?.listen;
+    if (address && other && address.port !== 0 && address.port === other.port) {
+      const found = `${address.port}, which api.tcp listens on`;
+      this.add('port-shared', ['metrics', 'listen'], 'a port of its own', found);
+    }
+    return { serve, listen: address };
   }
 
   /** What is read from a file of its own, whose problems are told below the key that names it. */

@@ -5,7 +5,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { EXIT, UpliftError } from '../errors.ts';
-import type { MetricsPage } from './metrics.ts';
+import type { PageText } from './registry.ts';
 
 export interface MetricsListener {
   port: number;
@@ -18,7 +18,7 @@ const REQUEST_MS = 5_000;
 /** @throws UpliftError */
 export async function listenForMetrics(
   { host, port }: { host: string; port: number },
-  metrics: MetricsPage,
+  metrics: PageText,
 ): Promise<MetricsListener> {
   const server = createServer(
     { requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS },

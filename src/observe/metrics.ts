@@ -1,12 +1,17 @@
 /**
- * What a gateway counts, for Prometheus. The only import of prom-client.
- *
- * Every label has few values: names of tables, never a device, job or address. What one device does is
- * told by the API and the journal. A label whose values come from elsewhere (rules, codes) is cut off at
- * `LABEL_VALUES_MAX`, and what comes after is counted as `other`: memory is bounded whatever comes.
+ * What a gateway counts, for Prometheus. What one device does is told by the API and the journal.
  */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { assert } from '../errors.ts';
+import {
+  BoundedLabel,
+  buildInfo,
+  Counter,
+  Gauge,
+  Histogram,
+  loopDelay,
+  type PageText,
+  Registry,
+} from './registry.ts';
 
 /** What carries image bytes. */
 export const METRIC_LINKS = ['serial', 'zigbee', 'wan'] as const;
@@ -16,13 +21,8 @@ export type MetricLink = (typeof METRIC_LINKS)[number];
 export const SERIAL_ERROR_KINDS = ['repeat', 'unplug'] as const;
 export type SerialErrorKind = (typeof SERIAL_ERROR_KINDS)[number];
 
-export const LABEL_VALUES_MAX = 200;
-const OTHER = 'other';
-
 /** From a Communications Hub at 115200 baud (half a minute) to a sleeping PPMID (a day). */
 const TRANSFER_BUCKETS_S = [10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 86_400];
-/** A block wants its answer within some 100 ms. */
-const LOOP_DELAY_BUCKETS_S = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 
 export interface BuildFacts {
   version: string;
@@ -49,11 +49,7 @@ export interface GatewayMetrics {
   eventLoopDelay(seconds: number): void;
 }
 
-export interface MetricsPage extends GatewayMetrics {
-  /** Of the Prometheus text format. */
-  readonly contentType: string;
-  text(): Promise<string>;
-}
+export interface MetricsPage extends GatewayMetrics, PageText {}
 
 /** Whose metrics nobody asks for. */
 export const NO_METRICS: GatewayMetrics = {
@@ -71,7 +67,7 @@ export const NO_METRICS: GatewayMetrics = {
 export function openMetrics(build: BuildFacts): MetricsPage {
   const registry = new Registry();
   const series = makeSeries(registry);
-  series.build.set({ ...build }, 1);
+  buildInfo(registry, { ...build });
   for (const link of METRIC_LINKS) series.bytes.inc({ link }, 0);
   for (const kind of SERIAL_ERROR_KINDS) series.serialErrors.inc({ kind }, 0);
   const states = new BoundedLabel();
@@ -155,30 +151,6 @@ function makeSeries(registry: Registry) {
       labelNames: ['kind'],
       registers,
     }),
-    loopDelay: new Histogram({
-      name: 'uplift_event_loop_delay_seconds',
-      help: 'How late timers of the event loop came.',
-      buckets: LOOP_DELAY_BUCKETS_S,
-      registers,
-    }),
-    build: new Gauge({
-      name: 'uplift_build_info',
-      help: 'What runs; always 1.',
-      labelNames: ['version', 'node', 'sqlite'],
-      registers,
-    }),
+    loopDelay: loopDelay(registry),
   };
-}
-
-/** Remembers the values a label has had, and takes no more of them than there may be. */
-class BoundedLabel {
-  private readonly seen = new Set<string>();
-
-  of(value: string): string {
-    if (this.seen.has(value)) return value;
-    if (this.seen.size === LABEL_VALUES_MAX || !/^[a-z0-9][a-z0-9.-]{0,63}$/.test(value))
-      return OTHER;
-    this.seen.add(value);
-    return value;
-  }
 }

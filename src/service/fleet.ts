@@ -15,11 +15,14 @@ import { type CoordinatorOptions, openCoordinator } from '../fleet/coordinator/c
 import { FleetDoors } from '../fleet/coordinator/doors.ts';
 import { loadCertificates, loadRevocationLists } from '../gateway/trust-documents.ts';
 import { loadTrust } from '../gateway/trust-folder.ts';
+import { type FleetMetrics, openFleetMetrics } from '../observe/fleet-metrics.ts';
+import { listenForMetrics } from '../observe/metrics-listener.ts';
 import type { Log, Timers } from '../ports.ts';
 import { STEADY_TIMERS } from './steady-timers.ts';
 
 export interface FleetService {
   doors: FleetDoors;
+  metrics: FleetMetrics;
   /** Where it is reached, in words. */
   places: string;
   /** The files of tokens and of trust are read again; what is wrong in one leaves what there was. */
@@ -57,13 +60,28 @@ export async function startFleet(
     log,
     settings: config.settings,
   });
+  const metrics = openFleetMetrics({
+    build: { version, node: process.version },
+    count: () => coordinator.census(),
+    waiters: () => doors.waiters,
+  });
+  const { serve, listen } = config.metrics;
   const doors = await FleetDoors.open({
     ...{ desk: coordinator, gateways: config.gateways, api: config.api, timers, log, version },
+    ...(serve === 'api' ? { metrics } : {}),
+    onAnswered: metrics.answered,
   }).catch(async (error: unknown) => {
     await coordinator.close();
     throw error;
   });
-  const house = keepHouse(coordinator, options);
+  const listener =
+    listen &&
+    (await listenForMetrics(listen, metrics).catch(async (error: unknown) => {
+      await doors.close();
+      await coordinator.close();
+      throw error;
+    }));
+  const house = keepHouse(coordinator, metrics, options);
   const { host, port } = doors.gatewayAddress;
   const { socket } = config.api;
   const tcp = doors.address;
@@ -71,9 +89,10 @@ export async function startFleet(
     `${host}:${port} (gateways)`,
     socket.path,
     ...(tcp ? [`${tcp.host}:${tcp.port}`] : []),
+    ...(listener ? [`${listen!.host}:${listener.port} (metrics)`] : []),
   ];
   return {
-    doors,
+    ...{ doors, metrics },
     places: places.join(' and '),
     reload() {
       again(log, 'tokens', () => doors.reloadTokens());
@@ -84,18 +103,25 @@ export async function startFleet(
     async stop() {
       await doors.close();
       await house.stop();
+      await listener?.close();
       await coordinator.close();
     },
   };
 }
 
 /** One after the other, so that a slow one is not overtaken. */
-function keepHouse(coordinator: Coordinator, { log, onHouse }: FleetServiceOptions) {
+function keepHouse(
+  coordinator: Coordinator,
+  metrics: FleetMetrics,
+  { log, timers, onHouse }: FleetServiceOptions,
+) {
   let isStopped = false;
   let lastCode = '';
   const once = async (): Promise<void> => {
     try {
+      const beganMs = STEADY_TIMERS.nowMs();
       await coordinator.keepHouse();
+      metrics.houseKept(timers.nowMs(), (STEADY_TIMERS.nowMs() - beganMs) / 1000);
       if (lastCode !== '') log.write('info', 'the coordinator keeps house again');
       lastCode = '';
     } catch (error) {

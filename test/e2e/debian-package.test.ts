@@ -200,16 +200,21 @@ packaged(
   },
 );
 
-packaged('the unit exposes no more than it may', () => {
-  if (!has('systemd-analyze', 'the unit was not scored')) return;
-  const unit = join(DEBIAN, 'uplift.service');
-  const said = spawnSync('systemd-analyze', ['security', '--offline=true', unit]).stdout.toString();
-  const score = Number(/exposure level for uplift\.service: ([\d.]+)/.exec(said)?.[1]);
-  assert.ok(score <= EXPOSURE_MAX, `${score}`);
-  const text = readFileSync(unit, 'utf8');
-  assert.not.match(text, /^MemoryDenyWriteExecute=(yes|true)/m);
-  assert.not.match(text, /^(ProcSubset=pid|PrivateDevices=yes)/m);
-});
+for (const name of ['uplift', 'uplift-fleet']) {
+  packaged(`the unit of ${name} exposes no more than it may`, () => {
+    if (!has('systemd-analyze', 'the unit was not scored')) return;
+    const unit = join(DEBIAN, `${name}.service`);
+    const words = ['security', '--offline=true', unit];
+    const said = spawnSync('systemd-analyze', words).stdout.toString();
+    const pattern = new RegExp(`exposure level for ${name}\\.service: ([\\d.]+)`);
+    const score = Number(pattern.exec(said)?.[1]);
+    assert.ok(score <= EXPOSURE_MAX, `${score}`);
+    const text = readFileSync(unit, 'utf8');
+    assert.not.match(text, /^MemoryDenyWriteExecute=(yes|true)/m);
+    assert.not.match(text, /^ProcSubset=pid/m);
+    assert.is(/^PrivateDevices=yes/m.test(text), name !== 'uplift', 'serial ports are devices');
+  });
+}
 
 /** Of a script in a mount namespace of its own: the system below, a layer in memory above it. */
 function onThrowAwayLayer(script: string): { status: number | null; said: string } | undefined {
@@ -245,6 +250,7 @@ packaged('installs, upgrades, keeps what a person put there, and is purged only 
     uplift --version
     id uplift
     id -nG uplift | grep -w dialout
+    id uplift-fleet
     test "$(stat -c '%U:%G %a' /var/lib/uplift)" = 'uplift:uplift 750'
     test "$(stat -c '%U:%G %a' /etc/uplift/gateway.yaml)" = 'root:root 644'
     dpkg --verify uplift
@@ -262,6 +268,7 @@ packaged('installs, upgrades, keeps what a person put there, and is purged only 
     dpkg --remove uplift
     test ! -e /usr/lib/uplift
     test ! -e /lib/systemd/system/uplift.service
+    test ! -e /lib/systemd/system/uplift-fleet.service
     grep -q '# mine' /etc/uplift/gateway.yaml
     grep -q state /var/lib/uplift/journal
     dpkg --purge uplift

@@ -1,29 +1,21 @@
-/** The metrics page, read by a naive parser and held against the conventions of Prometheus. */
+/** What a gateway counts. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { type MetricsPage, NO_METRICS, openMetrics } from '../../src/observe/metrics.ts';
+import { LABEL_VALUES_MAX } from '../../src/observe/registry.ts';
 import {
-  LABEL_VALUES_MAX,
-  type MetricsPage,
-  NO_METRICS,
-  openMetrics,
-} from '../../src/observe/metrics.ts';
-
-interface Sample {
-  name: string;
-  labels: Record<string, string>;
-  value: number;
-}
-
-interface Family {
-  type: string;
-  help: string;
-  samples: Sample[];
-}
+  type Family,
+  keepsConventions,
+  keepsTable,
+  parsePage,
+  type SeriesTable,
+  sampleOf,
+} from './page.ts';
 
 const BUILD = { version: '1.2.3', node: '24.21.0', sqlite: '3.53.4' };
 
 /** Every name, type and label of the page; nothing else is on it. */
-const TABLE: Record<string, [type: string, labels: string[]]> = {
+const TABLE: SeriesTable = {
   uplift_devices: ['gauge', ['state']],
   uplift_transfer_bytes_total: ['counter', ['link']],
   uplift_transfer_duration_seconds: ['histogram', ['link']],
@@ -35,34 +27,6 @@ const TABLE: Record<string, [type: string, labels: string[]]> = {
   uplift_event_loop_delay_seconds: ['histogram', []],
   uplift_build_info: ['gauge', ['node', 'sqlite', 'version']],
 };
-
-/** Line by line, as the text format 0.0.4 is described: # HELP, # TYPE, then the samples of that name. */
-function parsePage(text: string): Map<string, Family> {
-  const families = new Map<string, Family>();
-  let current = '';
-  for (const line of text.split('\n').filter((one) => one !== '')) {
-    const [, keyword, name, rest] = /^# (HELP|TYPE) (\S+) (.*)$/.exec(line) ?? [];
-    if (keyword === 'HELP') {
-      assert.not.ok(families.has(name!), `${name} stands once`);
-      families.set(name!, { type: '', help: rest!, samples: [] });
-      current = name!;
-    } else if (keyword === 'TYPE') {
-      assert.is(name, current, 'TYPE after its HELP');
-      families.get(name!)!.type = rest!;
-    } else {
-      const found = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$/.exec(line);
-      assert.ok(found, `a sample: ${line}`);
-      const labels = [...(found[2] ?? '').matchAll(/([a-z_]+)="((?:[^"\\]|\\.)*)",?/g)];
-      assert.ok(found[1]!.startsWith(current), `${found[1]} below ${current}`);
-      families.get(current)!.samples.push({
-        name: found[1]!,
-        labels: Object.fromEntries(labels.map(([, label, value]) => [label!, value!])),
-        value: found[3] === '+Inf' ? Number.POSITIVE_INFINITY : Number(found[3]),
-      });
-    }
-  }
-  return families;
-}
 
 async function pageOf(work: (metrics: MetricsPage) => void): Promise<Map<string, Family>> {
   const metrics = openMetrics(BUILD);
@@ -82,42 +46,14 @@ function everything(metrics: MetricsPage): void {
   metrics.eventLoopDelay(0.001);
 }
 
-function sampleOf(page: Map<string, Family>, name: string, labels: Record<string, string> = {}) {
-  const samples = page.get(name)?.samples.filter((sample) => sample.name === name) ?? [];
-  return samples.find((sample) =>
-    Object.entries(labels).every(([label, value]) => sample.labels[label] === value),
-  )?.value;
-}
-
 test('names, types and labels are those of the table', async () => {
   const page = await pageOf(everything);
-  assert.equal([...page.keys()].sort(), Object.keys(TABLE).sort());
-  for (const [name, { type, help, samples }] of page) {
-    assert.is(type, TABLE[name]![0], name);
-    assert.match(help, /^[A-Z].*\.$/);
-    assert.ok(samples.length > 0, `${name} has a sample`);
-    for (const { labels } of samples) {
-      const { le: _, ...own } = labels;
-      assert.equal(Object.keys(own).sort(), TABLE[name]![1], name);
-    }
-  }
+  keepsTable(page, TABLE);
 });
 
 test('names keep the conventions: one prefix, base units, _total on counters alone', async () => {
   const page = await pageOf(everything);
-  for (const [name, { type, samples }] of page) {
-    assert.match(name, /^uplift_[a-z]+(_[a-z]+)*$/);
-    assert.is(name.endsWith('_total'), type === 'counter', name);
-    assert.not.match(name, /_(ms|milliseconds|minutes|hours|kb|kib|percent|count|sum|bucket)(_|$)/);
-    assert.not.match(name, /gauge|counter|histogram/, 'the type is no part of a name');
-    if (type === 'histogram') assert.match(name, /_(seconds|bytes)$/);
-    for (const { labels } of samples) {
-      for (const label of Object.keys(labels)) {
-        assert.match(label, /^[a-z]+$/);
-        assert.not.ok(['device', 'dev', 'eui64', 'id', 'job', 'port', 'address'].includes(label));
-      }
-    }
-  }
+  keepsConventions(page);
 });
 
 test('what was told is what is shown', async () => {

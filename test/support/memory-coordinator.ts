@@ -8,16 +8,20 @@ import { type Manifest, parseManifest } from '../../src/campaign/manifest.ts';
 import { decodeCampaign } from '../../src/campaign/signed-campaign.ts';
 import { UpliftError } from '../../src/errors.ts';
 import { FLEET_CODES, type FleetCode } from '../../src/fleet/codes.ts';
-import type {
-  AuditEntry,
-  BlobReader,
-  CampaignDeviceView,
-  CampaignState,
-  CampaignView,
-  Coordinator,
-  DeviceFilter,
-  GatewayView,
-  Page,
+import {
+  type AuditEntry,
+  type BlobReader,
+  CAMPAIGN_STATES,
+  type CampaignDeviceView,
+  type CampaignState,
+  type CampaignView,
+  type Coordinator,
+  type DeviceEventView,
+  type DeviceFilter,
+  type FleetCensus,
+  GATEWAY_STATES,
+  type GatewayView,
+  type Page,
 } from '../../src/fleet/coordinator/control.ts';
 import type {
   Desired,
@@ -224,6 +228,31 @@ export class MemoryCoordinator implements Coordinator {
         one.changedMs >= changedSinceMs,
     );
     return pageOf(wanted, (one) => one.device, after, limit);
+  }
+
+  async deviceEvents(id: string, device: string): Promise<readonly DeviceEventView[]> {
+    const { digest } = this.in(id, CAMPAIGN_STATES);
+    return this.batches.flatMap(({ events }) =>
+      events.flatMap((event) => {
+        if (event.campaign !== digest || !('device' in event) || event.device !== device) return [];
+        const { sequence, atMs, attempt, phase, withdrawn = false } = event;
+        return [{ epoch: 1, sequence, atMs, attempt, phase, isWithdrawn: withdrawn }];
+      }),
+    );
+  }
+
+  async census(): Promise<FleetCensus> {
+    const count = <S extends string>(states: readonly S[], all: readonly { state: S }[]) =>
+      Object.fromEntries(
+        states.map((state) => [state, all.filter((one) => one.state === state).length]),
+      ) as Record<S, number>;
+    return {
+      gateways: count(GATEWAY_STATES, sorted(this.known)),
+      gatewaysSilent: 0,
+      gatewaysInTrouble: 0,
+      campaigns: count(CAMPAIGN_STATES, sorted(this.held)),
+      devices: count(DEVICE_STATES, [...this.devices.values()].flat()),
+    };
   }
 
   async start(id: string, by: string): Promise<CampaignView> {

@@ -2,11 +2,18 @@
 import { DEVICE_STATES, type DeviceState } from '../../campaign/device-progress.ts';
 import type { FailureClass } from '../../campaign/failure-classes.ts';
 import type { Manifest } from '../../campaign/manifest.ts';
-import type { CampaignDeviceView, CampaignView, DeviceFilter, Page, RingView } from './control.ts';
+import type {
+  CampaignDeviceView,
+  CampaignView,
+  DeviceEventView,
+  DeviceFilter,
+  Page,
+  RingView,
+} from './control.ts';
 import { type Db, sql } from './database.ts';
 import type { Manifests } from './manifests.ts';
 import { refusedFleet } from './refusals.ts';
-import type { CampaignDeviceTable, CampaignTable } from './schema.ts';
+import type { CampaignDeviceTable, CampaignTable, EventTable } from './schema.ts';
 
 export async function campaignPage(
   db: Db,
@@ -40,14 +47,9 @@ export async function devicePage(
   db: Db,
   manifests: Manifests,
   id: string,
-  { ring, state, gateway, after, limit }: DeviceFilter,
+  { changedSinceMs, ring, state, gateway, after, limit }: DeviceFilter,
 ): Promise<Page<CampaignDeviceView>> {
-  const campaign = await db
-    .selectFrom('campaigns')
-    .select(['digest', 'manifest'])
-    .where('id', '=', id)
-    .executeTakeFirst();
-  if (!campaign) throw refusedFleet('campaign-unknown', id);
+  const campaign = await mustBeCampaign(db, id);
   const { rings } = manifests.of(campaign);
   let query = db
     .selectFrom('campaign_devices')
@@ -61,6 +63,7 @@ export async function devicePage(
       rings.findIndex(({ name }) => name === ring),
     );
   }
+  if (changedSinceMs !== undefined) query = query.where('changed_ms', '>=', changedSinceMs);
   if (state !== undefined) query = query.where('state', '=', state);
   if (gateway !== undefined) query = query.where('gateway', '=', gateway);
   const rows = await query
@@ -70,6 +73,36 @@ export async function devicePage(
   const items = rows.slice(0, limit).map((row) => deviceView(row, rings));
   return { items, more: rows.length > limit };
 }
+
+export async function deviceEvents(
+  db: Db,
+  id: string,
+  device: string,
+  limit: number,
+): Promise<readonly DeviceEventView[]> {
+  const { digest } = await mustBeCampaign(db, id);
+  // By the gateway that has it in the campaign: events are in order of their journals.
+  const { rows } = await sql<DeviceEventRow>`
+    select e.at_ms, e.attempt, e.phase, e.code, e.detail, e.runs, e.withdrawn, e.epoch, e.sequence
+    from campaign_devices d join events e on e.gateway = d.gateway
+    where d.campaign = ${digest} and d.device = ${device}
+      and e.campaign = d.campaign and e.device = d.device
+    order by e.epoch, e.sequence limit ${limit}`.execute(db);
+  return rows.map(({ at_ms, attempt, phase, code, detail, runs, withdrawn, epoch, sequence }) => ({
+    atMs: at_ms,
+    attempt,
+    phase,
+    ...(code === null ? {} : { code }),
+    ...(detail === null ? {} : { detail }),
+    ...(runs === null ? {} : { runs }),
+    isWithdrawn: withdrawn === 1,
+    ...{ epoch, sequence },
+  }));
+}
+
+type DeviceEventRow = Omit<EventTable, 'gateway' | 'device' | 'campaign' | 'attempt'> & {
+  attempt: number;
+};
 
 /** Of one campaign: by ring, state and failure. */
 export interface RingCount {
@@ -160,4 +193,10 @@ function deviceView(row: CampaignDeviceTable, rings: Manifest['rings']): Campaig
     ...(runs === null ? {} : { runs }),
     changedMs: row.changed_ms,
   };
+}
+
+async function mustBeCampaign(db: Db, id: string): Promise<CampaignTable> {
+  const row = await db.selectFrom('campaigns').selectAll().where('id', '=', id).executeTakeFirst();
+  if (!row) throw refusedFleet('campaign-unknown', id);
+  return row;
 }

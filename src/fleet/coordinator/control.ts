@@ -28,9 +28,11 @@ export const CAMPAIGN_STATES = [
 ] as const;
 export type CampaignState = (typeof CAMPAIGN_STATES)[number];
 
+export const GATEWAY_STATES = ['expected', 'enrolled', 'revoked'] as const;
+
 export interface GatewayView {
   id: string;
-  state: 'expected' | 'enrolled' | 'revoked';
+  state: (typeof GATEWAY_STATES)[number];
   region?: string;
   version?: string;
   devices: number;
@@ -92,6 +94,32 @@ export interface CampaignDeviceView {
   detail?: string;
   runs?: string;
   changedMs: number;
+}
+
+/** What its gateway told of a device in a campaign: one event of its journal. */
+export interface DeviceEventView {
+  atMs: number;
+  attempt: number;
+  phase: string;
+  code?: string;
+  detail?: string;
+  runs?: string;
+  /** It was called off before it began. */
+  isWithdrawn: boolean;
+  /** Enrolment, and record of the journal that began with it. */
+  epoch: number;
+  sequence: number;
+}
+
+/** How many there are of what, now. */
+export interface FleetCensus {
+  gateways: Readonly<Record<GatewayView['state'], number>>;
+  /** Enrolled, and not heard of for as long as nothing is granted to it. */
+  gatewaysSilent: number;
+  gatewaysInTrouble: number;
+  campaigns: Readonly<Record<CampaignState, number>>;
+  /** Of campaigns that were started and have not ended. */
+  devices: Readonly<Record<DeviceState, number>>;
 }
 
 export interface AuditEntry {
@@ -170,6 +198,8 @@ export interface OperatorDesk {
   campaigns(after: string | undefined, limit: number): Promise<Page<CampaignView>>;
   campaign(id: string): Promise<CampaignView | undefined>;
   campaignDevices(id: string, filter: DeviceFilter): Promise<Page<CampaignDeviceView>>;
+  /** In the order in which it happened; none once they are no longer kept. */
+  deviceEvents(id: string, device: string, limit: number): Promise<readonly DeviceEventView[]>;
   /** The devices are those that are known now. */
   start(id: string, by: Actor): Promise<CampaignView>;
   pause(id: string, by: Actor, reason: string): Promise<CampaignView>;
@@ -177,6 +207,7 @@ export interface OperatorDesk {
   abort(id: string, by: Actor, reason: string): Promise<CampaignView>;
   /** Those that failed are given another attempt; what was aborted stays so. */
   retryFailed(id: string, devices: readonly string[] | undefined, by: Actor): Promise<CampaignView>;
+  census(): Promise<FleetCensus>;
   audit(after: number | undefined, limit: number): Promise<Page<AuditEntry>>;
   /** @returns the first entry whose hash is not what it has to be */
   checkAudit(): Promise<AuditEntry | undefined>;

@@ -9,7 +9,8 @@ import type { Log, Timers } from '../../ports.ts';
 import type { Desired, EventBatch, EventsTaken, Inventory } from '../wire.ts';
 import { auditPage, firstTampered, openFleet } from './audit.ts';
 import { blobBytes, dropUploads, openBlob, putBlob } from './blobs.ts';
-import { campaignPage, campaignView, devicePage, viewOf } from './campaign-views.ts';
+import { campaignPage, campaignView, deviceEvents, devicePage, viewOf } from './campaign-views.ts';
+import { takeCensus } from './census.ts';
 import { abortCampaign, pauseCampaign, resumeCampaign, retryFailed } from './commands.ts';
 import type { CampaignView, Coordinator, DeviceFilter } from './control.ts';
 import { type Change, type DatabaseSpec, openDatabase } from './database.ts';
@@ -28,6 +29,7 @@ import {
   takeInventory,
 } from './gateways.ts';
 import { Manifests } from './manifests.ts';
+import { dropEvents } from './retention.ts';
 import type { CampaignTable } from './schema.ts';
 import {
   COORDINATOR_SETTINGS,
@@ -176,6 +178,10 @@ class DatabaseCoordinator implements Coordinator {
     return this.desk.database.ask((db) => devicePage(db, this.manifests, id, filter));
   }
 
+  deviceEvents(id: string, device: string, limit: number) {
+    return this.desk.database.ask((db) => deviceEvents(db, id, device, limit));
+  }
+
   start(id: string, by: Actor): Promise<CampaignView> {
     return this.command((change) => startCampaign(change, this.desk, id, by));
   }
@@ -198,6 +204,10 @@ class DatabaseCoordinator implements Coordinator {
     by: Actor,
   ): Promise<CampaignView> {
     return this.command((change) => retryFailed(change, this.desk, id, devices, by));
+  }
+
+  census() {
+    return this.desk.database.ask((db) => takeCensus(db, this.desk));
   }
 
   audit(after: number | undefined, limit: number) {
@@ -234,6 +244,7 @@ class DatabaseCoordinator implements Coordinator {
     }
     await this.evaluateTouched();
     await dropUploads(this.desk);
+    await dropEvents(this.desk);
   }
 
   async close(): Promise<void> {

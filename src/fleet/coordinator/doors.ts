@@ -5,7 +5,7 @@
 import { ATTEMPT_LIMITS, AttemptCounter, type AttemptLimits } from '../../api/access.ts';
 import { describeApi } from '../../api/describe.ts';
 import { DOOR_LIMITS, type DoorLimits } from '../../api/doors.ts';
-import { type Condition, HttpServer } from '../../api/http-server.ts';
+import { type Condition, HttpServer, type HttpServerOptions } from '../../api/http-server.ts';
 import type { ApiMetrics } from '../../api/route.ts';
 import { TokenAccess } from '../../api/token-access.ts';
 import type { GatewayConfig } from '../../config/gateway.ts';
@@ -35,7 +35,9 @@ export interface FleetDoorsOptions {
   api: GatewayConfig['api'];
   timers: Timers;
   log: Log;
+  /** Where they are served to viewers. */
   metrics?: ApiMetrics;
+  onAnswered?: HttpServerOptions<unknown>['onAnswered'];
   /** Of Uplift. */
   version: string;
   limits?: Partial<FleetDoorLimits>;
@@ -162,7 +164,7 @@ export function fleetOpenApi(version: string): Record<'operators' | 'gateways', 
 }
 
 function openForGateways(
-  { desk, gateways, timers, log }: FleetDoorsOptions,
+  { desk, gateways, timers, log, onAnswered }: FleetDoorsOptions,
   limits: FleetDoorLimits,
   waiting: WaitingRoom,
   condition: () => Promise<Condition>,
@@ -195,11 +197,12 @@ function openForGateways(
     doors: { tcp: { listen, tls: { ...tls, clientsArePinned: true } } },
     limits: { ...DOOR_LIMITS, connectionsMax, ...LIMITS.gateways, ...limits.gateways },
     log,
+    ...(onAnswered ? { onAnswered } : {}),
   });
 }
 
 function openForPeople(
-  { desk, api, metrics, log, version }: FleetDoorsOptions,
+  { desk, api, metrics, log, version, onAnswered }: FleetDoorsOptions,
   limits: FleetDoorLimits,
   access: TokenAccess,
   condition: () => Promise<Condition>,
@@ -217,6 +220,7 @@ function openForPeople(
     doors: { socket: api.socket, tcp: api.tcp },
     limits: { ...DOOR_LIMITS, ...LIMITS.people, ...limits.people },
     log,
+    ...(onAnswered ? { onAnswered } : {}),
   });
 }
 

@@ -217,6 +217,20 @@ const campaigns: RouteShape<OperatorWorld>[] = [
       return { status: 200, body: { devices: items, ...next } };
     },
   }),
+  route({
+    operation: 'deviceEvents',
+    method: 'GET',
+    path: '/campaigns/{campaign}/devices/{device}/events',
+    role: 'viewer',
+    summary: 'What its gateway told of a device in a campaign, in order.',
+    params: schemas.inDevice,
+    answers: { 200: schemas.deviceEvents },
+    refuses: ['campaign-unknown'],
+    async handle({ params: { campaign, device } }, { desk }) {
+      const events = await desk.deviceEvents(campaign, device, schemas.PAGE_MAX);
+      return { status: 200, body: { events } };
+    },
+  }),
   command('startCampaign', 'start', 'Lets it begin, for the devices that are known now.', {
     refuses: ['author-starts', 'no-devices', 'image-missing', 'campaign-expired'],
     run: (desk, id, by) => desk.start(id, by),

@@ -5,7 +5,7 @@ import { FAILURE_CLASSES, type FailureClass } from '../../campaign/failure-class
 import { CAMPAIGN_COURSES } from '../../campaign/rings.ts';
 import { matching, text, whole, z } from '../../config/fields.ts';
 import { deviceName, inventoryDevice, sha256, wireName } from '../wire.ts';
-import { CAMPAIGN_STATES } from './control.ts';
+import { CAMPAIGN_STATES, GATEWAY_STATES } from './control.ts';
 
 export const PAGE_MAX = 1_000;
 const RETRY_DEVICES_MAX = 10_000;
@@ -66,7 +66,7 @@ export const retrial = z.strictObject({
 
 export const gatewayView = z.strictObject({
   id: z.string(),
-  state: z.enum(['expected', 'enrolled', 'revoked']),
+  state: z.enum(GATEWAY_STATES),
   region: z.string().optional(),
   version: z.string().optional(),
   devices: count,
@@ -145,6 +145,23 @@ export const campaignDevice = z.strictObject({
 export const campaignDevicePage = z.strictObject({
   devices: z.array(campaignDevice),
   next: z.string().optional().describe('`after` of the next page; absent: this is the last.'),
+});
+
+export const inDevice = z.strictObject({ campaign: wireName, device: deviceName });
+export const deviceEvents = z.strictObject({
+  events: z.array(
+    z.strictObject({
+      atMs: moment.describe("By the gateway's clock."),
+      attempt: count,
+      phase: z.string(),
+      code: z.string().optional(),
+      detail: z.string().optional(),
+      runs: z.string().optional(),
+      isWithdrawn: z.boolean().describe('It was called off before it began.'),
+      epoch: count.describe('The enrolment with which the journal of the gateway began.'),
+      sequence: count.describe('The record of that journal.'),
+    }),
+  ),
 });
 
 export const auditEntry = z.strictObject({

@@ -106,6 +106,8 @@ export interface CampaignTable {
   detail: string | null;
   /** It ended, and gateways are told so until then; absent: they are told no more. */
   told_until_ms: number | null;
+  /** 0 when its events were dropped: it ended long ago. */
+  has_events: number;
 }
 
 export interface CampaignDeviceTable {
@@ -137,7 +139,7 @@ interface CampaignRefusalTable {
   at_ms: number;
 }
 
-interface EventTable {
+export interface EventTable {
   gateway: string;
   epoch: number;
   sequence: number;
@@ -210,7 +212,7 @@ function first({ text, bytes }: SqlTypes): readonly string[] {
       expires_ms bigint not null, author ${text} not null, approvers ${text} not null,
       approvals_missing integer not null, gateways integer not null, course ${text},
       ring integer not null, width integer not null, abort ${text}, detail ${text},
-      told_until_ms bigint, unique (line, generation))`,
+      told_until_ms bigint, has_events integer not null, unique (line, generation))`,
     `create table campaign_devices (
       campaign ${text} not null, device ${text} not null, gateway ${text} not null,
       ring integer not null, turn integer not null, state ${text} not null,

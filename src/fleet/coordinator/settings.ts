@@ -18,6 +18,8 @@ export interface CoordinatorSettings {
   refusedMs: number;
   /** Gateways with devices under way are told so long that their campaign ended. */
   toldMs: number;
+  /** Events of a campaign are kept so long after its end. */
+  eventsMs: number;
   /** Of an upload that was not finished. */
   uploadMs: number;
 }
@@ -33,6 +35,7 @@ export const COORDINATOR_SETTINGS: CoordinatorSettings = {
   takenMs: 24 * HOUR_MS,
   refusedMs: 6 * HOUR_MS,
   toldMs: 24 * HOUR_MS,
+  eventsMs: 400 * 24 * HOUR_MS,
   uploadMs: 24 * HOUR_MS,
 };
 

@@ -2,7 +2,7 @@
  * The start of a campaign: it is opened once more, its images are there, and its devices are those that
  * gateways are known to have now. What ran of its line before is superseded.
  */
-import type { Manifest } from '../../campaign/manifest.ts';
+import { imageOf, type Manifest } from '../../campaign/manifest.ts';
 import { ringOf } from '../../campaign/rings.ts';
 import type { Actor } from '../../jobs/records.ts';
 import { foldText, hardwareKey } from '../../products/device-model.ts';
@@ -118,13 +118,13 @@ async function targetsOf({ db, kind }: Change, manifest: Manifest): Promise<read
 }
 
 /** By hardware: versions to start from, and the ones to arrive at, as who runs one already counts too. */
-function versionsOf({ targets, images }: Manifest): ReadonlyMap<string, ReadonlySet<string>> {
+function versionsOf(manifest: Manifest): ReadonlyMap<string, ReadonlySet<string>> {
   const versions = new Map<string, Set<string>>();
-  for (const target of targets) {
-    const image = images.find(({ sha256 }) => sha256 === target.image)!;
+  for (const target of manifest.targets) {
     const key = hardwareKey(target);
     const known = versions.get(key) ?? new Set();
-    for (const version of [...target.from, image.firmwareVersion]) known.add(foldText(version));
+    for (const version of [...target.from, imageOf(manifest, target).firmwareVersion])
+      known.add(foldText(version));
     versions.set(key, known);
   }
   return versions;

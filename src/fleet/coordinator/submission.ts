@@ -100,6 +100,7 @@ async function insertCampaign(
       gateways: 0,
       ring: 0,
       width: manifest.pace.first,
+      has_events: 1,
       ...columnsOf(signatures),
     })
     // Of two at one instant the second is refused, or adds its signatures when it is sent again.

@@ -9,9 +9,12 @@ import {
   OPERATOR,
   open,
   type Place,
+  refusesWith,
   startCampaign,
   TestGateway,
 } from './fleets.ts';
+
+const YEAR_MS = 365 * 24 * 60 * MINUTE_MS;
 
 /** So many at once, whatever comes of them. */
 function atOnce(count: number): Partial<Manifest> {
@@ -188,6 +191,85 @@ export function rolloutCases(fleetTest: FleetTest): void {
     await coordinator.resume(id, OPERATOR);
     assert.equal(await gateway!.granted(), [device]);
   });
+
+  fleetTest(
+    'what was told of a device is its story, until its campaign is long over',
+    async (place) => {
+      const { coordinator, clock } = place;
+      const { id, gateways } = await running(place, [2, 2], {});
+      const [gateway, other] = gateways;
+      const [first, second] = gateway!.devices;
+      await gateway!.tell(
+        { device: first!, phase: 'distributing' },
+        { device: second!, phase: 'done' },
+      );
+      await other!.tell(failed(other!.devices[0]!), { device: other!.devices[1]!, phase: 'done' });
+      clock.pass(1);
+      await gateway!.tell(failed(first!, 'block-refused'));
+      const story = await coordinator.deviceEvents(id, first!, 100);
+      assert.equal(
+        story.map(({ phase, code, sequence }) => [phase, code, sequence]),
+        [
+          ['distributing', undefined, 1],
+          ['failed', 'block-refused', 4],
+        ],
+      );
+      assert.equal((await coordinator.deviceEvents(id, first!, 1)).length, 1);
+      assert.equal(await coordinator.deviceEvents(id, 'ffffffffffffffff', 100), []);
+      await refusesWith('campaign-unknown', coordinator.deviceEvents('none', first!, 100));
+      await coordinator.abort(id, OPERATOR, 'enough');
+      clock.pass(YEAR_MS);
+      await coordinator.keepHouse();
+      assert.is((await coordinator.deviceEvents(id, first!, 100)).length, 2, 'kept for 400 days');
+      clock.pass(YEAR_MS);
+      await coordinator.keepHouse();
+      for (const { devices } of gateways)
+        for (const device of devices)
+          assert.equal(await coordinator.deviceEvents(id, device, 100), [], device);
+      // How they stood in the end stays, and the journal goes on where it was.
+      assert.is((await countsOf(coordinator, id)).failed, 2);
+      await gateway!.tell({ device: second!, phase: 'done' });
+    },
+  );
+
+  fleetTest(
+    'devices that changed since a moment, and how many there are of what',
+    async (place) => {
+      const { coordinator, clock } = place;
+      const { id, gateways } = await running(place, [2, 1], atOnce(2));
+      await coordinator.addGateway('expected', OPERATOR);
+      const [gateway] = gateways;
+      clock.pass(MINUTE_MS);
+      const sinceMs = clock.nowMs();
+      await gateway!.tell({ device: gateway!.devices[0]!, phase: 'done' });
+      const changedOnes = async (changedSinceMs: number) => {
+        const { items } = await coordinator.campaignDevices(id, { changedSinceMs, limit: 10 });
+        return items.map(({ device }) => device);
+      };
+      assert.equal(await changedOnes(sinceMs), [gateway!.devices[0]!]);
+      assert.is((await changedOnes(sinceMs - MINUTE_MS)).length, 3);
+      assert.equal(await changedOnes(sinceMs + 1), []);
+      const census = await coordinator.census();
+      assert.equal(census.gateways, { expected: 1, enrolled: 2, revoked: 0 });
+      assert.equal([census.gatewaysSilent, census.gatewaysInTrouble], [0, 0]);
+      assert.is(census.campaigns.running, 1);
+      assert.is(census.devices.succeeded, 1);
+      clock.pass(60 * MINUTE_MS);
+      await gateway!.tell();
+      await coordinator.revokeGateway(gateways[1]!.id, OPERATOR, 'stolen');
+      const later = await coordinator.census();
+      assert.equal(later.gateways, { expected: 1, enrolled: 1, revoked: 1 });
+      assert.is(later.gatewaysSilent, 0);
+      clock.pass(60 * MINUTE_MS);
+      assert.is((await coordinator.census()).gatewaysSilent, 1);
+      await coordinator.abort(id, OPERATOR, 'enough');
+      const end = await coordinator.census();
+      assert.equal(
+        [end.campaigns.running, end.campaigns.aborted, end.devices.succeeded],
+        [0, 1, 0],
+      );
+    },
+  );
 }
 
 /** Where several processes may serve one fleet. */

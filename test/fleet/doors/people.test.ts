@@ -158,6 +158,25 @@ test('a campaign from its first signature to its end', async () => {
     assert.is(await devices(none), 0, none);
   }
   await refuses('campaignDevices', { path: `${path}?state=lost` }, '400 request-invalid');
+  desk.batches.push({
+    through: { sequence: 9, hash: SHA256 },
+    events: [
+      ...[{ sequence: 8, atMs: 4, campaign: ready.json.digest, device, attempt: 1 }].map((one) => ({
+        ...one,
+        phase: 'failed' as const,
+      })),
+    ],
+  });
+  const story = await ask('deviceEvents', { path: `${path}/${device}/events` });
+  assert.equal(
+    story.json.events.map(({ phase, sequence }: Record<string, unknown>) => [phase, sequence]),
+    [['failed', 8]],
+  );
+  await refuses(
+    'deviceEvents',
+    { path: `/campaigns/none/devices/${device}/events` },
+    '404 campaign-unknown',
+  );
   await ask('retryCampaign', { ...again, body: { devices: [device] } });
   assert.is(desk.devices.get(ID)![0]!.attempt, 2);
   assert.is(
