@@ -3,9 +3,8 @@
  * their supplier, with material made for this run. The supplier sends 11.4 for the PPMIDs, then 11.1 and
  * 11.3 for the hub, and 11.2 at the end; its endpoint here shows what it is told, and whether it is signed.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, join } from 'node:path';
 import { euiText } from '../src/duis/identifiers.ts';
 import { parseCentralProductsList } from '../src/products/central-products-list.ts';
 import {
@@ -20,11 +19,9 @@ import {
 } from '../test/support/duis-material.ts';
 import { Endpoint, type Message, verified } from '../test/support/duis-user.ts';
 import { FIRMWARE, TestRig } from '../test/support/rigs.ts';
+import { Commands } from './demo-commands.ts';
 
-const MAIN = resolve(import.meta.dirname, '../src/cli/main.ts');
 const LIMIT_MS = 120_000;
-const [BOLD, PLAIN] =
-  process.stdout.isTTY && !process.env['NO_COLOR'] ? ['\u001b[1m', '\u001b[0m'] : ['', ''];
 const SHOWN =
   /<(?:sr|ra):(DeviceID|TargetDeviceID|OtherDeviceID|BusinessOriginatorID|FirmwareVersionUpdateStatus|TransferResponseCode|ActivateImageResultCode|ASN1Status|FirmwareVersion)>([^<]*)</g;
 
@@ -32,11 +29,12 @@ class Demo {
   readonly rig: TestRig;
   readonly material: DuisMaterial;
   readonly endpoint: Endpoint;
-  private readonly running: ChildProcess[] = [];
+  readonly commands: Commands;
   private port = '';
 
   constructor(rig: TestRig) {
     this.rig = rig;
+    this.commands = new Commands(rig.folder);
     this.material = writeDuisMaterial(rig.folder, FIRMWARE.trust);
     this.endpoint = new Endpoint(this.material);
   }
@@ -57,9 +55,9 @@ class Demo {
       duis: duisSection(material, { supplier: endpoint.url }),
     };
     writeFileSync(join(rig.folder, 'gateway.yaml'), JSON.stringify(configuration, undefined, 2));
-    await this.start(['rig', 'up', '--fresh', '--rig', 'rig.yaml'], /is up/);
+    await this.commands.start(['rig', 'up', '--fresh', '--rig', 'rig.yaml'], /is up/);
     const serve = ['serve', '--config', 'gateway.yaml'];
-    [, this.port = ''] = await this.start(serve, /:(\d+) \(Service Requests\)/);
+    [, this.port = ''] = await this.commands.start(serve, /:(\d+) \(Service Requests\)/);
   }
 
   /** Made, signed, looked at, sent: the answer is printed. */
@@ -67,25 +65,23 @@ class Demo {
     const isUpdate = service === '11.1' || service === '11.4';
     const to = isUpdate ? ['--target', euiText(BROKER)] : [];
     const from = ['--originator', euiText(SUPPLIER), ...to, '--duis-version', version];
-    await this.uplift('duis', 'make', service, ...from, ...options, '--out', 'request.xml');
+    await this.commands.uplift(
+      'duis',
+      'make',
+      service,
+      ...from,
+      ...options,
+      '--out',
+      'request.xml',
+    );
     const signer = ['--certificate', 'supplier.pem', '--key', 'supplier.key'];
     const signed = ['--counter', 'now', '--out', 'signed.xml'];
-    await this.uplift('duis', 'sign', 'request.xml', ...signer, ...signed);
-    await this.uplift('duis', 'check', 'signed.xml', '--config', 'gateway.yaml');
+    await this.commands.uplift('duis', 'sign', 'request.xml', ...signer, ...signed);
+    await this.commands.uplift('duis', 'check', 'signed.xml', '--config', 'gateway.yaml');
     const tls = ['--certificate', 'supplier-tls.pem', '--key', 'supplier-tls.key'];
     const believed = ['--ca', 'tls-ca.pem', '--signer', 'dcc.pem', '--anchors', 'anchors.json'];
     const url = `https://127.0.0.1:${this.port}/`;
-    await this.uplift('duis', 'send', 'signed.xml', '--to', url, ...tls, ...believed);
-  }
-
-  async uplift(...words: string[]): Promise<void> {
-    console.log(`\n${BOLD}$ uplift ${words.join(' ')}${PLAIN}`);
-    const child = spawn(process.execPath, [MAIN, ...words], {
-      cwd: this.rig.folder,
-      stdio: ['ignore', 'inherit', 'inherit'],
-    });
-    const code = await new Promise((done) => child.on('close', done));
-    if (code !== 0) throw new Error(`uplift ${words[0]} ${words[1]} ended with ${code}`);
+    await this.commands.uplift('duis', 'send', 'signed.xml', '--to', url, ...tls, ...believed);
   }
 
   /** Until as many messages have come that fit. */
@@ -98,39 +94,9 @@ class Demo {
   }
 
   async takeDown(): Promise<void> {
-    for (const child of this.running.reverse()) {
-      child.kill('SIGTERM');
-      if (child.exitCode === null) await new Promise((done) => child.on('exit', done));
-    }
+    await this.commands.takeDown();
     await this.endpoint.close();
     await this.rig.remove();
-  }
-
-  /** A command that stays: resolves when it has said that it is ready. */
-  private start(words: string[], ready: RegExp): Promise<RegExpExecArray> {
-    console.log(`\n${BOLD}$ uplift ${words.join(' ')} &${PLAIN}`);
-    const child = spawn(process.execPath, [MAIN, ...words], {
-      cwd: this.rig.folder,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    this.running.push(child);
-    let said = '';
-    return new Promise((done, failed) => {
-      const hear = (chunk: Buffer) => {
-        said += chunk.toString();
-        const found = ready.exec(said);
-        if (!found) return;
-        console.log(said.split('\n').find((line) => ready.test(line)));
-        for (const stream of [child.stdout, child.stderr]) {
-          stream.off('data', hear);
-          stream.resume();
-        }
-        done(found);
-      };
-      child.stdout.on('data', hear);
-      child.stderr.on('data', hear);
-      child.on('exit', (code) => failed(new Error(`uplift ${words[0]} ended (${code})\n${said}`)));
-    });
   }
 
   /** One line, and 200: it is taken. */
@@ -173,8 +139,8 @@ try {
   await demo.told(/ActivationSuccessful</);
   await demo.ask('11.2', target, '4.0');
   await demo.told(/ReadFirmwareVersionRsp/);
-  await demo.uplift('duis', 'requests', '--socket', 'api.sock');
-  await demo.uplift('device', 'list', '--socket', 'api.sock');
+  await demo.commands.uplift('duis', 'requests', '--socket', 'api.sock');
+  await demo.commands.uplift('device', 'list', '--socket', 'api.sock');
 } finally {
   await demo.takeDown();
 }
