@@ -95,7 +95,8 @@ export class Beat {
     // A clock that was set back since would keep it waiting.
     this.told = inventory && inventory.atMs <= nowMs ? inventory : undefined;
     this.clockMs = nowMs;
-    this.gateMs = nowMs + delayOf(settings.contact, 0, random);
+    // Somebody who brings a token stands beside it; a start may be that of all after an outage.
+    this.gateMs = this.mayEnrol ? nowMs : nowMs + delayOf(settings.contact, 0, random);
     const lane = (): Lane => ({ startedMs: undefined, dueMs: nowMs, failures: 0 });
     this.lanes = {
       enrol: lane(),

@@ -192,6 +192,13 @@ test('the first contact after a start is spread over its window', () => {
   for (const count of tenths) assert.ok(count > 60 && count < 140, `${tenths}`);
 });
 
+test('a gateway that has a token to enrol with does so at once', () => {
+  const site = new Site({ hasToken: true, isEnrolled: false });
+  assert.is(site.beat.pollTimeout(), START_MS);
+  const again = new Site({ hasToken: true, isEnrolled: true });
+  assert.ok(again.beat.pollTimeout() > START_MS);
+});
+
 test('an outage of two days: few tries, spread over their window, and then all of it in order', () => {
   const outageMs = 2 * DAY_MS;
   const returns: number[] = [];
