@@ -6,6 +6,7 @@ import type { CoordinatorConfig, PpmidDevice } from '../config/schema.ts';
 import { assert, EXIT, UpliftError } from '../errors.ts';
 import type { Timers } from '../ports.ts';
 import type { Pace } from '../schedule/pace.ts';
+import { isLinkFailure } from '../schedule/retry.ts';
 import type { LinkEvent } from '../transport/zigbee/messages.ts';
 import { type DeviceWords, wordsOfReading } from './device-words.ts';
 import type { FieldOwner, FieldRun } from './field.ts';
@@ -106,6 +107,8 @@ export class CoordinatorHost {
     const reading = await link
       .call('read', { eui64, endpoint, timeoutMs: READ_TIMEOUT_MS })
       .catch((cause: Error) => {
+        // A link that went down meanwhile is not the device's silence.
+        if (cause instanceof UpliftError && isLinkFailure(cause.code)) throw cause;
         throw new UpliftError('device-silent', cause.message, {
           next: 'check that it is powered and in range; a sleeping device may need its button pressed',
           exit: EXIT.notReachable,

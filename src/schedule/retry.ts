@@ -87,6 +87,11 @@ export const FAILURE_CLASSES = { ...SESSION_CLASS, ...OPENING_CLASS };
 
 export type RetryableCode = keyof typeof FAILURE_CLASSES;
 
+/** Whether a link did not open, or ended: nothing was learnt of the device behind it. */
+export function isLinkFailure(code: string): boolean {
+  return Object.hasOwn(OPENING_CLASS, code);
+}
+
 export interface Backoff {
   /** Attempts after the first; Infinity: until the deadline. */
   retriesMax: number;

@@ -182,8 +182,15 @@ export class ScriptedField implements Field {
 
   /** What devices say when they are asked; others are silent. */
   readonly says = new Map<string, string>();
+  /** Devices whose link, or port, fails when they are asked: with which code. */
+  readonly troubles = new Map<string, string>();
+  /** How often each was asked. */
+  readonly asked = new Map<string, number>();
 
   async read(device: string): Promise<{ version: string }> {
+    this.asked.set(device, (this.asked.get(device) ?? 0) + 1);
+    const trouble = this.troubles.get(device);
+    if (trouble !== undefined) throw new UpliftError(trouble, 'it cannot be asked');
     const version = this.says.get(device);
     if (version === undefined) throw new UpliftError('device-silent', 'it does not answer');
     return { version };

@@ -2,6 +2,9 @@
  * What each device last said that it runs, and asking those that have to say it. An answer counts for a day;
  * after an upgrade the device is asked again. One that does not answer is asked a few times more, and is
  * silent then.
+ *
+ * A link that is down, or a port that somebody else holds, is the gateway's own trouble and not the
+ * device's silence: nobody is asked over a link that is down, and all are as soon as it is up.
  */
 import { UpliftError } from '../../errors.ts';
 import type { GatewayRecord } from '../../gateway/control.ts';
@@ -9,6 +12,7 @@ import type { DeviceWords } from '../../gateway/device-words.ts';
 import type { Timers } from '../../ports.ts';
 import type { DeviceKind } from '../../products/combinations.ts';
 import type { DeviceHardware } from '../../products/device-model.ts';
+import { isLinkFailure } from '../../schedule/retry.ts';
 
 export interface FollowedDevice {
   /** As its rig calls it. */
@@ -24,6 +28,8 @@ export interface DeviceReadingsOptions {
   timers: Timers;
   /** The answer is a record when it resolves. @throws UpliftError */
   read(device: string): Promise<DeviceWords>;
+  /** Whether its link is up. */
+  isUp(device: string): boolean;
   changed(): void;
 }
 
@@ -37,12 +43,24 @@ export interface Reading {
 const FRESH_MS = 24 * 3_600_000;
 /** After each that failed; with the last it is silent. */
 const AGAIN_MS = [60_000, 5 * 60_000, 15 * 60_000];
+/** After trouble of the gateway's own: doubled with each in a row. */
+const OWN_AGAIN_MS = { first: 1_000, most: 5 * 60_000 };
+/** For as long as a silent one is asked, nothing waits for one that cannot be. */
+const OUT_OF_REACH_MS = AGAIN_MS.reduce((sum, ms) => sum + ms);
+/** Beside links: the gateway's store, or something else of it that has the device's port. */
+const OWN_CODES: readonly string[] = ['not-accepting', 'device-busy', 'link-lost'];
 
 interface Asking {
+  /** The device did not say it. */
   failures: number;
+  /** It could not be asked, so often in a row. */
+  ownFailures: number;
+  /** Since when it cannot be asked. */
+  ownSinceMs: number | undefined;
   isAsking: boolean;
   againMs: number;
-  askedMs: number;
+  /** When it last had the chance to say it. */
+  askedMs: number | undefined;
 }
 
 export class DeviceReadings {
@@ -91,6 +109,26 @@ export class DeviceReadings {
     return (this.asking.get(name)?.failures ?? 0) > AGAIN_MS.length;
   }
 
+  /** It could not be asked for so long that nothing waits for its answer any more. */
+  isOutOfReach(name: string): boolean {
+    const sinceMs = this.asking.get(name)?.ownSinceMs;
+    return sinceMs !== undefined && this.options.timers.nowMs() - sinceMs >= OUT_OF_REACH_MS;
+  }
+
+  /** It was to be asked, and cannot be. */
+  isAway(name: string): boolean {
+    return this.asking.get(name)?.ownSinceMs !== undefined;
+  }
+
+  /** A link came up: who could not be asked over it is asked when somebody next wants to know. */
+  linkUp(isThere: (device: FollowedDevice) => boolean): void {
+    for (const [name, asking] of this.asking) {
+      if (asking.ownFailures === 0 || !isThere(this.byName.get(name)!)) continue;
+      asking.ownFailures = 0;
+      asking.againMs = 0;
+    }
+  }
+
   /** It may be asked anew. */
   forget(name: string): void {
     this.asking.delete(name);
@@ -98,11 +136,16 @@ export class DeviceReadings {
 
   /** One whose answer is as old as that, or that was silent for as long; the longest first. */
   stale(isFree: (device: FollowedDevice) => boolean): string | undefined {
-    const boundMs = this.options.timers.nowMs() - FRESH_MS;
+    const nowMs = this.options.timers.nowMs();
     let found: { name: string; atMs: number } | undefined;
-    for (const { name, ...device } of this.options.devices) {
-      const atMs = this.asking.get(name)?.askedMs ?? this.readings.get(name)?.atMs ?? 0;
-      if (atMs > boundMs || !isFree({ name, ...device })) continue;
+    for (const device of this.options.devices) {
+      const { name } = device;
+      const asking = this.asking.get(name);
+      const atMs = asking?.askedMs ?? this.readings.get(name)?.atMs ?? 0;
+      // One that cannot be asked has no turn that others could have.
+      const isPutOff = (asking?.ownFailures ?? 0) > 0 && asking!.againMs > nowMs;
+      if (atMs > nowMs - FRESH_MS || isPutOff) continue;
+      if (!this.options.isUp(device.id) || !isFree(device)) continue;
       if (!found || atMs < found.atMs) found = { name, atMs };
     }
     return found?.name;
@@ -112,14 +155,18 @@ export class DeviceReadings {
   ask(name: string): void {
     const device = this.byName.get(name);
     if (!device) return;
-    const { timers, read, changed } = this.options;
-    const asking = this.asking.get(name) ?? {
-      ...{ failures: 0, isAsking: false, againMs: 0, askedMs: 0 },
-    };
-    this.asking.set(name, asking);
-    if (asking.isAsking || asking.againMs > timers.nowMs()) return;
+    const { timers, read, isUp, changed } = this.options;
+    const asking = this.askingOf(name);
+    const nowMs = timers.nowMs();
+    if (asking.isAsking) return;
+    if (!isUp(device.id)) {
+      asking.ownSinceMs ??= nowMs;
+      return;
+    }
+    if (asking.againMs > nowMs) return;
+    const before = asking.askedMs;
     asking.isAsking = true;
-    asking.askedMs = timers.nowMs();
+    asking.askedMs = nowMs;
     read(device.id).then(
       () => {
         asking.isAsking = false;
@@ -128,9 +175,9 @@ export class DeviceReadings {
       (error: unknown) => {
         asking.isAsking = false;
         if (!(error instanceof UpliftError)) throw error;
-        // The gateway's own trouble is not the device's.
-        if (error.code === 'not-accepting') return;
-        const againMs = AGAIN_MS[asking.failures++] ?? 0;
+        const isOwn = isLinkFailure(error.code) || OWN_CODES.includes(error.code);
+        if (isOwn) asking.askedMs = before;
+        const againMs = isOwn ? this.ownFailed(asking) : failed(asking);
         asking.againMs = timers.nowMs() + againMs;
         this.after(againMs, changed);
       },
@@ -141,6 +188,24 @@ export class DeviceReadings {
     for (const timer of this.timers) timer.cancel();
   }
 
+  private askingOf(name: string): Asking {
+    const known = this.asking.get(name);
+    if (known) return known;
+    const asking: Asking = {
+      ...{ failures: 0, ownFailures: 0, ownSinceMs: undefined },
+      ...{ isAsking: false, againMs: 0, askedMs: undefined },
+    };
+    this.asking.set(name, asking);
+    return asking;
+  }
+
+  /** @returns how long it is left alone */
+  private ownFailed(asking: Asking): number {
+    const { first, most } = OWN_AGAIN_MS;
+    asking.ownSinceMs ??= this.options.timers.nowMs();
+    return Math.min(first * 2 ** asking.ownFailures++, most);
+  }
+
   private after(delayMs: number, task: () => void): void {
     const timer = this.options.timers.after(delayMs, () => {
       this.timers.delete(timer);
@@ -148,6 +213,13 @@ export class DeviceReadings {
     });
     this.timers.add(timer);
   }
+}
+
+/** @returns how long it is left alone */
+function failed(asking: Asking): number {
+  asking.ownFailures = 0;
+  asking.ownSinceMs = undefined;
+  return AGAIN_MS[asking.failures++] ?? 0;
 }
 
 function stateOf(record: GatewayRecord): string {

@@ -21,6 +21,7 @@ import type { Upgrade } from '../../jobs/book.ts';
 import type { Actor } from '../../jobs/records.ts';
 import { isOver } from '../../jobs/states.ts';
 import { type DeviceHardware, sameHardware } from '../../products/device-model.ts';
+import { EXPIRIES } from '../../schedule/codes.ts';
 import type { VersionFloors } from '../../trust/rollback.ts';
 import { type AcceptanceOptions, Acceptances, type Followed, type Judged } from './acceptances.ts';
 import { CampaignLedger, type DeviceStanding } from './campaign-ledger.ts';
@@ -30,8 +31,13 @@ import { DeviceReadings, type FollowedDevice } from './device-readings.ts';
 import { JournalEvents, type ToldJournal } from './event-source.ts';
 import { isMeant, isTarget, isThere, ownStarts } from './own-rings.ts';
 
+type FollowedGateway = Pick<
+  Gateway,
+  'jobs' | 'book' | 'record' | 'listen' | 'read' | 'condition' | 'device' | 'linkStates'
+>;
+
 export interface FollowerOptions extends Omit<AcceptanceOptions, 'ledger' | 'gateway'> {
-  gateway: Pick<Gateway, 'jobs' | 'book' | 'record' | 'listen' | 'read' | 'condition'>;
+  gateway: FollowedGateway;
   journal: ToldJournal;
   floors(): VersionFloors;
   devices: readonly FollowedDevice[];
@@ -67,6 +73,7 @@ export class Follower implements CampaignFollower {
       devices: options.devices,
       timers,
       read: (device) => gateway.read(device, 'gateway'),
+      isUp: (device) => this.isUp(device),
       changed: () => this.turnSoon(),
     });
     this.events = new JournalEvents(options.journal, this.ledger);
@@ -77,6 +84,11 @@ export class Follower implements CampaignFollower {
         this.turnSoon();
       },
       progress() {},
+      link: (link, up) => {
+        if (!up) return;
+        this.readings.linkUp(({ id }) => gateway.device(id)?.link === link);
+        this.turnSoon();
+      },
     });
   }
 
@@ -184,13 +196,25 @@ export class Follower implements CampaignFollower {
     const story = this.ledger.stories.get(digest)!;
     if (story.end === undefined) {
       const late = checkTime(manifest, { state: this.ledger.state, nowMs: this.nowMs });
-      if (late) this.end(one, 'expired', late.code, late.message);
+      if (late) this.expire(one, late);
       else if (course === 'abort') this.end(one, 'aborted', 'called-off');
     }
     const wanted = story.end ? new Map<string, number>() : this.wantedOf(one);
     this.withdraw(one, wanted);
     if (this.missingOf(one).length > 0) return;
     for (const [name, attempt] of wanted) this.advance(one, name, attempt);
+  }
+
+  private expire(one: Followed, { code, message }: { code: string; message: string }): void {
+    const wanted = this.wantedOf(one);
+    if (this.ledger.stories.get(one.digest)!.end) return;
+    // Those that waited for their link are not the silent ones: it never let them be asked.
+    for (const [name, attempt] of wanted) {
+      if (!this.isToBegin(one, name, attempt) || !this.readings.isAway(name)) continue;
+      const { sentence } = EXPIRIES['link-not-back'];
+      this.tell(one, name, attempt, { phase: 'expired', code: 'link-not-back', detail: sentence });
+    }
+    this.end(one, 'expired', code, message);
   }
 
   /** Device by attempt. */
@@ -225,7 +249,8 @@ export class Follower implements CampaignFollower {
       const { name } = device;
       if (!isTarget(manifest, device)) continue;
       const words = this.readings.fresh(name);
-      const isKnown = devices.has(name) || this.readings.isSilent(name);
+      const isGivenUp = this.readings.isSilent(name) || this.readings.isOutOfReach(name);
+      const isKnown = devices.has(name) || isGivenUp;
       const isOne = words?.some((version) => isMeant(manifest, { ...device, version }));
       if (isKnown || isOne) names.push(name);
       if (isKnown || words) continue;
@@ -261,12 +286,17 @@ export class Follower implements CampaignFollower {
     }
   }
 
+  /** It was not begun in this attempt, or was called off before it was. */
+  private isToBegin({ digest }: Followed, name: string, attempt: number): boolean {
+    const standing = this.ledger.stories.get(digest)!.devices.get(name);
+    if (!standing || standing.attempt < attempt) return true;
+    return standing.attempt === attempt && standing.state === 'pending';
+  }
+
   private advance(one: Followed, name: string, attempt: number): void {
     const { devices } = this.options;
-    const story = this.ledger.stories.get(one.digest)!;
-    const standing = story.devices.get(name);
-    const isOpen = standing?.state === 'pending' && standing.attempt === attempt;
-    if (standing && standing.attempt >= attempt && !isOpen) return;
+    if (!this.isToBegin(one, name, attempt)) return;
+    const standing = this.ledger.stories.get(one.digest)!.devices.get(name);
     const device = devices.find((known) => known.name === name);
     if (!device) {
       this.tell(one, name, attempt, { phase: 'refused', code: 'device-unknown' });
@@ -381,6 +411,13 @@ export class Follower implements CampaignFollower {
 
   private get followed(): ReadonlyMap<string, Followed> {
     return this.acceptances.followed;
+  }
+
+  /** A link is up until it is said to be down. */
+  private isUp(device: string): boolean {
+    const { gateway } = this.options;
+    const link = gateway.device(device)?.link;
+    return link === undefined || gateway.linkStates.get(link)?.up !== false;
   }
 
   private get nowMs(): number {

@@ -8,6 +8,7 @@ import { CAMPAIGN_IMAGE, euiOf, FollowerDesk, WHOLE } from './follower-desk.ts';
 
 const test = suite('follower');
 const [ONE, TWO, THREE] = [euiOf(1), euiOf(2), euiOf(3)];
+const LINK = 'network:zigbee-1';
 
 test('a device that may be started is asked what it runs, given a job and told of', async () => {
   const desk = new FollowerDesk();
@@ -81,6 +82,72 @@ test('one that does not say what it runs is asked again, and then counts as sile
   desk.desire({}, { [ONE]: 2 });
   await desk.settle();
   assert.is(desk.phases(ONE).at(-1), 'verifying');
+});
+
+test('a link that is down is not the silence of its devices: they are asked when it is up', async () => {
+  const desk = new FollowerDesk(2);
+  const { field } = desk.desk;
+  field.listener.link(LINK, false, 'not open yet');
+  desk.desire({}, { [ONE]: 1, [TWO]: 1 });
+  for (let n = 0; n < 48; n++) await desk.settle(HOUR_MS);
+  assert.is(field.asked.size, 0, 'nobody is asked over a link that is down');
+  assert.equal(desk.events(), []);
+  field.listener.link(LINK, true, 'open again');
+  await desk.settle();
+  assert.equal([desk.phases(ONE)[0], desk.phases(TWO)[0]], ['scheduled', 'scheduled']);
+});
+
+for (const code of ['link-down', 'port-in-use', 'coordinator-failed', 'device-busy', 'link-lost']) {
+  test(`${code} is the gateway's: asked again soon, seldom in the long run, never counted`, async () => {
+    const desk = new FollowerDesk(1);
+    const { field } = desk.desk;
+    field.troubles.set('ppmid-1', code);
+    desk.desire();
+    for (let n = 0; n < 60; n++) await desk.settle(1_000);
+    const soon = field.asked.get('ppmid-1')!;
+    assert.ok(soon >= 4 && soon <= 7, `${soon} times in a minute`);
+    for (let n = 0; n < 24 * 60; n++) await desk.settle(60_000);
+    const asked = field.asked.get('ppmid-1')!;
+    assert.ok(asked > 200 && asked < 310, `${asked} times in a day`);
+    assert.equal(desk.events(), []);
+    field.troubles.clear();
+    // Whatever it waited for, a link that comes up ends the wait.
+    field.listener.link(LINK, true, 'open again');
+    await desk.settle();
+    assert.is(desk.phases(ONE)[0], 'scheduled');
+  });
+}
+
+test('where the link never comes up the campaign ends with its own end, and says so', async () => {
+  const desk = new FollowerDesk(2);
+  desk.desk.field.listener.link(LINK, false, 'not open yet');
+  desk.desire({ expiresMs: NOW + HOUR_MS }, { [ONE]: 1 });
+  await desk.settle();
+  assert.equal(desk.events(), []);
+  await desk.settle(HOUR_MS);
+  assert.equal(
+    desk.events().map(({ device, phase, code }) => [device, phase, code]),
+    [[ONE, 'expired', 'link-not-back']],
+  );
+  const [campaign] = desk.follower.campaigns();
+  assert.equal([campaign?.state, campaign?.code], ['expired', 'campaign-expired']);
+  assert.is(campaign?.devices.failed, 1);
+  await desk.settle(HOUR_MS);
+  assert.is(desk.events().length, 1, 'once');
+});
+
+test('carried by a stick, rings do not wait for ever for a device out of reach', async () => {
+  const desk = new FollowerDesk(3);
+  desk.desk.field.troubles.set('ppmid-3', 'port-in-use');
+  desk.desire({}, 'own');
+  await desk.settle();
+  assert.is([...desk.desk.gateway.book.jobs].length, 0, 'rings are shares of all');
+  for (let n = 0; n < 30; n++) await desk.settle(60_000);
+  assert.is([...desk.desk.gateway.book.jobs].length, 2);
+  assert.equal(desk.phases(THREE), []);
+  desk.desk.field.troubles.clear();
+  for (let n = 0; n < 6; n++) await desk.settle(60_000);
+  assert.is(desk.phases(THREE)[0], 'scheduled');
 });
 
 test('what has not begun and is not wanted any more is called off; what has begun goes on', async () => {
