@@ -169,7 +169,7 @@ test('made, signed, carried, verified, carried out ring by ring, and told of at 
 });
 
 test('killed in the middle, it goes on by itself from where it was', async () => {
-  const rig = await TestRig.make({ devices: 2, otaClient: QUICK_CLIENT, linkDelayMs: 2 });
+  const rig = await TestRig.make({ devices: 2, otaClient: QUICK_CLIENT });
   const site = new Site(rig);
   await rig.up();
   let run = await site.serve();

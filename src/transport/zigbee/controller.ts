@@ -139,7 +139,7 @@ export class ZigbeeController {
 
   async openJoining(seconds: number, installCodes: string[]): Promise<void> {
     for (const code of installCodes) await this.controller.addInstallCode(code);
-    await this.controller.permitJoin(Math.min(254, seconds));
+    await this.controller.permitJoin(seconds);
   }
 
   async closeJoining(): Promise<void> {

@@ -7,6 +7,7 @@ import { SYSTEM_TIMERS } from '../serial/driver.ts';
 import { AirProbe } from './air-probe.ts';
 import { readAdmitted } from './checked-image.ts';
 import { ZigbeeController } from './controller.ts';
+import { Joinings } from './joinings.ts';
 import { linkFailure } from './link-failure.ts';
 import type {
   AssignRequest,
@@ -28,8 +29,6 @@ const RECONNECT_MS_MAX = 5_000;
 let controller: ZigbeeController | undefined;
 let options: CoordinatorOptions | undefined;
 let closing = false;
-/** Requests that wait for devices to join; the network is open as long as one does. */
-let joinings = 0;
 const images = new Map<string, Uint8Array>();
 const joined = new Set<string>();
 const link = new OtaLink(emit);
@@ -45,6 +44,15 @@ const probe = new AirProbe({
   onAnswer: (answerMs) => emit({ kind: 'probed', answerMs }),
 });
 
+const joinings = new Joinings(
+  {
+    open: (seconds, installCodes) => connected().openJoining(seconds, installCodes),
+    close: () => connected().closeJoining(),
+    knows,
+  },
+  SYSTEM_TIMERS,
+);
+
 const methods: { [M in Method]: (parameters: Methods[M][0]) => Promise<Methods[M][1]> } = {
   async open(parameters) {
     options = parameters;
@@ -54,18 +62,8 @@ const methods: { [M in Method]: (parameters: Methods[M][0]) => Promise<Methods[M
   async devices() {
     return connected().devices();
   },
-  async join({ eui64s, installCodes, timeoutMs }) {
-    const missing = () => eui64s.filter((eui64) => !knows(eui64));
-    const deadlineMs = Date.now() + timeoutMs;
-    joinings++;
-    try {
-      await connected().openJoining(Math.ceil(timeoutMs / 1000), installCodes);
-      while (missing().length > 0 && Date.now() < deadlineMs) await sleep(50);
-    } finally {
-      // Others may wait still.
-      if (--joinings === 0) await connected().closeJoining();
-    }
-    return { missing: missing() };
+  async join(request) {
+    return joinings.wait(request);
   },
   async read({ eui64, endpoint, timeoutMs }) {
     return connected().read(eui64, endpoint, timeoutMs);
