@@ -341,7 +341,11 @@ export class Follower implements CampaignFollower {
     }
     const [open] = this.options.gateway.book.openFor(device.id).slice(-1);
     if (open) this.goOnWith(one, name, attempt, open, sha256);
-    else this.createJob(one, device, attempt, sha256, standing?.withdrawals ?? 0);
+    else {
+      // Turns are counted in each attempt: the same again would be the job that was called off.
+      const turn = standing?.attempt === attempt ? standing.withdrawals : 0;
+      this.createJob(one, device, attempt, sha256, turn);
+    }
   }
 
   /** By any of the ways in which it says its version. */
@@ -487,8 +491,8 @@ function activationOf({ when, atMs }: Manifest['activation']) {
 }
 
 /** @param isEnded what waits for a time to be activated is called off then, too */
-function isWithdrawable({ state, job, holds }: Upgrade, isEnded: boolean): boolean {
-  if (isOver(state)) return false;
+function isWithdrawable({ state, job, holds, intents }: Upgrade, isEnded: boolean): boolean {
+  if (isOver(state) || intents.has('activate')) return false;
   if (state === 'awaiting-activation') return isEnded && job.request.activation.when === 'at';
   return !holds && ['planned', 'awaiting-approval', 'scheduled'].includes(state);
 }

@@ -176,6 +176,37 @@ test('what has not begun and is not wanted any more is called off; what has begu
   assert.is(desk.follower.campaigns()[0]?.devices.succeeded, 3);
 });
 
+test('called off and granted again, as often as that happens, in each attempt: it starts again', async () => {
+  for (const restarts of [false, true]) {
+    const desk = new FollowerDesk(2);
+    // The one device is never at its turn while the other has it.
+    const grant = async (attempt: number, wanted: boolean) => {
+      desk.desire({}, { [ONE]: 1, ...(wanted ? { [TWO]: attempt } : {}) });
+      await desk.settle();
+      if (restarts) desk.restart();
+      desk.pace(1);
+    };
+    desk.pace(1);
+    for (const attempt of [1, 2, 3]) {
+      for (let turn = 0; turn < 4; turn++) {
+        await grant(attempt, true);
+        assert.is(desk.phases(TWO).at(-1), 'scheduled', `attempt ${attempt}, turn ${turn}`);
+        await grant(attempt, false);
+        const last = desk.events().findLast(({ device }) => device === TWO)!;
+        assert.equal([last.phase, last.withdrawn, last.attempt], ['cancelled', true, attempt]);
+      }
+      await grant(attempt, true);
+      const open = desk.desk.gateway.book.openFor('ppmid-2');
+      assert.is(open.length, 1, `attempt ${attempt} is open`);
+      assert.is(desk.phases(TWO).at(-1), 'scheduled');
+      // A person calls it off: only another attempt begins after that.
+      desk.desk.gateway.jobs.cancel(open[0]!.job.id, undefined, 'api:ann');
+      await grant(attempt, true);
+      assert.is(desk.desk.gateway.book.openFor('ppmid-2').length, 0);
+    }
+  }
+});
+
 test('a failed device is tried again as another attempt, and only as one', async () => {
   const desk = new FollowerDesk(1);
   desk.desire();
