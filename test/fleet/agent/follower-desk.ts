@@ -57,6 +57,7 @@ export class FollowerDesk {
   trust: { anchors: (typeof TRUST)['anchors'] } = TRUST;
   anchorsDigest = 'anchors-1';
   readsDaily = false;
+  private upgradesMax = 16;
 
   constructor(count = 3, change: Partial<GatewayOptions> = {}) {
     this.names = Array.from({ length: count }, (_, n) => euiOf(n + 1));
@@ -86,6 +87,7 @@ export class FollowerDesk {
 
   /** Devices that download at once. */
   pace(upgradesMax: number): void {
+    this.upgradesMax = upgradesMax;
     this.desk.field.listener.pace('network:zigbee-1', upgradesMax);
   }
 
@@ -106,7 +108,7 @@ export class FollowerDesk {
 
   private follow(): this {
     const { desk } = this;
-    this.pace(16);
+    this.pace(this.upgradesMax);
     for (const { id } of desk.field.devices) {
       const version = this.says.has(id) ? this.says.get(id) : '01000000';
       if (version !== undefined) desk.field.says.set(id, version);

@@ -184,7 +184,6 @@ test('called off and granted again, as often as that happens, in each attempt: i
       desk.desire({}, { [ONE]: 1, ...(wanted ? { [TWO]: attempt } : {}) });
       await desk.settle();
       if (restarts) desk.restart();
-      desk.pace(1);
     };
     desk.pace(1);
     for (const attempt of [1, 2, 3]) {
