@@ -1,6 +1,11 @@
 /**
  * Which campaigns this gateway believes: each document is verified once, whatever carries it and however
  * often, and what it is accepted or refused for is on record. Of one line the last that was accepted counts.
+ *
+ * One campaign may come by several carriers. What the coordinator wants it conducts, from then on and after
+ * a start too: others then bring bytes and take reports home. It is told of a device that another carrier's
+ * campaign began when it names that device itself, by how the device stands then; so nothing is told of what
+ * it does not know, and nothing twice.
  */
 import { acceptCampaign, type GatewayIdentity } from '../../campaign/acceptance.ts';
 import type { CampaignTarget, Manifest } from '../../campaign/manifest.ts';
@@ -9,8 +14,9 @@ import type { Gateway } from '../../gateway/gateway.ts';
 import type { Actor } from '../../jobs/records.ts';
 import type { Log, Timers } from '../../ports.ts';
 import { sha256Hex } from '../../trust/digest.ts';
-import type { CampaignLedger } from './campaign-ledger.ts';
-import type { CarriedCampaign } from './carrier.ts';
+import type { CampaignLedger, CampaignStory } from './campaign-ledger.ts';
+import type { CampaignRecordBody } from './campaign-records.ts';
+import { type CarriedCampaign, COORDINATOR } from './carrier.ts';
 
 export interface AcceptanceOptions {
   gateway: Pick<Gateway, 'record' | 'condition'>;
@@ -54,6 +60,7 @@ export type Judged =
 /** A refusal may pass: a clock was wrong, a window was added. */
 const REFUSED_AGAIN_MS = 10 * 60_000;
 const DETAIL_CHARACTERS_MAX = 500;
+const ENDED = 'it was ended on this gateway';
 const NOTHING: ReadonlyMap<string, number> = new Map();
 
 export class Acceptances {
@@ -100,11 +107,11 @@ export class Acceptances {
     const digest = this.accepted.get(key);
     const known = digest === undefined ? undefined : this.followed.get(digest);
     if (known) {
-      this.want(known, carrier, carried);
+      this.want(known, carrier, carried, by);
       return;
     }
     const before = this.refused.get(key);
-    if (before && before.againMs > this.nowMs) {
+    if (before?.carrier === carrier && before.againMs > this.nowMs) {
       this.refused.set(key, { ...before, carried });
       return;
     }
@@ -123,7 +130,7 @@ export class Acceptances {
       ...{ gateway: identity, state: ledger.state, anchorsDigest, nowMs: this.nowMs },
     });
     if (!accepted.ok) {
-      this.refuse(key, carrier, carried, accepted);
+      this.refuse(key, carrier, carried, accepted, by);
       return;
     }
     const { campaign, repeated, state } = accepted;
@@ -148,15 +155,27 @@ export class Acceptances {
       isHeld: false,
     };
     this.followed.set(digest, one);
-    this.want(one, carrier, carried);
+    this.want(one, carrier, carried, by);
     for (const other of this.followed.values()) {
       const isOlder = other.manifest.line === manifest.line && other.digest !== digest;
       if (isOlder) other.wanted = NOTHING;
     }
   }
 
-  private want(one: Followed, carrier: string, { course, devices }: CarriedCampaign): void {
-    const newest = this.options.ledger.state.lines.get(one.manifest.line);
+  private want(one: Followed, carrier: string, carried: CarriedCampaign, by: Actor): void {
+    const { course, devices } = carried;
+    const { ledger } = this.options;
+    const story = ledger.stories.get(one.digest)!;
+    if (carrier === COORDINATOR) {
+      const areTold = this.name(one.digest, story, carried, by);
+      // Its own end here, of which the coordinator knows nothing.
+      const isOver = story.end !== undefined && story.end.how !== 'expired' && course === 'run';
+      if (isOver && !areTold) this.tellRefused(one.digest, carrier, 'campaign-replayed', ENDED);
+    } else if (story.coordinator) {
+      one.carrier = COORDINATOR;
+      return;
+    }
+    const newest = ledger.state.lines.get(one.manifest.line);
     one.carrier = carrier;
     one.course = course;
     if (newest?.digest !== one.digest || course !== 'run') one.wanted = NOTHING;
@@ -164,19 +183,56 @@ export class Acceptances {
     else one.wanted = new Map(devices.map(({ device, attempt }) => [device, attempt]));
   }
 
+  /** @returns whether the coordinator knows how each device stands that it names */
+  private name(
+    campaign: string,
+    story: CampaignStory,
+    { devices }: CarriedCampaign,
+    by: Actor,
+  ): boolean {
+    if (!story.coordinator) this.write({ kind: 'campaign', step: 'wanted', campaign, by });
+    const { begunBefore } = story.coordinator!;
+    let areTold = true;
+    for (const { device } of devices === 'own' ? [] : devices) {
+      const standing = story.devices.get(device);
+      areTold &&= standing !== undefined;
+      if (!standing || begunBefore.get(device) !== Number.POSITIVE_INFINITY) continue;
+      const { attempt, phase, code, runs, state } = standing;
+      this.write({
+        ...{ kind: 'campaign-device', campaign, device, attempt, phase, again: true },
+        ...(code === undefined ? {} : { code }),
+        ...(runs === undefined ? {} : { runs }),
+        ...(state === 'pending' ? { withdrawn: true } : {}),
+      });
+    }
+    return areTold;
+  }
+
   private refuse(
     key: string,
     carrier: string,
     carried: CarriedCampaign,
     refusal: { code: string; message: string },
+    by: Actor,
   ): void {
-    const { ledger, gateway, log } = this.options;
-    const { code, message } = refusal;
+    const { code } = refusal;
     const againMs = this.nowMs + REFUSED_AGAIN_MS;
     const { digest: campaign, detail } = this.keepRefused(key, carrier, carried, refusal, againMs);
-    if (ledger.isRefused(campaign, code)) return;
-    gateway.record({ kind: 'campaign', step: 'refused', campaign, carrier, code, detail });
-    log.write('warning', `a campaign is refused: ${message}`, { code, campaign });
+    const story = this.options.ledger.stories.get(campaign);
+    // One that ended here before: what it came to is told instead, where that answers the question.
+    const areTold = story && carrier === COORDINATOR && this.name(campaign, story, carried, by);
+    if (!areTold) this.tellRefused(campaign, carrier, code, detail);
+  }
+
+  private tellRefused(campaign: string, carrier: string, code: string, detail: string): void {
+    const { ledger, log } = this.options;
+    if (ledger.isRefused(campaign, carrier, code)) return;
+    this.write({ kind: 'campaign', step: 'refused', campaign, carrier, code, detail });
+    log.write('warning', `a campaign is refused: ${detail}`, { code, campaign });
+  }
+
+  private write(record: CampaignRecordBody): void {
+    this.options.gateway.record(record);
   }
 
   private keepRefused(

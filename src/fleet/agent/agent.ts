@@ -16,7 +16,12 @@ import { Beat } from './beat.ts';
 import type { Answer, Ask, BeatCondition, BeatEvent } from './beat-messages.ts';
 import { BEAT, type BeatSettings } from './beat-settings.ts';
 import { type BlobCondition, type BlobKind, BlobQueue, type WantedBlob } from './blob-queue.ts';
-import type { CampaignFollower, CarriedCampaign, FollowedCampaign } from './carrier.ts';
+import {
+  type CampaignFollower,
+  type CarriedCampaign,
+  COORDINATOR,
+  type FollowedCampaign,
+} from './carrier.ts';
 import { sentenceOf } from './codes.ts';
 import { download, MemorySink } from './download.ts';
 import { boundedStretch, type EventSource } from './event-source.ts';
@@ -67,7 +72,6 @@ export interface FleetStatus {
   storedBytes: number;
 }
 
-export const CARRIER = 'coordinator';
 const BY = 'fleet:coordinator';
 /** More often than the store forgets an upload. */
 const TEND_MS = 60 * 60 * 1000;
@@ -372,7 +376,7 @@ export class FleetAgent {
     for (const digest of this.followed.keys()) {
       if (!digests.has(digest)) this.followed.delete(digest);
     }
-    follower.desire(CARRIER, campaigns, BY);
+    follower.desire(COORDINATOR, campaigns, BY);
     this.isFollowed = true;
   }
 
@@ -380,7 +384,7 @@ export class FleetAgent {
     const { follower, images } = this.options;
     const wanted = [...this.lacking];
     for (const { carrier, state, missing } of follower.campaigns()) {
-      if (carrier !== CARRIER || OVER.includes(state)) continue;
+      if (carrier !== COORDINATOR || OVER.includes(state)) continue;
       for (const { sha256, bytes } of missing) {
         if (!images.has(sha256)) wanted.push({ kind: 'image', sha256, bytes });
       }

@@ -23,6 +23,7 @@ import {
   isCampaignRecord,
   placeOfRequest,
 } from './campaign-records.ts';
+import { COORDINATOR } from './carrier.ts';
 
 export type LedgerEvent = FleetEvent | CampaignRefusedEvent;
 
@@ -31,6 +32,7 @@ export type DeviceStanding = DeviceProgress & {
   attempt: number;
   phase: UpgradeState;
   code: string | undefined;
+  runs: string | undefined;
   /** How often this attempt was called off before it began. */
   withdrawals: number;
   job: string | undefined;
@@ -40,9 +42,20 @@ export interface CampaignStory {
   acceptedMs: number;
   expiresMs: number;
   when: Manifest['activation']['when'];
-  carrier: string;
+  /** Where the coordinator wants it, whoever brought it first. */
+  coordinator: CoordinatorShare | undefined;
+  /** When something last happened to a device of it. */
+  movedMs: number;
   devices: Map<string, DeviceStanding>;
   end?: { how: 'finished' | 'aborted' | 'expired'; code?: string; detail?: string };
+}
+
+/** What of a campaign is the coordinator's: it refuses events of what it never named. */
+export interface CoordinatorShare {
+  /** Sequence of the record from which on. */
+  since: number;
+  /** Devices that were begun before; from which record on of each, Infinity until it names it. */
+  begunBefore: Map<string, number>;
 }
 
 const DETAIL_CHARACTERS_MAX = 500;
@@ -60,7 +73,8 @@ export class CampaignLedger {
   readonly stories = new Map<string, CampaignStory>();
   /** What a stick brought and is followed: documents by campaign. */
   readonly carried = new Map<string, { document: string; atMs: number }>();
-  private readonly refusals = new Map<string, string>();
+  /** By campaign and carrier. */
+  private readonly refusals = new Map<string, Map<string, string>>();
   private readonly links = new Map<string, Link[]>();
   private newestSeenMs = NO_CAMPAIGNS.newestSeenMs;
   private readonly lines = new Map<string, LineState & { atMs: number }>();
@@ -70,19 +84,34 @@ export class CampaignLedger {
     return { newestSeenMs: this.newestSeenMs, lines: this.lines };
   }
 
-  /** Whether it is on record already that this campaign is refused so. */
-  isRefused(campaign: string, code: string): boolean {
-    return this.refusals.get(campaign) === code;
+  /** Whether it is on record already that this carrier's campaign is refused so. */
+  isRefused(campaign: string, carrier: string, code: string): boolean {
+    return this.refusals.get(campaign)?.get(carrier) === code;
   }
 
   keep(record: GatewayRecord): void {
     if (isJobRecord(record)) this.link(record);
     else if (isCampaignRecord(record)) this.apply(record);
     const event = this.eventOf(record);
-    if (event && 'device' in event) this.move(event, jobOf(record));
+    if (!event || !('device' in event)) return;
+    if (record['again'] === true) this.name(event);
+    else this.move(event, jobOf(record));
   }
 
-  /** What a coordinator is told of it. Of records that were kept, in any order. */
+  /**
+   * What the coordinator is told of a record: of campaigns that it wants, and wanted by then; of devices
+   * that were begun before, from when it named them. Of a record it is the same at any time.
+   */
+  coordinatorEventOf(record: GatewayRecord): LedgerEvent | undefined {
+    const event = this.eventOf(record);
+    if (!event) return undefined;
+    if ('refused' in event) return record['carrier'] === COORDINATOR ? event : undefined;
+    const share = this.stories.get(event.campaign)?.coordinator;
+    const since = share?.begunBefore.get(event.device) ?? share?.since;
+    return since !== undefined && record.sequence >= since ? event : undefined;
+  }
+
+  /** What a record says of campaigns, whoever carries them. Of records that were kept, in any order. */
   eventOf(record: GatewayRecord): LedgerEvent | undefined {
     const { sequence, atMs } = record;
     if (isCampaignRecord(record)) {
@@ -93,7 +122,7 @@ export class CampaignLedger {
           return { sequence, atMs, campaign, refused: code, ...detailed(detail) };
         }
         case 'campaign-device': {
-          const { kind: _, detail, ...event } = eventFields(record);
+          const { detail, ...event } = eventFields(record);
           return { ...event, ...detailed(detail) };
         }
         case 'campaign-adopted': {
@@ -117,11 +146,17 @@ export class CampaignLedger {
     };
   }
 
-  /** Since when records are needed: of campaigns that are not over. */
-  neededSinceMs(nowMs: number): number {
-    let sinceMs = Number.POSITIVE_INFINITY;
-    for (const { acceptedMs, expiresMs, end } of this.stories.values())
-      if (!end && expiresMs > nowMs) sinceMs = Math.min(sinceMs, acceptedMs);
+  /**
+   * Since when records are needed: of campaigns that are not over, and of those that the coordinator has yet
+   * to be told of.
+   * @param untoldSinceMs of its oldest event that it does not have
+   */
+  neededSinceMs(nowMs: number, untoldSinceMs = Number.POSITIVE_INFINITY): number {
+    let sinceMs = untoldSinceMs;
+    for (const { acceptedMs, expiresMs, movedMs, end } of this.stories.values()) {
+      const isNeeded = (!end && expiresMs > nowMs) || movedMs >= untoldSinceMs;
+      if (isNeeded) sinceMs = Math.min(sinceMs, acceptedMs);
+    }
     for (const { atMs } of this.carried.values()) sinceMs = Math.min(sinceMs, atMs);
     return sinceMs;
   }
@@ -177,13 +212,24 @@ export class CampaignLedger {
         this.lines.set(line, { generation, digest: campaign, ended: false, anchors, atMs });
         this.refusals.delete(campaign);
         const known = this.stories.get(campaign);
-        const devices = known?.devices ?? new Map<string, DeviceStanding>();
-        this.stories.set(campaign, { acceptedMs: atMs, expiresMs, when, carrier, devices });
+        this.stories.set(campaign, {
+          ...{ acceptedMs: atMs, expiresMs, when },
+          coordinator: known?.coordinator,
+          movedMs: known?.movedMs ?? atMs,
+          devices: known?.devices ?? new Map(),
+        });
+        if (carrier === COORDINATOR) this.share(record);
         return;
       }
-      case 'refused':
-        this.refusals.set(record.campaign, record.code);
+      case 'wanted':
+        this.share(record);
         return;
+      case 'refused': {
+        const { campaign, carrier, code } = record;
+        const refusals = this.refusals.get(campaign) ?? new Map();
+        this.refusals.set(campaign, refusals.set(carrier, code));
+        return;
+      }
       case 'ended': {
         const { how, code, detail } = record;
         const story = this.stories.get(record.campaign);
@@ -207,10 +253,26 @@ export class CampaignLedger {
     }
   }
 
+  private share({ campaign, sequence: since }: { campaign: string; sequence: number }): void {
+    const story = this.stories.get(campaign);
+    if (!story || story.coordinator) return;
+    const names = [...story.devices.keys()];
+    const begunBefore = new Map(names.map((name) => [name, Number.POSITIVE_INFINITY]));
+    story.coordinator = { since, begunBefore };
+  }
+
+  private name({ campaign, device, sequence, atMs }: FleetEvent): void {
+    const story = this.stories.get(campaign);
+    if (!story) return;
+    story.coordinator?.begunBefore.set(device, sequence);
+    story.movedMs = atMs;
+  }
+
   private move(event: FleetEvent, job: string | undefined): void {
     const story = this.stories.get(event.campaign);
     if (!story) return;
-    const { device, attempt, phase, code } = event;
+    const { device, attempt, phase, code, runs } = event;
+    story.movedMs = event.atMs;
     const known = story.devices.get(device);
     const isSame = known?.attempt === attempt;
     const standing: UpgradeStanding = {
@@ -221,7 +283,7 @@ export class CampaignLedger {
     const before = isSame ? known.state : 'pending';
     const withdrawals = (isSame ? known.withdrawals : 0) + (event.withdrawn ? 1 : 0);
     const progress = deviceProgress(standing, { when: story.when }, before);
-    story.devices.set(device, { ...progress, attempt, phase, code, withdrawals, job });
+    story.devices.set(device, { ...progress, attempt, phase, code, runs, withdrawals, job });
   }
 }
 
@@ -236,10 +298,12 @@ function detailed(detail: string | undefined): { detail?: string } {
 
 /** As it was written, without its place in the chain. */
 function eventFields(record: CampaignRecord & { kind: 'campaign-device' }) {
-  const { sequence, atMs, kind, campaign, device, attempt, phase, code, detail, runs } = record;
+  const { sequence, atMs, campaign, device, attempt, phase, code, detail, runs, withdrawn } =
+    record;
   return {
-    ...{ sequence, atMs, kind, campaign, device, attempt, phase, detail },
+    ...{ sequence, atMs, campaign, device, attempt, phase, detail },
     ...(code === undefined ? {} : { code }),
     ...(runs === undefined ? {} : { runs }),
+    ...(withdrawn ? { withdrawn } : {}),
   };
 }

@@ -39,6 +39,8 @@ export type CampaignRecordBody =
       code?: string;
       detail?: string;
     }
+  /** From now on the coordinator wants what another carrier brought. */
+  | { kind: 'campaign'; step: 'wanted'; campaign: string; by: Actor }
   /** What a stick brought is followed until then. */
   | { kind: 'campaign'; step: 'carried'; campaign: string; document: string; by: Actor }
   | { kind: 'campaign'; step: 'dropped'; campaign: string; by: Actor; reason: string }
@@ -57,7 +59,7 @@ export type CampaignRecordBody =
         atMs: number;
       }[];
     }
-  /** Of a device that there is no job for. */
+  /** Of a device that there is no job for; or, `again`, how one stands that was begun before. */
   | {
       kind: 'campaign-device';
       campaign: string;
@@ -67,6 +69,9 @@ export type CampaignRecordBody =
       code?: string;
       detail?: string;
       runs?: string;
+      withdrawn?: true;
+      /** For the coordinator, which named the device after it was begun: nothing happened to it. */
+      again?: true;
     }
   /** What a job does from now on is of this campaign: the device holds the image already. */
   | {

@@ -7,6 +7,9 @@ import type { CampaignView } from '../../gateway/control.ts';
 import type { Actor } from '../../jobs/records.ts';
 import type { COURSES } from '../wire.ts';
 
+/** By which name the follower knows it: the one carrier that conducts campaigns over a whole fleet. */
+export const COORDINATOR = 'coordinator';
+
 export interface CarriedCampaign {
   /** The signed campaign as it came. */
   document: Uint8Array;

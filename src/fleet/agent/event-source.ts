@@ -4,7 +4,7 @@
  */
 import type { GatewayRecord } from '../../gateway/control.ts';
 import { type EventBatch, type JournalMark, WIRE_LIMITS } from '../wire.ts';
-import type { CampaignLedger } from './campaign-ledger.ts';
+import type { LedgerEvent } from './campaign-ledger.ts';
 
 export interface ToldJournal {
   readonly head: { sequence: number; hash: string };
@@ -41,18 +41,19 @@ const PIECE = 500;
 
 export class JournalEvents implements EventSource {
   private readonly journal: ToldJournal;
-  private readonly ledger: Pick<CampaignLedger, 'eventOf'>;
+  private readonly eventOf: (record: GatewayRecord) => LedgerEvent | undefined;
   /** Records that say something, in order. */
   private readonly telling: number[] = [];
 
-  constructor(journal: ToldJournal, ledger: Pick<CampaignLedger, 'eventOf'>) {
+  /** @param eventOf what a record says to whom this is told, and the same whenever it is asked */
+  constructor(journal: ToldJournal, eventOf: (record: GatewayRecord) => LedgerEvent | undefined) {
     this.journal = journal;
-    this.ledger = ledger;
+    this.eventOf = eventOf;
   }
 
   /** Each record once, after the ledger has it. */
   keep(record: GatewayRecord): void {
-    if (this.ledger.eventOf(record)) this.telling.push(record.sequence);
+    if (this.eventOf(record)) this.telling.push(record.sequence);
   }
 
   waiting(after: JournalMark | undefined): number {
@@ -70,7 +71,7 @@ export class JournalEvents implements EventSource {
     let through: JournalMark | undefined;
     for (let from = first; from <= last; from += PIECE) {
       for (const record of this.journal.records(from, Math.min(PIECE, last - from + 1))) {
-        const event = this.ledger.eventOf(record);
+        const event = this.eventOf(record);
         if (event) events.push(event);
         through = markOf(record);
       }

@@ -58,7 +58,10 @@ const MANY_TURN_MS = 250;
 export class Follower implements CampaignFollower {
   readonly ledger = new CampaignLedger();
   readonly readings: DeviceReadings;
+  /** Of every campaign, as a stick takes it home. */
   readonly events: JournalEvents;
+  /** Of what the coordinator named: anything else it would refuse, and with it all that follows. */
+  readonly coordinatorEvents: JournalEvents;
   private readonly options: FollowerOptions;
   private readonly acceptances: Acceptances;
   private readonly stopListening: () => void;
@@ -76,7 +79,11 @@ export class Follower implements CampaignFollower {
       isUp: (device) => this.isUp(device),
       changed: () => this.turnSoon(),
     });
-    this.events = new JournalEvents(options.journal, this.ledger);
+    const { ledger } = this;
+    this.events = new JournalEvents(options.journal, (record) => ledger.eventOf(record));
+    this.coordinatorEvents = new JournalEvents(options.journal, (record) =>
+      ledger.coordinatorEventOf(record),
+    );
     this.acceptances = new Acceptances({ ...options, ledger: this.ledger });
     this.stopListening = gateway.listen({
       record: (record) => {
@@ -115,7 +122,10 @@ export class Follower implements CampaignFollower {
     const { book } = this.options.gateway;
     const [oldest] = this.options.journal.records(1, 1);
     this.ledger.retire(beforeMs, (job) => book.job(job) !== undefined);
-    if (oldest) this.events.retire(oldest.sequence);
+    if (oldest) {
+      this.events.retire(oldest.sequence);
+      this.coordinatorEvents.retire(oldest.sequence);
+    }
     for (const digest of this.followed.keys())
       if (!this.ledger.stories.has(digest)) this.acceptances.followed.delete(digest);
   }
@@ -186,6 +196,7 @@ export class Follower implements CampaignFollower {
   private keep(record: GatewayRecord): void {
     this.ledger.keep(record);
     this.events.keep(record);
+    this.coordinatorEvents.keep(record);
     this.readings.keep(record);
   }
 

@@ -117,9 +117,9 @@ export function startCampaigns(parts: CampaignParts): Campaigns {
       hawkbit?.start();
     },
     neededSinceMs: (nowMs) => {
-      const untold = agent ? follower.events.untoldSinceMs(agent.told) : undefined;
+      const untold = agent ? follower.coordinatorEvents.untoldSinceMs(agent.told) : undefined;
       const keptMs = Math.max(untold ?? Number.POSITIVE_INFINITY, nowMs - UNTOLD_MS);
-      return Math.min(follower.ledger.neededSinceMs(nowMs), keptMs);
+      return follower.ledger.neededSinceMs(nowMs, keptMs);
     },
     retire: (beforeMs) => follower.retire(beforeMs),
     keepHouse: () => {
@@ -162,7 +162,13 @@ function agentOf(coordinator: CoordinatorConfig, parts: AgentParts): FleetAgent 
       : undefined;
   return new FleetAgent({
     ...{ gateway: id, version, fingerprint: identity.fingerprint, token, link, follower },
-    ...{ folder: join(folder, 'agent'), events: follower.events, inventory, images, documents },
+    ...{
+      folder: join(folder, 'agent'),
+      events: follower.coordinatorEvents,
+      inventory,
+      images,
+      documents,
+    },
     ...{ timers, random: { next: Math.random }, log },
   });
 }

@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { CARRIER, FleetAgent } from '../../../src/fleet/agent/agent.ts';
+import { FleetAgent } from '../../../src/fleet/agent/agent.ts';
 import { BEAT, type BeatSettings } from '../../../src/fleet/agent/beat-settings.ts';
-import type {
-  CampaignFollower,
-  CarriedCampaign,
-  FollowedCampaign,
+import {
+  type CampaignFollower,
+  type CarriedCampaign,
+  COORDINATOR,
+  type FollowedCampaign,
 } from '../../../src/fleet/agent/carrier.ts';
 import { CoordinatorLink } from '../../../src/fleet/agent/coordinator-link.ts';
 import type { EventSource } from '../../../src/fleet/agent/event-source.ts';
@@ -50,7 +51,7 @@ class Follower implements CampaignFollower {
   state: FollowedCampaign['state'] = 'lacks-images';
 
   desire(carrier: string, campaigns: readonly CarriedCampaign[]): void {
-    assert.is(carrier, CARRIER);
+    assert.is(carrier, COORDINATOR);
     this.wanted = campaigns;
     this.desires++;
   }
@@ -59,7 +60,7 @@ class Follower implements CampaignFollower {
     return (this.wanted ?? []).map(() => ({
       id: 'spring',
       digest: CAMPAIGN,
-      carrier: CARRIER,
+      carrier: COORDINATOR,
       state: this.state,
       missing: this.needs,
       devices: {} as FollowedCampaign['devices'],

@@ -8,11 +8,13 @@ import {
   encodeManifest,
   type Manifest,
 } from '../../../src/campaign/manifest.ts';
+import { COORDINATOR } from '../../../src/fleet/agent/carrier.ts';
 import type { JournalEvents, ToldJournal } from '../../../src/fleet/agent/event-source.ts';
 import { Follower } from '../../../src/fleet/agent/follower.ts';
 import type { FleetEvent } from '../../../src/fleet/wire.ts';
 import type { FieldDevice } from '../../../src/gateway/field.ts';
 import type { GatewayOptions } from '../../../src/gateway/gateway.ts';
+import { sha256Hex } from '../../../src/trust/digest.ts';
 import { NO_FLOORS, raiseFloor, type VersionFloors } from '../../../src/trust/rollback.ts';
 import {
   ANN,
@@ -150,12 +152,14 @@ export class FollowerDesk {
     changes: Partial<Manifest> = {},
     devices: 'own' | Record<string, number> = Object.fromEntries(this.names.map((n) => [n, 1])),
     course: 'run' | 'pause' | 'abort' = 'run',
-  ): void {
+    carrier = COORDINATOR,
+  ): string {
     const list = Object.entries(devices).map(([device, attempt]) => ({ device, attempt }));
     const { window: _, ...manifest } = { ...MANIFEST, ...this.life, ...WHOLE, ...changes };
     const document = signedBy(encodeManifest(manifest), ANN, BOB);
     const one = { document, course, devices: devices === 'own' ? ('own' as const) : list };
-    this.follower.desire('coordinator', [one], 'coordinator');
+    this.follower.desire(carrier, [one], carrier);
+    return sha256Hex(encodeManifest(manifest));
   }
 
   /** Around the time that the clock shows. */
