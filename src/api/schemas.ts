@@ -192,6 +192,15 @@ export const deviceView = z.strictObject({
   runs: z.string().optional(),
   runsReadMs: moment.optional(),
   upgrade: z.string().optional(),
+  campaign: z
+    .strictObject({
+      id: z.string(),
+      generation: count,
+      ring: z.string().optional(),
+      state: z.string().describe('As the campaign counts its devices.'),
+    })
+    .optional()
+    .describe('Where it is in one that goes on.'),
 });
 export const imageView = z.strictObject({
   sha256,
@@ -240,6 +249,29 @@ export const healthView = z.strictObject({
       detail: z.string().optional(),
     }),
   ),
+  campaigns: z
+    .array(
+      z.strictObject({
+        id: z.string(),
+        digest: sha256,
+        generation: count.optional(),
+        carrier: z.string(),
+        state: z.enum(CAMPAIGN_STANDINGS),
+        code: z.string().optional(),
+      }),
+    )
+    .optional()
+    .describe('Those that are followed, where the gateway belongs to a fleet.'),
+  coordinator: z
+    .strictObject({
+      connected: z.boolean(),
+      enrolled: z.boolean(),
+      lastContactMs: moment.optional().describe('Absent: it did not answer since the start.'),
+      trouble: z.strictObject({ code: z.string(), sinceMs: moment }).optional(),
+      eventsWaiting: count.describe('Events that it is not known to have.'),
+    })
+    .optional()
+    .describe('How the gateway stands with its coordinator, where it has one.'),
 });
 
 export const devicesAnswer = z.strictObject({ devices: z.array(deviceView) });
@@ -275,6 +307,7 @@ export const inCampaign = z.strictObject({ digest: sha256 });
 export const campaignView = z.strictObject({
   id: z.string(),
   digest: sha256,
+  generation: count.optional().describe('Absent where its signatures are not believed.'),
   carrier: z.string(),
   state: z.enum(CAMPAIGN_STANDINGS),
   code: z.string().optional(),

@@ -10,16 +10,23 @@ const READ_MS = 60_000;
 
 export async function listDevices(options: AskOptions, output: Output): Promise<ExitCode> {
   const document = await clientOf(options).get<{ devices: DeviceView[] }>('/devices');
-  const rows = document.devices.map(({ id, kind, link, linkUp, runs, runsReadMs, upgrade }) => [
-    id,
-    kind,
-    linkUp ? link : `${link} is down`,
-    runs === undefined ? 'not read yet' : `runs ${escapeText(runs)}`,
-    runsReadMs === undefined ? '-' : `read ${new Date(runsReadMs).toISOString()}`,
-    upgrade ?? '-',
-  ]);
+  const rows = document.devices.map(
+    ({ id, kind, link, linkUp, runs, runsReadMs, upgrade, campaign }) => [
+      id,
+      kind,
+      linkUp ? link : `${link} is down`,
+      runs === undefined ? 'not read yet' : `runs ${escapeText(runs)}`,
+      runsReadMs === undefined ? '-' : `read ${new Date(runsReadMs).toISOString()}`,
+      upgrade ?? '-',
+      campaign === undefined ? '-' : campaignText(campaign),
+    ],
+  );
   output.result(document, rows.length === 0 ? ['no device'] : table(rows));
   return EXIT.done;
+}
+
+function campaignText({ id, ring, state }: NonNullable<DeviceView['campaign']>): string {
+  return [id, ...(ring === undefined ? [] : [ring]), state].map(escapeText).join(' ');
 }
 
 /** Asks, and waits for what it says. */

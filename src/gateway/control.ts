@@ -70,6 +70,17 @@ export interface DeviceView {
   runsReadMs?: number;
   /** The upgrade that is not over, `JOB/DEVICE`. */
   upgrade?: string;
+  /** Where it is in one that goes on. */
+  campaign?: DeviceCampaignView;
+}
+
+/** How a device stands in a campaign. */
+export interface DeviceCampaignView {
+  id: string;
+  generation: number;
+  ring?: string;
+  /** As a campaign counts its devices. */
+  state: string;
 }
 
 /** Why an upgrade is where it is, who acts next and until when. */
@@ -133,6 +144,25 @@ export interface HealthView {
   journal: { sequence: number; hash: string };
   upgrades: Readonly<Record<string, number>>;
   links: readonly { link: string; up: boolean; since: number; detail?: string }[];
+  /** Those that are followed, where the gateway belongs to a fleet. */
+  campaigns?: readonly Pick<
+    CampaignView,
+    'id' | 'digest' | 'generation' | 'carrier' | 'state' | 'code'
+  >[];
+  /** Where the gateway has one. */
+  coordinator?: CoordinatorLinkView;
+}
+
+/** How the gateway stands with its coordinator. */
+export interface CoordinatorLinkView {
+  connected: boolean;
+  enrolled: boolean;
+  /** When it last answered; absent: not since the start. */
+  lastContactMs?: number;
+  /** The gravest that lasts. */
+  trouble?: { code: string; sinceMs: number };
+  /** Events that it is not known to have. */
+  eventsWaiting: number;
 }
 
 /** A Service Request that was taken. */
@@ -205,6 +235,8 @@ export interface CampaignView {
   id: string;
   /** SHA-256 of its manifest. */
   digest: string;
+  /** Absent where its signatures are not believed. */
+  generation?: number;
   /** Who brought it: a coordinator, a server, a stick. */
   carrier: string;
   state: (typeof CAMPAIGN_STANDINGS)[number];
@@ -238,6 +270,9 @@ export interface CampaignControl {
   carry(document: Uint8Array, by: Actor): CampaignView;
   /** Begins nothing more of one that was brought by `carry`. */
   cancel(digest: string, by: Actor, reason: string): CampaignView;
+  /** Where a device is in one that goes on. */
+  campaignOf(device: string): DeviceCampaignView | undefined;
+  coordinator(): CoordinatorLinkView | undefined;
   /** @param after absent: what the coordinator is not known to have */
   sealedEvents(after: number | undefined): SealedEventsView;
 }

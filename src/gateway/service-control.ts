@@ -102,6 +102,7 @@ export class ServiceControl implements GatewayControl {
         since,
         detail,
       })),
+      ...this.fleetHealth(),
     };
   }
 
@@ -155,6 +156,7 @@ export class ServiceControl implements GatewayControl {
     return gateway.fieldDevices.map(({ id, kind, eui64, link }) => {
       const runs = gateway.runsOf(id);
       const [open] = gateway.book.openFor(id);
+      const campaign = this.campaigns?.campaignOf(id);
       return {
         id,
         kind,
@@ -163,6 +165,7 @@ export class ServiceControl implements GatewayControl {
         linkUp: gateway.linkStates.get(link)?.up === true,
         ...(runs ? { runs: runs.version, runsReadMs: runs.atMs } : {}),
         ...(open ? { upgrade: open.id } : {}),
+        ...(campaign ? { campaign } : {}),
       };
     });
   }
@@ -275,6 +278,20 @@ export class ServiceControl implements GatewayControl {
   }
 
   // ---- leaves -----------------------------------------------------------------------------------------
+
+  private fleetHealth(): Pick<HealthView, 'campaigns' | 'coordinator'> {
+    const { campaigns } = this;
+    if (!campaigns) return {};
+    const coordinator = campaigns.coordinator();
+    return {
+      campaigns: campaigns.campaigns().map(({ id, digest, generation, carrier, state, code }) => ({
+        ...{ id, digest, carrier, state },
+        ...(generation === undefined ? {} : { generation }),
+        ...(code === undefined ? {} : { code }),
+      })),
+      ...(coordinator ? { coordinator } : {}),
+    };
+  }
 
   private tellStored(sha256: string, bytes: number, name: string, by: Actor): void {
     this.options.gateway.record({ kind: 'image-stored', sha256, bytes, name, by });

@@ -11,6 +11,8 @@ import {
   type CampaignView,
   CONTROL_CODES,
   type ControlCode,
+  type CoordinatorLinkView,
+  type DeviceCampaignView,
   type DuisControl,
   type GatewayControl,
   type GatewayListener,
@@ -50,7 +52,7 @@ interface Upload extends UploadView {
 
 export class FakeControl implements GatewayControl {
   duis: DuisControl | undefined;
-  campaigns: CampaignControl | undefined;
+  campaigns: FakeCampaigns | undefined;
   readonly book = new JobBook();
   readonly journal: GatewayRecord[] = [];
   readonly stored = new Map<string, ImageView>();
@@ -82,6 +84,7 @@ export class FakeControl implements GatewayControl {
       journal: { sequence: this.journal.length, hash },
       upgrades: {},
       links: [{ link: 'port:hub-1', up: true, since: 1, detail: '' }],
+      ...this.campaigns?.health,
     };
   }
 
@@ -188,6 +191,7 @@ export class FakeControl implements GatewayControl {
       kind: 'communications_hub' as const,
       link: `port:${id}`,
       linkUp: true,
+      ...this.campaigns?.place(id),
     }));
   }
 
@@ -466,6 +470,30 @@ export class FakeCampaigns implements CampaignControl {
     this.brought.set(digest, view);
     this.done.push(`cancel ${view.id} ${by} ${reason}`);
     return view;
+  }
+
+  /** The first device of the gateway is in the first of them. */
+  campaignOf(device: string): DeviceCampaignView | undefined {
+    const [first] = this.campaigns();
+    if (!first || device !== DEVICES[0]) return undefined;
+    return { id: first.id, generation: 7, ring: 'canary', state: 'under-way' };
+  }
+
+  coordinator(): CoordinatorLinkView {
+    const trouble = { code: 'fleet-unreachable', sinceMs: 5 };
+    return { connected: false, enrolled: true, lastContactMs: 4, trouble, eventsWaiting: 3 };
+  }
+
+  get health(): Pick<HealthView, 'campaigns' | 'coordinator'> {
+    const campaigns = this.campaigns().map(({ id, digest, carrier, state }) => ({
+      ...{ id, digest, generation: 7, carrier, state },
+    }));
+    return { campaigns, coordinator: this.coordinator() };
+  }
+
+  place(device: string): { campaign?: DeviceCampaignView } {
+    const campaign = this.campaignOf(device);
+    return campaign ? { campaign } : {};
   }
 
   sealedEvents(after = 0) {

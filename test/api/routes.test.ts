@@ -415,6 +415,26 @@ test('a campaign is brought, shown and called off; its events are sealed', async
   assert.equal([next.through, next.more], [31, false]);
 });
 
+test('devices say which campaign they are in; the health names them, and the coordinator', async () => {
+  served.control.campaigns = new FakeCampaigns();
+  const { json } = await ask('carryCampaign', campaign(Uint8Array.of(0xd8, 0x62, 0xff, 0x00)));
+  const { devices } = (await ask('listDevices', { path: '/api/v1/devices' })).json;
+  assert.equal(
+    devices.map((device: { campaign?: unknown }) => device.campaign),
+    [
+      { id: 'c-1', generation: 7, ring: 'canary', state: 'under-way' },
+      ...Array(devices.length - 1),
+    ],
+  );
+  const health = (await ask('health', { path: '/api/v1/health' })).json;
+  const { id, digest, carrier, state } = json;
+  assert.equal(health.campaigns, [{ id, digest, generation: 7, carrier, state }]);
+  assert.equal(health.coordinator, {
+    ...{ connected: false, enrolled: true, lastContactMs: 4, eventsWaiting: 3 },
+    trouble: { code: 'fleet-unreachable', sinceMs: 5 },
+  });
+});
+
 test('a campaign that is none, or is not there, or is one too many', async () => {
   const campaigns = new FakeCampaigns();
   served.control.campaigns = campaigns;

@@ -9,6 +9,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ApiClient } from '../../src/api/client.ts';
 import { openEvents } from '../../src/fleet/bundle/carried-events.ts';
+import type { CampaignView, DeviceView, HealthView } from '../../src/gateway/control.ts';
 import { FLEET, type FleetMaterial, writeFleetMaterial } from '../support/fleet-material.ts';
 import { HawkbitTestServer } from '../support/hawkbit-server.ts';
 import {
@@ -117,9 +118,12 @@ class Site {
     return runCli(['bundle', 'apply', this.stick, '--socket', this.socket, ...more, '--json']);
   }
 
-  async campaigns(): Promise<{ id: string; state: string; code?: string }[]> {
-    const answer = await new ApiClient(this.socket).get('/campaigns');
-    return (answer as { campaigns: { id: string; state: string; code?: string }[] }).campaigns;
+  async campaigns(): Promise<CampaignView[]> {
+    return (await this.get<{ campaigns: CampaignView[] }>('/campaigns')).campaigns;
+  }
+
+  get<T>(path: string): Promise<T> {
+    return new ApiClient(this.socket).get<T>(path);
   }
 
   async ok(...words: string[]): Promise<string> {
@@ -156,6 +160,12 @@ test('made, signed, carried, verified, carried out ring by ring, and told of at 
       (await site.campaigns()).map(({ state }) => state),
       ['finished'],
     );
+    const health = await site.get<HealthView>('/health');
+    assert.equal(
+      health.campaigns?.map(({ id, generation, state }) => [id, generation, state]),
+      [['ppmid-1', 1, 'finished']],
+    );
+    assert.is(health.coordinator, undefined, 'it has none');
     const told = rig.rig.ppmids.map(({ eui64 }) => site.told().get(eui64));
     assert.equal(told, ['done', 'done', 'done']);
     // The same stick again begins nothing, and is no mistake.
@@ -180,6 +190,14 @@ test('killed in the middle, it goes on by itself from where it was', async () =>
       const [first] = rig.rig.ppmids;
       return rig.device(first!.id).fileVersion === NEW_VERSION;
     });
+    const { devices } = await site.get<{ devices: DeviceView[] }>('/devices');
+    assert.equal(
+      devices.map(({ campaign }) => [campaign?.id, campaign?.generation, campaign?.ring]),
+      [
+        ['ppmid-1', 1, 'first'],
+        ['ppmid-1', 1, 'rest'],
+      ],
+    );
     run.child.kill('SIGKILL');
     await run.done;
     run = await site.serve();

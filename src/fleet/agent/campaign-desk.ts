@@ -6,6 +6,8 @@ import {
   type CampaignControl,
   type CampaignControlCode,
   type CampaignView,
+  type CoordinatorLinkView,
+  type DeviceCampaignView,
   type SealedEventsView,
 } from '../../gateway/control.ts';
 import type { Gateway } from '../../gateway/gateway.ts';
@@ -20,6 +22,8 @@ export interface CampaignDeskOptions {
   follower: Follower;
   /** On disk when it returns: its SHA-256. */
   documents: { put(bytes: Uint8Array): string; get(sha256: string): Uint8Array | undefined };
+  /** Where there is a coordinator. */
+  coordinator(): CoordinatorLinkView | undefined;
   /** Up to where the coordinator is known to have the journal. */
   told(): JournalMark | undefined;
   seal(batch: EventBatch): Uint8Array;
@@ -52,6 +56,14 @@ export class CampaignDesk implements CampaignControl {
 
   campaigns(): readonly CampaignView[] {
     return this.options.follower.campaigns();
+  }
+
+  campaignOf(device: string): DeviceCampaignView | undefined {
+    return this.options.follower.campaignOf(device);
+  }
+
+  coordinator(): CoordinatorLinkView | undefined {
+    return this.options.coordinator();
   }
 
   carry(document: Uint8Array, by: Actor): CampaignView {

@@ -15,7 +15,7 @@ import {
 } from '../../campaign/acceptance.ts';
 import type { Manifest } from '../../campaign/manifest.ts';
 import { UpliftError } from '../../errors.ts';
-import type { GatewayRecord } from '../../gateway/control.ts';
+import type { DeviceCampaignView, GatewayRecord } from '../../gateway/control.ts';
 import type { Gateway } from '../../gateway/gateway.ts';
 import type { Upgrade } from '../../jobs/book.ts';
 import type { Actor } from '../../jobs/records.ts';
@@ -30,6 +30,7 @@ import type { CampaignFollower, CarriedCampaign, FollowedCampaign } from './carr
 import { DeviceReadings, type FollowedDevice } from './device-readings.ts';
 import { JournalEvents, type ToldJournal } from './event-source.ts';
 import { isMeant, isTarget, isThere, ownStarts } from './own-rings.ts';
+import { campaignOfDevice, followedView, refusedView } from './views.ts';
 
 type FollowedGateway = Pick<
   Gateway,
@@ -63,6 +64,7 @@ export class Follower implements CampaignFollower {
   /** Of what the coordinator named: anything else it would refuse, and with it all that follows. */
   readonly coordinatorEvents: JournalEvents;
   private readonly options: FollowerOptions;
+  private readonly byId: ReadonlyMap<string, FollowedDevice>;
   private readonly acceptances: Acceptances;
   private readonly stopListening: () => void;
   private timer: { cancel(): void } | undefined;
@@ -72,6 +74,7 @@ export class Follower implements CampaignFollower {
   constructor(options: FollowerOptions) {
     this.options = options;
     const { gateway, timers } = options;
+    this.byId = new Map(options.devices.map((device) => [device.id, device]));
     this.readings = new DeviceReadings({
       devices: options.devices,
       timers,
@@ -140,14 +143,19 @@ export class Follower implements CampaignFollower {
   }
 
   campaigns(): readonly FollowedCampaign[] {
-    const refused = [...this.acceptances.refused.values()].map(
-      ({ id, digest, carrier, code, detail }) => ({
-        ...{ id, digest, carrier, state: 'refused' as const, code, detail },
-        missing: [],
-        devices: countsOf([]),
-      }),
+    const { stories } = this.ledger;
+    const views = [...this.followed.values()].map((one) =>
+      followedView(one, stories.get(one.digest)!, this.missingOf(one)),
     );
-    return [...[...this.followed.values()].map((one) => this.viewOf(one)), ...refused];
+    return [...views, ...[...this.acceptances.refused.values()].map(refusedView)];
+  }
+
+  /** In which a device is, as its rig calls it. */
+  campaignOf(id: string): DeviceCampaignView | undefined {
+    const device = this.byId.get(id);
+    if (!device) return undefined;
+    const { identity } = this.options;
+    return campaignOfDevice(device, this.followed.values(), this.ledger.stories, identity.id);
   }
 
   /** Whatever is due; once more changes nothing. */
@@ -475,22 +483,6 @@ export class Follower implements CampaignFollower {
       this.options.imageBytes(sha256) === undefined ? [{ sha256, bytes }] : [],
     );
   }
-
-  private viewOf(one: Followed): FollowedCampaign {
-    const { manifest, digest, carrier, course } = one;
-    const { end, devices } = this.ledger.stories.get(digest)!;
-    const missing = end ? [] : this.missingOf(one);
-    const { code, detail } = end ?? {};
-    const standings = [...devices.values()];
-    const going = missing.length > 0 ? 'lacks-images' : course === 'pause' ? 'paused' : 'running';
-    return {
-      ...{ id: manifest.id, digest, carrier, missing },
-      state: end?.how ?? (one.isHeld ? 'held' : going),
-      ...(code === undefined ? {} : { code }),
-      ...(detail === undefined ? {} : { detail }),
-      devices: countsOf(standings),
-    };
-  }
 }
 
 function actorOf({ id }: Manifest): Actor {
@@ -506,10 +498,4 @@ function isWithdrawable({ state, job, holds, intents }: Upgrade, isEnded: boolea
   if (isOver(state) || intents.has('activate')) return false;
   if (state === 'awaiting-activation') return isEnded && job.request.activation.when === 'at';
   return !holds && ['planned', 'awaiting-approval', 'scheduled'].includes(state);
-}
-
-function countsOf(standings: readonly DeviceStanding[]): FollowedCampaign['devices'] {
-  const counts = { pending: 0, granted: 0, taken: 0, 'under-way': 0, succeeded: 0, failed: 0 };
-  for (const { state } of standings) counts[state]++;
-  return counts;
 }

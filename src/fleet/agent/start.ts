@@ -31,6 +31,7 @@ import { Follower } from './follower.ts';
 import { type GatewayIdentity, identityFrom, ownIdentity } from './identity.ts';
 import { followedDevices, inventoryOf } from './inventory.ts';
 import { RaisedFloors } from './raised-floors.ts';
+import { linkView } from './views.ts';
 
 export interface CampaignParts {
   config: GatewayConfig & { campaigns: CampaignsConfig };
@@ -102,6 +103,7 @@ export function startCampaigns(parts: CampaignParts): Campaigns {
     agentOf(coordinator, { ...parts, folder, follower, documents, identity, inventory });
   const control = new CampaignDesk({
     ...{ gateway, follower, documents, gatewayId: id },
+    coordinator: () => agent && linkView(agent.status()),
     told: () => agent?.told,
     seal: sealBy(identity, fleet, id),
     headOf: () => journal.head,

@@ -9,7 +9,7 @@ import { type DeviceState, deviceProgress } from '../../../src/campaign/device-p
 import { COORDINATOR } from '../../../src/fleet/agent/carrier.ts';
 import { boundedStretch } from '../../../src/fleet/agent/event-source.ts';
 import { isRefusal, stretchStanding } from '../../../src/fleet/coordinator/journal-stretch.ts';
-import type { EventBatch, JournalMark } from '../../../src/fleet/wire.ts';
+import { type EventBatch, eventBatch, type JournalMark } from '../../../src/fleet/wire.ts';
 import { NOW } from '../../campaign/campaigns.ts';
 import { HOUR_MS } from '../../gateway/gateway-desk.ts';
 import { euiOf, FollowerDesk } from './follower-desk.ts';
@@ -51,6 +51,7 @@ class Coordinator {
   }
 
   take(batch: EventBatch): void {
+    assert.equal(eventBatch.parse(batch), batch);
     assert.is(stretchStanding(this.mark, batch), 'next');
     for (const event of batch.events) {
       assert.ok(this.named.has(event.campaign), 'a campaign that it knows');
