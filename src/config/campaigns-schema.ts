@@ -23,6 +23,15 @@ const coordinator = z.strictObject({
   identity: fileIdentity
     .optional()
     .describe('By which it is known there. Absent: made at the first start, in the state folder.'),
+  contactMs: whole(100, 900_000)
+    .optional()
+    .describe(
+      'After a start or an outage it asks at a moment drawn from so long, so that a whole fleet does not ' +
+        'at once. Default: 30 s.',
+    ),
+  inventoryMs: whole(100, 86_400_000)
+    .optional()
+    .describe('Devices that changed are told of so often at the most. Default: a minute.'),
 });
 
 const HAWKBIT_URL = 'an https address, or http on this machine, such as https://hawkbit.example';

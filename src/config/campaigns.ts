@@ -10,6 +10,9 @@ export interface CoordinatorConfig {
   certificateSha256: string | undefined;
   enrolmentTokenFile: string | undefined;
   identity: FileIdentity | undefined;
+  /** The agent's own where they are not said. */
+  contactMs: number | undefined;
+  inventoryMs: number | undefined;
 }
 
 export interface HawkbitConfig {
@@ -51,6 +54,8 @@ export function campaignsConfig(document: CampaignsDocument, files: GatewayFiles
       enrolmentTokenFile:
         coordinator.enrolmentTokenFile && files.absolute(coordinator.enrolmentTokenFile),
       identity: identityAt(coordinator.identity, [...there, 'identity']),
+      contactMs: coordinator.contactMs,
+      inventoryMs: coordinator.inventoryMs,
     },
     hawkbit: hawkbit && {
       ...{ url: hawkbit.url, tenant: hawkbit.tenant, controllerId: hawkbit.controllerId },

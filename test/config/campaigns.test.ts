@@ -31,12 +31,14 @@ test('a fleet alone: campaigns come on sticks', () => {
 
 test('paths are absolute; a token that was used up may be gone', () => {
   const section =
-    '{fleet: north, coordinator: {url: "https://fleet.example:8470", caFile: ca.pem, enrolmentTokenFile: gone},' +
+    '{fleet: north, coordinator: {url: "https://fleet.example:8470", caFile: ca.pem, enrolmentTokenFile: gone, contactMs: 500},' +
     ' hawkbit: {url: "http://127.0.0.1:8080", targetTokenFile: token}}';
   const folder = folderOf(section);
   const { campaigns } = loadGateway(join(folder, 'gateway.yaml'), {}).config;
   assert.is(campaigns?.coordinator?.caFile, join(folder, 'ca.pem'));
   assert.is(campaigns?.coordinator?.enrolmentTokenFile, join(folder, 'gone'));
+  assert.is(campaigns?.coordinator?.contactMs, 500);
+  assert.is(campaigns?.coordinator?.inventoryMs, undefined);
   assert.is(campaigns?.hawkbit?.targetTokenFile, join(folder, 'token'));
   assert.is(campaigns?.hawkbit?.tenant, 'DEFAULT');
 });

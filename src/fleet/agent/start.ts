@@ -25,6 +25,7 @@ import { HawkbitFolder } from '../hawkbit/hawkbit-folder.ts';
 import type { EventBatch, Inventory } from '../wire.ts';
 import { FleetAgent } from './agent.ts';
 import { AgentRecords } from './agent-records.ts';
+import { BEAT, type BeatSettings } from './beat-settings.ts';
 import { CampaignDesk } from './campaign-desk.ts';
 import { CoordinatorLink } from './coordinator-link.ts';
 import { Follower } from './follower.ts';
@@ -171,8 +172,16 @@ function agentOf(coordinator: CoordinatorConfig, parts: AgentParts): FleetAgent 
       images,
       documents,
     },
-    ...{ timers, random: { next: Math.random }, log },
+    ...{ timers, random: { next: Math.random }, log, settings: beatOf(coordinator) },
   });
+}
+
+function beatOf({ contactMs, inventoryMs }: CoordinatorConfig): BeatSettings {
+  return {
+    ...BEAT,
+    ...(contactMs === undefined ? {} : { contact: { ...BEAT.contact, baseMs: contactMs } }),
+    ...(inventoryMs === undefined ? {} : { inventoryPauseMs: inventoryMs }),
+  };
 }
 
 /** Not from within a record, and once for all that are written together. */
