@@ -17,6 +17,10 @@ const ID = 'ppmid-2027-01';
 /** Six devices are soon done: real ones take hours, and have a wider pace. */
 const OTA_CLIENT = { queryPeriodMs: 0, rebootMs: 500 };
 
+interface Told {
+  inventory: { firmwareVersion?: string }[];
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'uplift-fleet-'));
 const commands = new Commands(folder);
 const rigs: TestRig[] = [];
@@ -80,7 +84,7 @@ async function startGateway(number: number, url: string, asking: string[]): Prom
     campaigns: {
       fleet: FLEET,
       coordinator: {
-        ...{ url, caFile: material.tlsCa },
+        ...{ url, caFile: material.tlsCa, contactMs: 1_000, inventoryMs: 1_000 },
         enrolmentTokenFile: file(`${name}.enrolment`, token),
       },
     },
@@ -129,11 +133,13 @@ try {
   copyFileSync(FIRMWARE.new, join(folder, image));
   const { url, ann, olive } = await startCoordinator();
   for (let number = 1; number <= GATEWAYS; number++) await startGateway(number, url, ann);
-  await until('every gateway has told what its devices run', async () => {
-    const said = await commands.ask('fleet', 'gateway', 'list', ...ann, '--json');
-    const { gateways } = JSON.parse(said) as { gateways: { devices: number }[] };
-    return gateways.every(({ devices }) => devices === 2);
-  });
+  for (let number = 1; number <= GATEWAYS; number++) {
+    await until('the gateways have told what their devices run', async () => {
+      const asked = ['fleet', 'gateway', 'show', `gateway-${number}`, ...ann, '--json'];
+      const { inventory } = JSON.parse(await commands.ask(...asked)) as Told;
+      return inventory.length === 2 && inventory.every((one) => one.firmwareVersion !== undefined);
+    });
+  }
   await commands.uplift('fleet', 'gateway', 'list', ...ann);
   await commands.uplift('fleet', 'gateway', 'show', 'gateway-1', ...ann);
 
