@@ -133,6 +133,9 @@ export const front = z.strictObject({
     .describe('The models of its devices; a device that none of them fits is left out.'),
   signing,
   campaign: campaign.prefault({}),
+  inventoryMs: whole(1_000, 86_400_000)
+    .default(600_000)
+    .describe('How often it asks which devices there are. Default: 10 minutes.'),
   installationIsGateway: z
     .boolean()
     .default(false)

@@ -20,6 +20,7 @@ export interface FrontConfig {
   models: (PpmidModel | HubModel)[];
   signing: { author: FileIdentity; approvers: FileIdentity[]; approvals: number };
   campaign: FrontDocument['campaign'];
+  inventoryMs: number;
   installationIsGateway: boolean;
 }
 
@@ -29,7 +30,8 @@ export function frontConfig(
   files: GatewayFiles,
   modelAt: (path: string, at: KeyPath) => PpmidModel | HubModel | undefined,
 ): FrontConfig {
-  const { fleet, coordinator, models, signing, campaign, installationIsGateway } = document;
+  const { fleet, coordinator, models, signing, campaign, inventoryMs, installationIsGateway } =
+    document;
   const there = ['front', 'coordinator'];
   const secret = (written: string | undefined, key: string) =>
     written === undefined ? undefined : files.secret(written, [...there, key]);
@@ -59,7 +61,6 @@ export function frontConfig(
       ),
       approvals: signing.approvals,
     },
-    campaign,
-    installationIsGateway,
+    ...{ campaign, inventoryMs, installationIsGateway },
   };
 }

@@ -34,6 +34,7 @@ test('a front wants no rigs; paths are absolute, models read, defaults in', () =
   assert.is(front?.campaign.lifeDays, 14);
   assert.is(front?.campaign.rings.at(-1)?.all, true);
   assert.is(front?.installationIsGateway, false);
+  assert.is(front?.inventoryMs, 600_000);
 });
 
 test('a coordinator on this machine is reached by its socket', () => {

@@ -15,17 +15,15 @@ import type {
   campaignDevicePage,
   gatewayDetail,
 } from '../../src/fleet/coordinator/operator-schemas.ts';
+import { GatewaySite, until } from '../support/fleet-gateway.ts';
 import { FLEET } from '../support/fleet-material.ts';
 import { type CoordinatorProcess, FleetSite } from '../support/fleet-site.ts';
 import {
-  type CliRun,
   FIRMWARE,
   NEW_VERSION,
   OLD_VERSION,
   QUICK_CLIENT,
   sha256Of,
-  sleep,
-  startCli,
   TestRig,
 } from '../support/rigs.ts';
 
@@ -33,68 +31,16 @@ type Campaign = z.output<typeof campaignDetail>;
 type Gateway = z.output<typeof gatewayDetail>;
 
 const test = suite('a fleet: coordinator and gateways');
-const LIMIT_MS = 60_000;
 const DAY_MS = 86_400_000;
 const SHA256 = sha256Of(FIRMWARE.new);
 const HARDWARE = {
   ...{ manufacturer: '121D', model: '0084', hardwareVersion: '01', hardwareRevision: '00' },
 };
 
-/** A gateway with a rig of its own, whose process is started by `start`. */
-class Site {
-  readonly id: string;
-  readonly rig: TestRig;
-  readonly state: string;
-  readonly token: string;
-  private readonly config: string;
-  private run: CliRun | undefined;
-
-  constructor(id: string, rig: TestRig, url: string, { folder, material }: FleetSite) {
-    this.id = id;
-    this.rig = rig;
-    this.state = join(rig.folder, 'state');
-    this.token = join(folder, `${id}.enrolment`);
-    this.config = join(rig.folder, 'gateway.yaml');
-    const { trustAnchors, tlsCa } = material;
-    const admission = { intake: 'bench', centralProductsList: FIRMWARE.list, trustAnchors };
-    const coordinator = {
-      ...{ url, caFile: tlsCa, enrolmentTokenFile: this.token },
-      ...{ contactMs: 300, inventoryMs: 300 },
-    };
-    writeFileSync(
-      this.config,
-      JSON.stringify({
-        gateway: { id, stateDirectory: this.state },
-        ...{ rigs: [rig.path], admission, schedule: { prepaymentBlackout: [] } },
-        ...{ api: { socket: { role: 'admin' } }, campaigns: { fleet: FLEET, coordinator } },
-      }),
-    );
-  }
-
-  get devices(): string[] {
-    return this.rig.rig.ppmids.map(({ eui64 }) => eui64);
-  }
-
-  version(device: string): number {
-    const { id } = this.rig.rig.ppmids.find(({ eui64 }) => eui64 === device)!;
-    return this.rig.device(id).fileVersion;
-  }
-
-  async start(): Promise<void> {
-    this.run = startCli(['serve', '--config', this.config]);
-    await this.run.until(({ code }) => code === 'ready');
-  }
-
-  async stop(): Promise<void> {
-    this.run?.child.kill('SIGTERM');
-    await this.run?.done;
-  }
-}
-
 let fleet: FleetSite;
 let coordinator: CoordinatorProcess;
-let good: Site;
-let bad: Site;
+let good: GatewaySite;
+let bad: GatewaySite;
 
 test.before(async () => {
   fleet = new FleetSite();
@@ -106,10 +52,9 @@ test.before(async () => {
       faults: { revertsAfterActivation: true },
     }),
   ]);
-  [good, bad] = rigs.map((rig, at) => new Site(`site-${at + 1}`, rig, coordinator.url, fleet)) as [
-    Site,
-    Site,
-  ];
+  [good, bad] = rigs.map(
+    (rig, at) => new GatewaySite(`site-${at + 1}`, rig, coordinator.url, fleet),
+  ) as [GatewaySite, GatewaySite];
   await Promise.all([coordinator.start(), ...rigs.map((rig) => rig.up())]);
 });
 
@@ -217,7 +162,7 @@ test('who asked for what is on record, over both kills', async () => {
 });
 
 /** Its first ring is one device, the other has the rest. */
-function manifest(id: string, generation: number, site: Site, first: string) {
+function manifest(id: string, generation: number, site: GatewaySite, first: string) {
   const moment = (ms: number) => new Date(ms).toISOString().replace(/\.\d+/, '');
   return {
     ...{ version: 1, id, reason: 'a test', fleet: FLEET, line: 'ppmid', generation, approvals: 1 },
@@ -247,15 +192,6 @@ function gateway(id: string): Promise<Gateway> {
 
 function campaign(id: string): () => Promise<Campaign> {
   return () => coordinator.client.get(`/campaigns/${id}`);
-}
-
-async function until<T>(look: () => Promise<T>, isSo: (seen: T) => boolean): Promise<T> {
-  for (const endMs = Date.now() + LIMIT_MS; ; ) {
-    const seen = await look();
-    if (isSo(seen)) return seen;
-    assert.ok(Date.now() < endMs, `it takes too long: ${JSON.stringify(seen)}`);
-    await sleep(50);
-  }
 }
 
 test.run();

@@ -62,6 +62,7 @@ export function startFront(parts: FrontParts): FleetField {
   desk.devicesChanged(rig, rig.devices);
   return new FleetField({
     ...{ client: parts.client ?? clientOf(config.coordinator), devices, timers, log, ...signing },
+    limits: { inventoryMs: config.inventoryMs },
     onDevices: (changed) =>
       desk.devicesChanged(
         rig,
