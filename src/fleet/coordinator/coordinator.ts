@@ -14,20 +14,21 @@ import { takeCensus } from './census.ts';
 import { abortCampaign, pauseCampaign, resumeCampaign, retryFailed } from './commands.ts';
 import type { CampaignView, Coordinator, DeviceFilter } from './control.ts';
 import { type Change, type DatabaseSpec, openDatabase } from './database.ts';
-import { changedSince, desiredOf } from './desired.ts';
+import { changedSince, DesiredReader, READING } from './desired.ts';
 import { endTelling, evaluateCampaign, GOING, NOT_STARTED } from './evaluation.ts';
-import { takeEvents } from './events.ts';
+import { type Stretch, type Taken, takenOf, takeStretches } from './events.ts';
 import {
   addGateway,
   devicesOf,
   enrol,
   gatewayPage,
   gatewayView,
-  idOf,
+  idsOf,
   renewGateway,
   revokeGateway,
   takeInventory,
 } from './gateways.ts';
+import { Gathered, type GatheredOptions } from './gathered.ts';
 import { Manifests } from './manifests.ts';
 import { dropEvents } from './retention.ts';
 import type { CampaignTable } from './schema.ts';
@@ -58,6 +59,14 @@ const LOOK_MS = 10_000;
 /** Clocks of two processes differ, and a change is seen when it is durable, not when it is made. */
 const LOOK_BACK_MS = 60_000;
 
+/** One makes its commit while another is made. By events, so that a transaction stays short. */
+const INTAKE: GatheredOptions<Stretch> = {
+  atOnce: 2,
+  most: 2_000,
+  weigh: ({ batch }) => 10 + batch.events.length,
+  keyOf: ({ gateway }) => gateway,
+};
+
 /** @throws UpliftError */
 export async function openCoordinator(options: CoordinatorOptions): Promise<Coordinator> {
   const { clock: timers, log, fleet, trust, random = randomBytes } = options;
@@ -76,6 +85,9 @@ class DatabaseCoordinator implements Coordinator {
   readonly fleet: string;
   private readonly desk: Desk;
   private readonly manifests = new Manifests();
+  private readonly reader: DesiredReader;
+  private readonly identities: Gathered<string, string | undefined>;
+  private readonly intake: Gathered<Stretch, Taken>;
   private readonly wakers = new Set<(gateway: string) => void>();
   private evaluation: { cancel(): void } | undefined;
   private evaluating: Promise<void> = Promise.resolve();
@@ -86,6 +98,9 @@ class DatabaseCoordinator implements Coordinator {
   constructor(desk: Desk) {
     this.desk = desk;
     this.fleet = desk.fleet;
+    this.reader = new DesiredReader(desk);
+    this.identities = new Gathered((all) => idsOf(desk, all), READING);
+    this.intake = new Gathered((all) => takeStretches(desk, this.manifests, all), INTAKE);
     desk.database.onWake((gateway) => this.wake(gateway));
     if (desk.database.kind === 'postgres') this.lookLater();
   }
@@ -97,15 +112,15 @@ class DatabaseCoordinator implements Coordinator {
   }
 
   identify(certificate: string) {
-    return this.desk.database.ask((db) => idOf(db, certificate));
+    return this.identities.one(certificate);
   }
 
   desired(gateway: string, known: number | undefined): Promise<Desired | undefined> {
-    return desiredOf(this.desk, gateway, known);
+    return this.reader.desiredOf(gateway, known);
   }
 
   async takeEvents(gateway: string, batch: EventBatch): Promise<EventsTaken> {
-    const { isTouched, ...taken } = await takeEvents(this.desk, this.manifests, gateway, batch);
+    const { isTouched, ...taken } = takenOf(await this.intake.one({ gateway, batch }));
     if (isTouched) this.evaluateLater();
     return taken;
   }

@@ -38,17 +38,19 @@ export type DatabaseSpec =
   | ({ kind: 'postgres' } & PostgresOptions)
   | { kind: 'sqlite'; path: string };
 
+export type DatabaseKind = DatabaseSpec['kind'];
+
 /** A transaction. */
 export interface Change {
   db: Transaction<Tables>;
-  kind: DatabaseSpec['kind'];
+  kind: DatabaseKind;
   /** Gateways whose desired state it changed: they hear of it when it is durable. */
   wake: Set<string>;
   /** Done when all else is, in this order. */
   last: ((change: Change) => Promise<void>)[];
 }
 
-const TYPES: Readonly<Record<DatabaseSpec['kind'], SqlTypes>> = {
+const TYPES: Readonly<Record<DatabaseKind, SqlTypes>> = {
   postgres: { text: 'text collate "C"', bytes: 'bytea' },
   sqlite: { text: 'text', bytes: 'blob' },
 };
@@ -61,12 +63,12 @@ const CHANNEL = 'uplift_desired';
 const NOTICE_CHARACTERS_MAX = 7900;
 
 export class FleetDatabase {
-  readonly kind: DatabaseSpec['kind'];
+  readonly kind: DatabaseKind;
   private readonly db: Kysely<Tables>;
   private readonly listeners = new Set<(gateway: string) => void>();
   private readonly notices: PostgresListener | undefined;
 
-  constructor(kind: DatabaseSpec['kind'], db: Kysely<Tables>, notices?: PostgresListener) {
+  constructor(kind: DatabaseKind, db: Kysely<Tables>, notices?: PostgresListener) {
     this.kind = kind;
     this.db = db;
     this.notices = notices;
@@ -141,18 +143,15 @@ export async function openDatabase(
 }
 
 /** Rows for `from`: each a list, its entries `value->>0`, `value->>1` in order, as text. */
-export function rowsOf(
-  kind: DatabaseSpec['kind'],
-  rows: readonly (readonly unknown[])[],
-): Fragment {
+export function rowsOf(kind: DatabaseKind, rows: readonly (readonly unknown[])[]): Fragment {
   const json = JSON.stringify(rows);
   return kind === 'postgres'
-    ? sql`json_array_elements(${json}::json) as r(value)`
+    ? sql`jsonb_array_elements(${json}::jsonb) as r(value)`
     : sql`json_each(${json}) as r`;
 }
 
 /** After a column: whether it is one of these, however many they are. */
-export function among(kind: DatabaseSpec['kind'], values: readonly string[]): Fragment {
+export function among(kind: DatabaseKind, values: readonly string[]): Fragment {
   return kind === 'postgres'
     ? sql`= any(${values}::text[])`
     : sql`in (select value from json_each(${JSON.stringify(values)}))`;

@@ -13,34 +13,54 @@
 import type { Desired, DesiredCampaign } from '../wire.ts';
 import { WIRE_LIMITS } from '../wire.ts';
 import type { CampaignState } from './control.ts';
-import { among, type Change, type Db, sql } from './database.ts';
+import { among, type Change, type DatabaseKind, type Db, sql } from './database.ts';
 import { IN_HAND } from './event-effects.ts';
-import { mustBeEnrolled, noteSeen } from './gateways.ts';
+import { isSeenLongAgo, mustBeEnrolled, noteSeen } from './gateways.ts';
+import { Gathered } from './gathered.ts';
 import { refusedFleet } from './refusals.ts';
 import type { CampaignTable, GatewayTable } from './schema.ts';
 import type { Desk } from './settings.ts';
 
 const CAMPAIGNS_MAX = 256;
+/** Gateways, in one question of the database. */
+export const READING = { atOnce: 2, most: 100 };
 const COURSE_OF: Partial<Record<CampaignState, DesiredCampaign['course']>> = {
   running: 'run',
   held: 'run',
   paused: 'pause',
 };
 
-export async function desiredOf(
-  desk: Desk,
-  gateway: string,
-  known: number | undefined,
-): Promise<Desired | undefined> {
-  const row = await desk.database.ask((db) =>
-    db.selectFrom('gateways').selectAll().where('id', '=', gateway).executeTakeFirst(),
-  );
-  if (!row) throw refusedFleet('gateway-unknown', gateway);
-  mustBeEnrolled(row);
-  await noteSeen(desk, row);
-  if (row.desired_version === known) return undefined;
-  // Read after the version: what is newer than it is told again with the next.
-  return desk.database.ask(async (db) => documentOf(row, await campaignsFor(db, gateway), desk));
+/** How desired states are read: those that are asked for at a time, together. */
+export class DesiredReader {
+  private readonly desk: Desk;
+  private readonly rows: Gathered<string, GatewayTable | undefined>;
+  private readonly campaigns: Gathered<string, Campaigns>;
+  private readonly seen: Gathered<string, undefined>;
+
+  constructor(desk: Desk) {
+    this.desk = desk;
+    const { database } = desk;
+    this.rows = new Gathered(
+      (ids) => database.ask((db) => rowsFor(db, database.kind, ids)),
+      READING,
+    );
+    this.campaigns = new Gathered(
+      (ids) => database.ask((db) => campaignsFor(db, database.kind, ids)),
+      READING,
+    );
+    this.seen = new Gathered((ids) => noteSeen(desk, ids), { ...READING, atOnce: 1 });
+  }
+
+  /** Undefined where `known` is what it still is. @throws UpliftError */
+  async desiredOf(gateway: string, known: number | undefined): Promise<Desired | undefined> {
+    const row = await this.rows.one(gateway);
+    if (!row) throw refusedFleet('gateway-unknown', gateway);
+    mustBeEnrolled(row);
+    if (isSeenLongAgo(row, this.desk.timers.nowMs())) await this.seen.one(gateway);
+    if (row.desired_version === known) return undefined;
+    // Read after the version: what is newer than it is told again with the next.
+    return documentOf(row, await this.campaigns.one(gateway), this.desk);
+  }
 }
 
 /**
@@ -93,20 +113,55 @@ function documentOf(row: GatewayTable, campaigns: Campaigns, { settings }: Desk)
   };
 }
 
-async function campaignsFor(db: Db, gateway: string): Promise<Campaigns> {
-  const inHand = await db
-    .selectFrom('campaign_devices')
-    .select(['campaign', 'device', 'attempt'])
-    .where('gateway', '=', gateway)
-    .where('state', 'in', IN_HAND)
-    .orderBy('campaign')
-    .orderBy('device')
-    .execute();
-  if (inHand.length === 0) return [];
-  const campaigns = await db
+/** In the order of these. */
+async function rowsFor(
+  db: Db,
+  kind: DatabaseKind,
+  ids: readonly string[],
+): Promise<readonly (GatewayTable | undefined)[]> {
+  const found =
+    await sql<GatewayTable>`select * from gateways where id ${among(kind, ids)}`.execute(db);
+  const rows = new Map(found.rows.map((row) => [row.id, row]));
+  return ids.map((id) => rows.get(id));
+}
+
+interface InHand {
+  gateway: string;
+  campaign: string;
+  device: string;
+  attempt: number;
+}
+
+/** In the order of these. */
+async function campaignsFor(
+  db: Db,
+  kind: DatabaseKind,
+  ids: readonly string[],
+): Promise<readonly Campaigns[]> {
+  const found = await sql<InHand>`select gateway, campaign, device, attempt from campaign_devices
+    where gateway ${among(kind, ids)} and state ${among(kind, IN_HAND)}
+    order by gateway, campaign, device`.execute(db);
+  const told = await toldOf(db, [...new Set(found.rows.map(({ campaign }) => campaign))]);
+  const ofGateway = new Map(ids.map((id): [string, InHand[]] => [id, []]));
+  for (const row of found.rows) ofGateway.get(row.gateway)!.push(row);
+  return ids.map((id) => {
+    const inHand = ofGateway.get(id)!;
+    return told
+      .filter(({ digest }) => inHand.some(({ campaign }) => campaign === digest))
+      .slice(0, CAMPAIGNS_MAX)
+      .map((row) => entryOf(row, inHand));
+  });
+}
+
+type Told = Pick<CampaignTable, 'digest' | 'id' | 'document' | 'document_bytes' | 'state'>;
+
+/** Of these, those that gateways are told of: the ones that were started last first. */
+async function toldOf(db: Db, digests: readonly string[]): Promise<readonly Told[]> {
+  if (digests.length === 0) return [];
+  return db
     .selectFrom('campaigns')
-    .select(['digest', 'id', 'document', 'document_bytes', 'state', 'told_until_ms'])
-    .where('digest', 'in', [...new Set(inHand.map(({ campaign }) => campaign))])
+    .select(['digest', 'id', 'document', 'document_bytes', 'state'])
+    .where('digest', 'in', digests)
     .where((eb) =>
       eb.or([
         eb('state', 'in', ['running', 'held', 'paused']),
@@ -115,20 +170,12 @@ async function campaignsFor(db: Db, gateway: string): Promise<Campaigns> {
     )
     .orderBy('started_ms', 'desc')
     .orderBy('digest')
-    .limit(CAMPAIGNS_MAX)
     .execute();
-  return campaigns.map((row) => entryOf(row, inHand));
 }
 
 function entryOf(
-  {
-    digest,
-    id,
-    document,
-    document_bytes: bytes,
-    state,
-  }: Pick<CampaignTable, 'digest' | 'id' | 'document' | 'document_bytes' | 'state'>,
-  inHand: readonly { campaign: string; device: string; attempt: number }[],
+  { digest, id, document, document_bytes: bytes, state }: Told,
+  inHand: readonly InHand[],
 ): DesiredCampaign {
   const course = COURSE_OF[state] ?? 'abort';
   const devices = course === 'run' ? inHand.filter(({ campaign }) => campaign === digest) : [];

@@ -1,58 +1,41 @@
 /**
  * What gateways tell of: a stretch of a journal is taken whole, in one transaction under the lock of the
- * gateway's row, or it changes nothing. Its events, what they make of devices and how far the journal is
- * here are so many statements whether it has one event or two thousand.
+ * gateway's row, or it changes nothing. Stretches of several gateways are taken in one transaction: their
+ * events, what they make of devices and how far each journal is here are so many statements whether it is
+ * one stretch of one event or a hundred of twenty. What is wrong with one of them is no matter to the others.
  */
-import type {
-  CampaignRefusedEvent,
-  EventBatch,
-  EventsTaken,
-  FleetEvent,
-  JournalMark,
-} from '../wire.ts';
+import type { CampaignRefusedEvent, EventBatch, EventsTaken, JournalMark } from '../wire.ts';
 import { appendAudit, COORDINATOR_ACTOR } from './audit.ts';
-import { type Change, type Fragment, rowsOf, sql, together } from './database.ts';
+import { among, type Change, type Fragment, rowsOf, sql, together } from './database.ts';
+import { lockGateways } from './desired.ts';
 import { changesDesired, type DeviceStanding, standingAfter } from './event-effects.ts';
-import { mustBeEnrolled, takeGateway } from './gateways.ts';
+import { mustBeEnrolled } from './gateways.ts';
 import { isRefusal, type StretchStanding, stretchStanding } from './journal-stretch.ts';
 import type { Manifests } from './manifests.ts';
 import { refusedFleet } from './refusals.ts';
 import type { GatewayTable } from './schema.ts';
 import type { Desk } from './settings.ts';
 
+/** What a gateway tells: of several that are taken together, each is of another gateway. */
+export interface Stretch {
+  gateway: string;
+  batch: EventBatch;
+}
+
 /** What keeps a gateway from telling any more, until somebody acts. */
 type Trouble = 'events-forked' | 'event-of-other';
 
-type Taken =
+export type Taken =
+  | { standing: 'refused'; error: unknown }
   | { standing: Exclude<StretchStanding, 'next'>; mark: JournalMark | undefined }
   | { standing: 'other'; about: string }
   | { standing: 'next'; mark: JournalMark; isTouched: boolean };
 
-/** @returns also whether campaigns are to be evaluated */
-export async function takeEvents(
-  desk: Desk,
-  manifests: Manifests,
-  gateway: string,
-  batch: EventBatch,
-): Promise<EventsTaken & { isTouched: boolean }> {
-  const atMs = desk.timers.nowMs();
-  const taken = await desk.database.change<Taken>(async (change) => {
-    const row = await takeGateway(change, gateway);
-    mustBeEnrolled(row);
-    const mark = markOf(row);
-    const standing = stretchStanding(mark, batch);
-    if (standing === 'forked') await noteTrouble(change, row, 'events-forked', atMs);
-    if (standing === 'repeated') await noteHeard(change, gateway, atMs);
-    if (standing !== 'next') return { standing, mark };
-    const effects = await effectsOf(change, manifests, row, batch);
-    if ('other' in effects) {
-      await noteTrouble(change, row, 'event-of-other', atMs);
-      return { standing: 'other', about: effects.other };
-    }
-    await keep(change, row, batch, effects, atMs);
-    return { standing, mark: batch.through, isTouched: effects.campaigns.length > 0 };
-  });
+/** @returns also whether campaigns are to be evaluated. @throws UpliftError where it was not taken */
+export function takenOf(taken: Taken): EventsTaken & { isTouched: boolean } {
   switch (taken.standing) {
+    case 'refused':
+      throw taken.error;
     case 'gap':
       throw refusedFleet(
         'events-gap',
@@ -71,96 +54,184 @@ export async function takeEvents(
   }
 }
 
-interface Effects {
+/** In the order of the stretches. */
+export function takeStretches(
+  desk: Desk,
+  manifests: Manifests,
+  stretches: readonly Stretch[],
+): Promise<readonly Taken[]> {
+  const atMs = desk.timers.nowMs();
+  return desk.database.change(async (change) => {
+    const ids = stretches.map(({ gateway }) => gateway);
+    const rows = new Map((await lockGateways(change, ids)).map((row) => [row.id, row]));
+    const standings = stretches.map((stretch) => standingOf(rows.get(stretch.gateway), stretch));
+    const next = stretches.flatMap(({ batch }, at) => {
+      const { row, standing } = standings[at]!;
+      return row && standing.standing === 'next' ? [{ row, batch }] : [];
+    });
+    const effects = await effectsOf(change, manifests, next);
+    const kept: Kept[] = [];
+    const taken = standings.map(({ row, standing }): Taken => {
+      if (standing.standing !== 'next') return standing;
+      const effect = effects.get(row!.id)!;
+      if ('other' in effect) return { standing: 'other', about: effect.other };
+      kept.push(effect);
+      return { ...standing, isTouched: effect.campaigns.length > 0 };
+    });
+    await keep(change, kept, atMs);
+    await noteHeard(change, idsWhere(stretches, taken, 'repeated'), atMs);
+    for (const [at, { standing }] of taken.entries()) {
+      const { row } = standings[at]!;
+      if (standing === 'forked') await noteTrouble(change, row!, 'events-forked', atMs);
+      if (standing === 'other') await noteTrouble(change, row!, 'event-of-other', atMs);
+    }
+    return taken;
+  });
+}
+
+/** Before it is known what its events are of. */
+function standingOf(
+  row: GatewayTable | undefined,
+  { gateway, batch }: Stretch,
+): { row: GatewayTable | undefined; standing: Exclude<Taken, { standing: 'other' }> } {
+  try {
+    if (!row) throw refusedFleet('gateway-unknown', gateway);
+    mustBeEnrolled(row);
+  } catch (error) {
+    return { row, standing: { standing: 'refused', error } };
+  }
+  const mark = markOf(row);
+  const standing = stretchStanding(mark, batch);
+  return standing === 'next'
+    ? { row, standing: { standing, mark: batch.through, isTouched: false } }
+    : { row, standing: { standing, mark } };
+}
+
+/** A stretch that follows what is here, and what it makes of devices. */
+interface Kept extends Next {
   changed: readonly DeviceStanding[];
   /** Digests of those whose devices changed. */
   campaigns: readonly string[];
   isDesiredChanged: boolean;
 }
 
-/** Or what of it is another's. */
+interface Next {
+  row: GatewayTable;
+  batch: EventBatch;
+}
+
+type Known = Awaited<ReturnType<Manifests['byDigest']>>;
+
+/** By gateway; or what of its stretch is another's. */
 async function effectsOf(
   { db, kind }: Change,
   manifests: Manifests,
-  { id, epoch }: GatewayTable,
-  { events }: EventBatch,
-): Promise<Effects | { other: string }> {
-  if (events.length === 0) return { changed: [], campaigns: [], isDesiredChanged: false };
-  const digests = [...new Set(events.map(({ campaign }) => campaign))];
-  const known = await manifests.byDigest(db, digests);
-  const unknown = digests.find((digest) => !known.has(digest));
-  if (unknown !== undefined) return { other: `campaign ${unknown}` };
-  const progress = events.filter((event) => !isRefusal(event)) as FleetEvent[];
-  const keys = [...new Set(progress.map(keyOf))].map((key) => key.split(' '));
-  const found = await sql<DeviceStanding>`
-    select campaign, device, gateway, state, attempt, phase, failure, code, detail, runs, epoch,
-      sequence, granted_ms
-    from ${rowsOf(kind, keys)} join campaign_devices d
-      on d.campaign = value->>0 and d.device = value->>1
-    where gateway = ${id}`.execute(db);
-  const before = new Map(found.rows.map((row) => [keyOf(row), row]));
+  all: readonly Next[],
+): Promise<ReadonlyMap<string, Kept | { other: string }>> {
+  const events = all.flatMap(({ batch }) => batch.events);
+  const known = await manifests.byDigest(db, [...new Set(events.map(({ campaign }) => campaign))]);
+  const keys = new Map<string, readonly string[]>();
+  for (const { row, batch } of all) {
+    for (const event of batch.events) {
+      if (isRefusal(event) || keys.has(`${row.id} ${keyOf(event)}`)) continue;
+      keys.set(`${row.id} ${keyOf(event)}`, [event.campaign, event.device, row.id]);
+    }
+  }
+  const before = new Map<string, DeviceStanding>();
+  if (keys.size > 0) {
+    const found = await sql<DeviceStanding>`
+      select campaign, device, gateway, state, attempt, phase, failure, code, detail, runs, epoch,
+        sequence, granted_ms
+      from ${rowsOf(kind, [...keys.values()])} join campaign_devices d
+        on d.campaign = value->>0 and d.device = value->>1 and d.gateway = value->>2`.execute(db);
+    // A device of a campaign is of one gateway.
+    for (const row of found.rows) before.set(`${row.gateway} ${keyOf(row)}`, row);
+  }
+  return new Map(all.map((next) => [next.row.id, effectOf(next, known, before)]));
+}
+
+function effectOf(
+  next: Next,
+  known: Known,
+  standings: ReadonlyMap<string, DeviceStanding>,
+): Kept | { other: string } {
+  const { row, batch } = next;
+  const before = (key: string) => standings.get(`${row.id} ${key}`);
   const after = new Map<string, DeviceStanding>();
-  for (const event of progress) {
+  const refused: string[] = [];
+  for (const event of batch.events) {
+    const manifest = known.get(event.campaign);
+    if (!manifest) return { other: `campaign ${event.campaign}` };
+    if (isRefusal(event)) {
+      refused.push(event.campaign);
+      continue;
+    }
     const key = keyOf(event);
-    const standing = after.get(key) ?? before.get(key);
+    const standing = after.get(key) ?? before(key);
     if (!standing) return { other: event.device };
-    const { activation } = known.get(event.campaign)!;
-    const next = standingAfter(standing, event, epoch, activation);
-    if (next) after.set(key, next);
+    const then = standingAfter(standing, event, row.epoch, manifest.activation);
+    if (then) after.set(key, then);
   }
   const changed = [...after.values()];
-  const refused = events.filter(isRefusal);
   return {
+    ...next,
     changed,
-    campaigns: [...new Set([...changed, ...refused].map(({ campaign }) => campaign))],
+    campaigns: [...new Set([...changed.map(({ campaign }) => campaign), ...refused])],
     isDesiredChanged:
       refused.length > 0 ||
-      changed.some((standing) => changesDesired(before.get(keyOf(standing))!, standing)),
+      changed.some((standing) => changesDesired(before(keyOf(standing))!, standing)),
   };
 }
 
-async function keep(
-  change: Change,
-  { id, epoch, trouble }: GatewayTable,
-  { events, through }: EventBatch,
-  { changed, campaigns, isDesiredChanged }: Effects,
-  atMs: number,
-): Promise<void> {
+async function keep(change: Change, all: readonly Kept[], atMs: number): Promise<void> {
+  if (all.length === 0) return;
   const { kind } = change;
-  // A fork stays until it enrols anew: one of two told the truth, and nobody knows which.
-  const kept = trouble === 'events-forked' ? trouble : null;
+  const changed = all.flatMap((one) => one.changed);
+  const campaigns = [...new Set(all.flatMap((one) => one.campaigns))];
   await together(change, [
-    ...(events.length > 0 ? [insertEvents(kind, id, epoch, events)] : []),
-    ...(changed.length > 0 ? [updateDevices(kind, changed, atMs), ...carriedOut(id, changed)] : []),
+    ...(all.some(({ batch }) => batch.events.length > 0) ? [insertEvents(kind, all)] : []),
+    ...(changed.length > 0 ? [updateDevices(kind, changed, atMs), carriedOut(kind, changed)] : []),
     ...campaigns.map((digest) => sql`insert into touches (campaign) values (${digest})`),
-    sql`update gateways set journal_sequence = ${through.sequence}, journal_hash = ${through.hash},
-      seen_ms = ${atMs}, trouble = ${kept},
-      desired_version = desired_version + ${sql.lit(isDesiredChanged ? 1 : 0)}
-      where id = ${id}`,
+    updateGateways(kind, all, atMs),
   ]);
-  for (const event of events.filter(isRefusal)) await keepRefusal(change, id, event, atMs);
+  for (const { row, batch } of all) {
+    for (const event of batch.events.filter(isRefusal))
+      await keepRefusal(change, row.id, event, atMs);
+  }
 }
 
-function insertEvents(
-  kind: Change['kind'],
-  gateway: string,
-  epoch: number,
-  events: EventBatch['events'],
-): Fragment {
-  const rows = events.map((event) => {
-    const own = [event.sequence, event.campaign, event.atMs];
-    if (isRefusal(event)) {
-      return [...own, '', null, 'campaign-refused', event.refused, event.detail ?? null, 0, null];
-    }
-    const { device, attempt, phase, code = null, detail = null, withdrawn, runs = null } = event;
-    return [...own, device, attempt, phase, code, detail, withdrawn ? 1 : 0, runs];
+function updateGateways(kind: Change['kind'], all: readonly Kept[], atMs: number): Fragment {
+  const rows = all.map(({ row: { id, trouble }, batch: { through }, isDesiredChanged }) => {
+    // A fork stays until it enrols anew: one of two told the truth, and nobody knows which.
+    const kept = trouble === 'events-forked' ? trouble : null;
+    return [id, through.sequence, through.hash, kept, isDesiredChanged ? 1 : 0];
   });
+  return sql`update gateways as g set journal_sequence = cast(value->>1 as bigint),
+      journal_hash = value->>2, seen_ms = cast(${atMs} as bigint), trouble = value->>3,
+      desired_version = desired_version + cast(value->>4 as integer)
+    from ${rowsOf(kind, rows)}
+    where g.id = value->>0`;
+}
+
+function insertEvents(kind: Change['kind'], all: readonly Next[]): Fragment {
+  const rows = all.flatMap(({ row, batch }) =>
+    batch.events.map((event) => [row.id, row.epoch, ...eventRow(event)]),
+  );
   return sql`insert into events (gateway, epoch, sequence, campaign, at_ms, device, attempt, phase,
       code, detail, withdrawn, runs)
-    select cast(${gateway} as text), cast(${epoch} as integer), cast(value->>0 as bigint), value->>1,
-      cast(value->>2 as bigint), value->>3, cast(value->>4 as integer), value->>5, value->>6,
-      value->>7, cast(value->>8 as integer), value->>9
+    select value->>0, cast(value->>1 as integer), cast(value->>2 as bigint), value->>3,
+      cast(value->>4 as bigint), value->>5, cast(value->>6 as integer), value->>7, value->>8,
+      value->>9, cast(value->>10 as integer), value->>11
     from ${rowsOf(kind, rows)}`;
+}
+
+function eventRow(event: EventBatch['events'][number]): readonly unknown[] {
+  const own = [event.sequence, event.campaign, event.atMs];
+  if (isRefusal(event)) {
+    return [...own, '', null, 'campaign-refused', event.refused, event.detail ?? null, 0, null];
+  }
+  const { device, attempt, phase, code = null, detail = null, withdrawn, runs = null } = event;
+  return [...own, device, attempt, phase, code, detail, withdrawn ? 1 : 0, runs];
 }
 
 function updateDevices(
@@ -183,12 +254,12 @@ function updateDevices(
 }
 
 /** A campaign that is carried out is not refused any more. */
-function carriedOut(gateway: string, changed: readonly DeviceStanding[]): readonly Fragment[] {
-  const digests = [...new Set(changed.map(({ campaign }) => campaign))];
-  return digests.map(
-    (digest) => sql`delete from campaign_refusals
-      where campaign = ${digest} and gateway = ${gateway}`,
+function carriedOut(kind: Change['kind'], changed: readonly DeviceStanding[]): Fragment {
+  const pairs = new Map(
+    changed.map(({ campaign, gateway }) => [`${campaign} ${gateway}`, [campaign, gateway]]),
   );
+  return sql`delete from campaign_refusals where (campaign, gateway) in
+    (select value->>0, value->>1 from ${rowsOf(kind, [...pairs.values()])})`;
 }
 
 /** What it was granted of a campaign that it refuses is free for others. */
@@ -226,8 +297,18 @@ async function noteTrouble(
   appendAudit(change, { atMs, by, what: 'gateway-trouble', about: id, detail: found });
 }
 
-async function noteHeard({ db }: Change, gateway: string, atMs: number): Promise<void> {
-  await db.updateTable('gateways').set({ seen_ms: atMs }).where('id', '=', gateway).execute();
+async function noteHeard(change: Change, ids: readonly string[], atMs: number): Promise<void> {
+  if (ids.length === 0) return;
+  const { db, kind } = change;
+  await sql`update gateways set seen_ms = ${atMs} where id ${among(kind, ids)}`.execute(db);
+}
+
+function idsWhere(
+  stretches: readonly Stretch[],
+  taken: readonly Taken[],
+  wanted: Taken['standing'],
+): readonly string[] {
+  return stretches.filter((_, at) => taken[at]!.standing === wanted).map(({ gateway }) => gateway);
 }
 
 function markOf({ journal_sequence, journal_hash }: GatewayTable): JournalMark | undefined {

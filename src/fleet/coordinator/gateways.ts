@@ -145,7 +145,7 @@ async function bind(change: Change, { gateway, version, certificate, digest, atM
     });
 }
 
-export async function idOf(db: Db, certificate: string): Promise<string | undefined> {
+async function idOf(db: Db, certificate: string): Promise<string | undefined> {
   const row = await db
     .selectFrom('gateways')
     .select('id')
@@ -153,6 +153,19 @@ export async function idOf(db: Db, certificate: string): Promise<string | undefi
     .where('state', '=', 'enrolled')
     .executeTakeFirst();
   return row?.id;
+}
+
+/** Who enrolled with each of these, in their order. */
+export async function idsOf(
+  { database }: Desk,
+  certificates: readonly string[],
+): Promise<readonly (string | undefined)[]> {
+  const found = await database.ask((db) =>
+    sql<{ id: string; certificate: string }>`select id, certificate from gateways
+      where certificate ${among(database.kind, certificates)} and state = 'enrolled'`.execute(db),
+  );
+  const ids = new Map(found.rows.map(({ id, certificate }) => [certificate, id]));
+  return certificates.map((certificate) => ids.get(certificate));
 }
 
 /** All that the gateway has now; what is not in it is there no more. */
@@ -253,12 +266,22 @@ export function mustBeEnrolled({ state, id }: Pick<GatewayTable, 'state' | 'id'>
 }
 
 /** Seldom enough that asking costs no write. */
-export async function noteSeen(desk: Desk, row: Pick<GatewayTable, 'id' | 'seen_ms'>) {
-  const atMs = desk.timers.nowMs();
-  if (row.seen_ms !== null && Math.abs(atMs - row.seen_ms) < SEEN_MS) return;
-  await desk.database.ask((db) =>
-    db.updateTable('gateways').set({ seen_ms: atMs }).where('id', '=', row.id).execute(),
+export function isSeenLongAgo({ seen_ms: seenMs }: Pick<GatewayTable, 'seen_ms'>, nowMs: number) {
+  return seenMs === null || Math.abs(nowMs - seenMs) >= SEEN_MS;
+}
+
+/** Whose row is locked is noted the next time: nobody waits for that. */
+export async function noteSeen(
+  { database, timers }: Desk,
+  ids: readonly string[],
+): Promise<readonly undefined[]> {
+  const { kind } = database;
+  const lock = kind === 'postgres' ? sql`for update skip locked` : sql``;
+  await database.ask((db) =>
+    sql`update gateways set seen_ms = ${timers.nowMs()}
+      where id in (select id from gateways where id ${among(kind, ids)} ${lock})`.execute(db),
   );
+  return ids.map(() => undefined);
 }
 
 /** Campaigns that have devices of it in hand are evaluated. */
