@@ -37,6 +37,8 @@ import {
   type CoordinatorSettings,
   type Desk,
   EVALUATION_MS,
+  EVALUATION_MS_MAX,
+  EVALUATION_PAUSE,
 } from './settings.ts';
 import { startCampaign } from './start.ts';
 import { submitCampaign } from './submission.ts';
@@ -90,6 +92,9 @@ class DatabaseCoordinator implements Coordinator {
   private readonly intake: Gathered<Stretch, Taken>;
   private readonly wakers = new Set<(gateway: string) => void>();
   private evaluation: { cancel(): void } | undefined;
+  private isTouched = false;
+  /** What the last took. */
+  private evaluationMs = 0;
   private evaluating: Promise<void> = Promise.resolve();
   private look: { cancel(): void } | undefined;
   private looking: Promise<void> = Promise.resolve();
@@ -288,11 +293,26 @@ class DatabaseCoordinator implements Coordinator {
 
   /** One for all that is told of meanwhile; where it cannot be done, what is due is done later. */
   private evaluateLater(): void {
+    this.isTouched = true;
     if (this.evaluation || this.isClosed) return;
-    this.evaluation = this.desk.timers.after(EVALUATION_MS, () => {
-      this.evaluation = undefined;
-      this.evaluating = this.evaluating.then(() => this.evaluateTouched()).catch(this.note);
+    const pauseMs = Math.max(EVALUATION_MS, EVALUATION_PAUSE * this.evaluationMs);
+    this.evaluation = this.desk.timers.after(pauseMs, () => {
+      this.isTouched = false;
+      this.evaluating = this.evaluateMeasured()
+        .catch(this.note)
+        .then(() => {
+          this.evaluation = undefined;
+          if (this.isTouched) this.evaluateLater();
+        });
     });
+  }
+
+  private async evaluateMeasured(): Promise<void> {
+    const beganMs = this.desk.timers.nowMs();
+    await this.evaluateTouched();
+    // By a clock that may be set meanwhile.
+    const tookMs = Math.max(0, this.desk.timers.nowMs() - beganMs);
+    this.evaluationMs = Math.min(tookMs, EVALUATION_MS_MAX);
   }
 
   private async evaluateTouched(): Promise<void> {

@@ -51,8 +51,8 @@ export interface Change {
 }
 
 const TYPES: Readonly<Record<DatabaseKind, SqlTypes>> = {
-  postgres: { text: 'text collate "C"', bytes: 'bytea' },
-  sqlite: { text: 'text', bytes: 'blob' },
+  postgres: { text: 'text collate "C"', bytes: 'bytea', roomy: 'with (fillfactor = 60)' },
+  sqlite: { text: 'text', bytes: 'blob', roomy: '' },
 };
 /** Of transactions that collided. */
 const ATTEMPTS_MAX = 5;

@@ -184,9 +184,12 @@ async function takeBack(change: Change, desk: Desk, { digest }: CampaignTable): 
   const { db, kind } = change;
   const { grantMs, takenMs } = desk.settings;
   const nowMs = desk.timers.nowMs();
+  const silentMs = nowMs - Math.min(grantMs, takenMs);
+  // First the gateways, which are few, by what is known of them alone.
   const found = await sql<{ device: string; gateway: string }>`
     select d.device, d.gateway from campaign_devices d join gateways g on g.id = d.gateway
-    where d.campaign = ${digest} and (
+    where (coalesce(g.seen_ms, 0) <= ${silentMs} or g.state <> 'enrolled')
+      and d.campaign = ${digest} and (
       (d.state = 'granted' and d.granted_ms <= ${nowMs - grantMs}
         and coalesce(g.seen_ms, 0) <= ${nowMs - grantMs})
       or (d.state = 'taken' and d.changed_ms <= ${nowMs - takenMs}

@@ -179,14 +179,16 @@ export interface SqlTypes {
   /** Compared octet by octet, so that order is the same everywhere. */
   text: string;
   bytes: string;
+  /** Of a table whose rows change often. */
+  roomy: string;
 }
 
 /** Statements a step; the number of a schema is that of the steps it took. */
-export function schemaSteps({ text, bytes }: SqlTypes): readonly (readonly string[])[] {
-  return [first({ text, bytes })];
+export function schemaSteps(types: SqlTypes): readonly (readonly string[])[] {
+  return [first(types)];
 }
 
-function first({ text, bytes }: SqlTypes): readonly string[] {
+function first({ text, bytes, roomy }: SqlTypes): readonly string[] {
   return [
     `create table fleet (
       "row" integer primary key, name ${text} not null,
@@ -218,10 +220,8 @@ function first({ text, bytes }: SqlTypes): readonly string[] {
       ring integer not null, turn integer not null, state ${text} not null,
       attempt integer not null, phase ${text}, failure ${text}, code ${text}, detail ${text},
       runs ${text}, epoch integer not null, sequence bigint not null, granted_ms bigint,
-      changed_ms bigint not null, primary key (campaign, device))`,
+      changed_ms bigint not null, primary key (campaign, device)) ${roomy}`,
     'create index campaign_devices_by_gateway on campaign_devices (gateway, campaign)',
-    `create index campaign_devices_by_turn on campaign_devices
-      (campaign, state, ring, turn, failure, gateway)`,
     `create table campaign_refusals (
       campaign ${text} not null, gateway ${text} not null, code ${text} not null, detail ${text},
       at_ms bigint not null, primary key (campaign, gateway))`,

@@ -43,6 +43,10 @@ export const COORDINATOR_SETTINGS: CoordinatorSettings = {
 export const SEEN_MS = MINUTE_MS;
 /** Campaigns whose devices changed are evaluated so often at the most, however many changes there are. */
 export const EVALUATION_MS = 200;
+/** Times what the last evaluation took is left between two: they have a fifth of the time at the most. */
+export const EVALUATION_PAUSE = 4;
+/** One that seems to have taken longer is taken to have taken this. */
+export const EVALUATION_MS_MAX = 1_000;
 
 /** What all parts of one coordinator share. */
 export interface Desk {
