@@ -85,6 +85,29 @@ for (const way of ['stop', 'kill9'] as const) {
   });
 }
 
+postgresTest('what the database cannot keep is no matter to others', async () => {
+  const clock = new TestClock();
+  const coordinator = await open(await makeDatabase(), clock);
+  const gateways: TestGateway[] = [];
+  for (let at = 1; at <= 5; at++)
+    gateways.push(await new TestGateway(coordinator, clock, at, 1).enrol());
+  await startCampaign(coordinator);
+  const told = await Promise.allSettled(
+    gateways.map((gateway, at) => {
+      // No text of PostgreSQL has this character.
+      const detail = at === 2 ? 'a \0' : 'a detail';
+      const [device] = gateway.devices;
+      return gateway.tell({ device: device!, phase: 'distributing', detail });
+    }),
+  );
+  const expected = ['fulfilled', 'fulfilled', 'rejected', 'fulfilled', 'fulfilled'];
+  assert.equal(
+    told.map(({ status }) => status),
+    expected,
+  );
+  await coordinator.close();
+});
+
 postgresTest('a server that goes in the middle leaves nothing half done', async () => {
   const clock = new TestClock();
   const coordinator = await open(await makeDatabase(), clock);

@@ -3,7 +3,7 @@
  * database: enrolling is not what is measured. It does at its desk, as if so many gateways asked at
  * once, what it is told to do, and says what that took.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,7 +18,7 @@ import {
   sql,
 } from '../../../src/fleet/coordinator/database.ts';
 import { FleetDoors } from '../../../src/fleet/coordinator/doors.ts';
-import type { EventBatch, JournalMark } from '../../../src/fleet/wire.ts';
+import type { JournalMark } from '../../../src/fleet/wire.ts';
 import { hardwareKey } from '../../../src/products/device-model.ts';
 import { sha256Hex } from '../../../src/trust/digest.ts';
 import {
@@ -33,12 +33,13 @@ import {
 } from '../../campaign/campaigns.ts';
 import { serverIdentity } from '../../support/coordinator-double.ts';
 import { collector, mix } from '../bench.ts';
+import { type InHand, stretchOf } from './fleet-stretch.ts';
 
 export interface FleetPlan {
   database: DatabaseSpec;
   gateways: number;
   devicesEach: number;
-  /** Of those that have one; the others are not asked for at the doors. */
+  /** Of the first gateways: those ask at the doors, and the others at the desk. */
   certificates: readonly string[];
 }
 
@@ -55,19 +56,36 @@ export interface Took {
   housesMs?: readonly number[];
 }
 
+export interface Opened {
+  port: number;
+  certificatePem: string;
+}
+
 export interface Held {
   residentBytes: number;
   heapBytes: number;
   databaseBytes: number;
+  /** Events there are; unknown with SQLite, whose file is the coordinator's alone. */
+  events: number | undefined;
 }
 
-export type FleetWork = 'start' | 'changed' | 'unchanged' | 'tell' | 'house' | 'held' | 'counts';
+/** `rest`: nothing, until it is told again; what that takes is what others made it do. */
+export type FleetWork =
+  | 'start'
+  | 'changed'
+  | 'unchanged'
+  | 'tell'
+  | 'grant'
+  | 'tell-all'
+  | 'counts'
+  | 'held'
+  | 'rest';
 
 /** A campaign has no more devices: larger fleets have several, each in a region of its own. */
 const CAMPAIGN_DEVICES = 50_000;
 const AT_ONCE = 200;
-const HOUSE_PAUSE_MS = 200;
-const PHASES = ['scheduled', 'staged', 'distributing', 'done'] as const;
+/** As the service does. */
+const HOUSE_PAUSE_MS = 2_000;
 const CONTENT = new Uint8Array(10_000).fill(7);
 const TEST_IMAGE = { ...IMAGE, sha256: sha256Hex(CONTENT), bytes: CONTENT.length };
 /** Nobody has it. */
@@ -79,12 +97,13 @@ interface Simulated {
   id: string;
   version?: number;
   mark?: JournalMark;
-  /** In hand: campaign, device. */
-  devices: [string, string][];
+  devices: readonly InHand[];
 }
 
 const plan = JSON.parse(process.argv[2]!) as FleetPlan;
 const began = performance.now();
+/** The coordinator's own: while they are held, campaigns are evaluated when they are told to be. */
+let held: (() => void)[] | undefined;
 const timers = {
   // Certificates of tests are good then.
   nowMs: () => NOW + Math.floor(performance.now() - began),
@@ -95,10 +114,11 @@ const timers = {
 };
 const log = { write: () => {} };
 const regions = Math.max(1, Math.ceil((plan.gateways * plan.devicesEach) / CAMPAIGN_DEVICES));
-const gateways = Array.from(
+const all = Array.from(
   { length: plan.gateways },
   (_, at): Simulated => ({ id: `gateway-${at}`, devices: [] }),
 );
+const atDesk = all.slice(plan.certificates.length);
 const collect = collector();
 
 const filling = await openDatabase(plan.database, { log, timers });
@@ -106,7 +126,12 @@ await filling.change(({ db }) => fill(db, filling.kind));
 const server = await serverOf(filling);
 await filling.close();
 const coordinator = await openCoordinator({
-  ...{ database: plan.database, fleet: 'north', clock: timers, log },
+  ...{ database: plan.database, fleet: 'north', log },
+  clock: {
+    ...timers,
+    after: (delayMs: number, task: () => void) =>
+      timers.after(delayMs, () => (held ? held.push(task) : task())),
+  },
   trust: () => TRUST,
 });
 const folder = mkdtempSync(join(tmpdir(), 'uplift-load-'));
@@ -115,32 +140,45 @@ const doors = await openDoors(coordinator);
 process.on('message', (work: FleetWork) => void answer(work));
 process.on('disconnect', () => void stop());
 const { port } = doors.gatewayAddress;
-process.send!({ port, certificatePem: identity.certificatePem });
+process.send!({ port, certificatePem: identity.certificatePem } satisfies Opened);
+let resting: Reading | undefined;
 
 async function answer(work: FleetWork): Promise<void> {
-  if (work === 'held') return void process.send!(await held());
-  const beganMs = performance.now();
-  const cpu = process.cpuUsage();
-  const postgres = postgresCpuMs(server);
-  const done = await WORK[work]();
+  if (work === 'held') return void process.send!(await whatIsHeld());
+  if (work === 'rest') {
+    const rested = resting && tookSince(resting, { count: 0, digest: 0 });
+    resting = resting ? undefined : readUsage();
+    return void process.send!(rested ?? {});
+  }
+  const before = readUsage();
+  process.send!(tookSince(before, await WORK[work]()));
+}
+
+type Reading = ReturnType<typeof readUsage>;
+
+function readUsage() {
+  return { atMs: performance.now(), cpu: process.cpuUsage(), postgresMs: postgresCpuMs(server) };
+}
+
+function tookSince({ atMs, cpu, postgresMs }: Reading, done: Done): Took {
   const { user, system } = process.cpuUsage(cpu);
-  process.send!({
-    wallMs: performance.now() - beganMs,
+  return {
+    wallMs: performance.now() - atMs,
     nodeMs: (user + system) / 1000,
-    postgresMs: postgresCpuMs(server) - postgres,
+    postgresMs: postgresCpuMs(server) - postgresMs,
     ...done,
-  });
+  };
 }
 
 type Done = Pick<Took, 'count' | 'digest' | 'housesMs'>;
 
-const WORK: Readonly<Record<Exclude<FleetWork, 'held'>, () => Promise<Done>>> = {
-  /** Its first ring is granted with it. */
+const WORK: Readonly<Record<Exclude<FleetWork, 'held' | 'rest'>, () => Promise<Done>>> = {
+  /** The first ring is granted with it. */
   async start() {
     let [count, digest] = [0, 0];
+    await coordinator.putBlob(TEST_IMAGE.sha256, CONTENT.length, piecesOf(CONTENT), 'api:ann');
     for (let region = 0; region < regions; region++) {
       const document = signedBy(encodeManifest(manifestOf(region)), ANN, BOB);
-      await coordinator.putBlob(TEST_IMAGE.sha256, CONTENT.length, piecesOf(CONTENT), 'api:ann');
       const { id } = await coordinator.submit(document, 'api:ann');
       const { rings } = await coordinator.start(id, 'api:olive');
       for (const { size, counts } of rings) {
@@ -150,92 +188,105 @@ const WORK: Readonly<Record<Exclude<FleetWork, 'held'>, () => Promise<Done>>> = 
     }
     return { count, digest };
   },
-  /** Whoever asks for the first time is told all. */
   async changed() {
     let digest = 0;
-    await allOf(gateways, async (gateway) => {
+    await allOf(atDesk, async (gateway) => {
       const desired = await coordinator.desired(gateway.id, undefined);
       gateway.version = desired!.version;
       gateway.devices = desired!.campaigns.flatMap(({ digest: campaign, devices }) =>
-        devices.map(({ device }): [string, string] => [campaign, device]),
+        devices.map(({ device }): InHand => [campaign, device]),
       );
       digest += gateway.devices.length;
     });
-    return { count: gateways.length, digest };
+    return { count: atDesk.length, digest };
   },
   async unchanged() {
     let changes = 0;
-    await allOf(gateways, async ({ id, version }) => {
+    await allOf(atDesk, async ({ id, version }) => {
       if ((await coordinator.desired(id, version)) !== undefined) changes++;
     });
-    return { count: gateways.length, digest: changes };
+    return { count: atDesk.length, digest: changes };
   },
-  /** All that is in hand comes to its end, and is evaluated while it is told of. */
+  /** All that is in hand comes to its end; nothing is evaluated. */
   async tell() {
-    const telling = gateways.filter(({ devices }) => devices.length > 0);
+    held ??= [];
+    const count = await tellAll();
+    return { count, digest: count };
+  },
+  /** What was told of is evaluated, and the next ring granted with it. */
+  async grant() {
+    await coordinator.keepHouse();
+    const due = held ?? [];
+    held = undefined;
+    for (const task of due) task();
+    return { count: all.length * plan.devicesEach, digest: 0 };
+  },
+  /** The same as `tell`, while campaigns are evaluated. */
+  async 'tell-all'() {
     const housesMs: number[] = [];
-    let [isOver, count] = [false, 0];
+    const ended = new AbortController();
     const house = (async () => {
-      while (!isOver) {
-        await sleep(HOUSE_PAUSE_MS);
+      while (!ended.signal.aborted) {
         const beganMs = performance.now();
         await coordinator.keepHouse();
         housesMs.push(performance.now() - beganMs);
+        await sleep(HOUSE_PAUSE_MS, undefined, { signal: ended.signal }).catch(() => {});
       }
     })();
-    await allOf(telling, async (gateway) => {
-      const batch = stretchOf(gateway);
-      const { journal } = await coordinator.takeEvents(gateway.id, batch);
-      gateway.mark = journal!;
-      gateway.devices = [];
-      count += batch.events.length;
-    });
-    isOver = true;
+    const count = await tellAll();
+    ended.abort();
     await house;
     return { count, digest: count, housesMs };
   },
-  async house() {
-    await coordinator.keepHouse();
-    return { count: 1, digest: 0 };
-  },
   async counts() {
+    await coordinator.keepHouse();
     let [count, digest] = [0, 0];
     for (const { state, rings } of (await coordinator.campaigns(undefined, 100)).items) {
       for (const { counts } of rings) {
         count += counts.succeeded;
         for (const devices of Object.values(counts)) digest = mix(digest, devices);
       }
-      digest = mix(digest, state.length);
+      digest = mix(digest, state === 'finished' ? 1 : 0);
     }
     return { count, digest };
   },
 };
 
-async function held(): Promise<Held> {
-  collect();
-  const { rss, heapUsed } = process.memoryUsage();
-  return { residentBytes: rss, heapBytes: heapUsed, databaseBytes: await databaseBytes() };
+/** @returns events */
+async function tellAll(): Promise<number> {
+  let count = 0;
+  const telling = atDesk.filter(({ devices }) => devices.length > 0);
+  await allOf(telling, async (gateway) => {
+    const batch = stretchOf(gateway.id, gateway.mark, gateway.devices, timers.nowMs());
+    const { journal } = await coordinator.takeEvents(gateway.id, batch);
+    gateway.mark = journal!;
+    gateway.devices = [];
+    count += batch.events.length;
+  });
+  return count;
 }
 
-async function databaseBytes(): Promise<number> {
+async function whatIsHeld(): Promise<Held> {
+  collect();
+  const { rss, heapUsed } = process.memoryUsage();
+  const own = { residentBytes: rss, heapBytes: heapUsed };
   if (plan.database.kind === 'sqlite') {
     const { path } = plan.database;
-    return [path, `${path}-wal`].reduce((sum, one) => sum + bytesOf(one), 0);
+    const databaseBytes = bytesOf(path) + bytesOf(`${path}-wal`);
+    return { ...own, databaseBytes, events: undefined };
   }
   const asking = await openDatabase(plan.database, { log, timers });
   const { rows } = await asking.ask((db) =>
-    sql<{ bytes: number }>`select pg_database_size(current_database()) as bytes`.execute(db),
+    sql<{ databaseBytes: number; events: number }>`
+      select pg_database_size(current_database()) as "databaseBytes",
+        (select count(*) from events) as events`.execute(db),
   );
   await asking.close();
-  return rows[0]!.bytes;
+  return { ...own, ...rows[0]! };
 }
 
 function bytesOf(path: string): number {
-  try {
-    return readFileSync(path).length;
-  } catch {
-    return 0;
-  }
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 /** So many under way at any time. */
@@ -245,19 +296,6 @@ async function allOf<T>(items: readonly T[], work: (item: T) => Promise<void>): 
     while (next < items.length) await work(items[next++]!);
   };
   await Promise.all(Array.from({ length: AT_ONCE }, one));
-}
-
-function stretchOf({ id, mark, devices }: Simulated): EventBatch {
-  const from = mark?.sequence ?? 0;
-  let sequence = from;
-  const events = devices.flatMap(([campaign, device]) =>
-    PHASES.map((phase) => ({
-      ...{ sequence: ++sequence, atMs: timers.nowMs(), campaign, device, attempt: 1, phase },
-      ...(phase === 'done' ? { runs: IMAGE.firmwareVersion } : {}),
-    })),
-  );
-  const hash = sha256Hex(new TextEncoder().encode(`${id} ${sequence}`));
-  return { ...(mark ? { after: mark } : {}), through: { sequence, hash }, events };
 }
 
 function manifestOf(region: number): Manifest {
@@ -288,10 +326,10 @@ async function fill(
   kind: FleetDatabase['kind'],
 ) {
   const PIECE = 5_000;
-  for (let from = 0; from < gateways.length; from += PIECE) {
-    const part = gateways.slice(from, from + PIECE);
+  for (let from = 0; from < all.length; from += PIECE) {
+    const part = all.slice(from, from + PIECE);
     const rows = part.map(({ id }, at) => {
-      const region = Math.floor(((from + at) * regions) / gateways.length);
+      const region = Math.floor(((from + at) * regions) / all.length);
       return [id, `region-${region}`, plan.certificates[from + at] ?? null];
     });
     await sql`insert into gateways (id, state, region, certificate, epoch, devices, windows, seen_ms,

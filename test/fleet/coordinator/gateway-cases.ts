@@ -1,6 +1,6 @@
 /** Gateways: enrolment, inventories, and what they tell of. */
 import * as assert from 'uvu/assert';
-import type { FleetEvent } from '../../../src/fleet/wire.ts';
+import type { EventBatch, FleetEvent } from '../../../src/fleet/wire.ts';
 import {
   type FleetTest,
   hashOf,
@@ -128,6 +128,46 @@ export function eventCases(fleetTest: FleetTest): void {
     const [after] = (await coordinator.campaignDevices(id, { limit: 10 })).items;
     assert.is(after?.state, 'succeeded');
     assert.is(after?.runs, '02000000');
+  });
+
+  fleetTest('of what several tell at once each is taken for itself', async (place) => {
+    const { coordinator, clock } = place;
+    const gateways = await Promise.all(
+      [1, 2, 3, 4, 5, 6].map((at) => new TestGateway(coordinator, clock, at, 2).enrol()),
+    );
+    const [good, again, gap, forked, other, revoked] = gateways as [TestGateway, ...TestGateway[]];
+    const id = await startCampaign(coordinator);
+    const told = (of: TestGateway, phase: 'done' | 'verifying') =>
+      of.batch(...of.devices.map((device) => ({ device, phase })));
+    const repeated = told(again!, 'verifying');
+    await coordinator.takeEvents(again!.id, repeated);
+    await forked!.tell({ device: forked!.devices[0]!, phase: 'verifying' });
+    await coordinator.revokeGateway(revoked!.id, OPERATOR, 'stolen');
+    const take = (of: string, batch: EventBatch) => coordinator.takeEvents(of, batch);
+    const mark = { sequence: 7, hash: hashOf('7') };
+    const fork = { ...forked!.mark!, hash: hashOf('other') };
+    await Promise.all([
+      take(good.id, told(good, 'done')).then(({ journal }) => assert.is(journal?.sequence, 3)),
+      take(again!.id, repeated).then(({ journal }) => assert.equal(journal, repeated.through)),
+      refusesWith('events-gap', take(gap!.id, { after: mark, through: mark, events: [] })),
+      refusesWith('events-forked', take(forked!.id, { after: fork, through: fork, events: [] })),
+      refusesWith('event-of-other', take(other!.id, told(good, 'done'))),
+      refusesWith('gateway-revoked', take(revoked!.id, told(revoked!, 'done'))),
+      refusesWith('gateway-unknown', take('nobody', told(good, 'done'))),
+      // The second of the same gateway, which finds the first.
+      refusesWith(
+        'events-forked',
+        take(good.id, { ...told(good, 'done'), through: { sequence: 3, hash: hashOf('x') } }),
+      ),
+    ]);
+    const { items } = await coordinator.campaignDevices(id, { limit: 20 });
+    const succeeded = items.filter(({ state }) => state === 'succeeded');
+    assert.equal(
+      succeeded.map(({ gateway }) => gateway),
+      [good.id, good.id],
+    );
+    assert.is((await coordinator.gateway(other!.id))?.trouble, 'event-of-other');
+    assert.is((await coordinator.gateway(gap!.id))?.journal, undefined);
   });
 
   fleetTest('a stretch that does not follow is not taken', async ({ coordinator, clock }) => {
