@@ -45,7 +45,7 @@ const DEVICES = 6;
 const CAMPAIGN = 'kill-1';
 /** What is drawn of every ten: a gateway, a coordinator, the database. */
 const OF_TEN = { gateway: 8, coordinator: 1.2 } as const;
-const KILL_EVERY_MS = [200, 1_600] as const;
+const KILL_EVERY_MS = [150, 1_200] as const;
 const DOWN_MS = [300, 5_000] as const;
 const QUIET_LIMIT_MS = 150_000;
 const START_LIMIT_MS = 120_000;
@@ -178,7 +178,7 @@ class World {
 }
 
 testWhere(test, missingPostgres(), 'nothing is lost, nothing counts twice', async () => {
-  console.log(`SEED ${SEED}: FLEET_SEED=${SEED} for the same again`);
+  console.log(`\nSEED ${SEED}`);
   const world = new World();
   const began = Date.now();
   const seconds = () => `${((Date.now() - began) / 1_000).toFixed(0)} s`;
@@ -201,7 +201,7 @@ testWhere(test, missingPostgres(), 'nothing is lost, nothing counts twice', asyn
     assertNothingWrong(world);
     const { gateways, coordinators, databases } = world.kills;
     console.log(
-      `NOTE ${gateways} gateways, ${coordinators} coordinators and ${databases} databases killed; ` +
+      `\nNOTE ${gateways} gateways, ${coordinators} coordinators and ${databases} databases killed; ` +
         `${events} events of ${GATEWAYS * DEVICES} devices, each once; ready after ${readyAfter}, ` +
         `quiet after ${quietAfter}, compared after ${seconds()}`,
     );

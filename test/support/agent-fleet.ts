@@ -2,22 +2,23 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { build } from 'esbuild';
+import { build } from 'tsup';
 import { FLEET } from './fleet-material.ts';
 import type { FleetSite } from './fleet-site.ts';
 import { FIRMWARE } from './rigs.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 /** Below node_modules, from where the packages are found that are left outside of it. */
-const PROGRAM = join(ROOT, 'node_modules/.cache/agent-process.mjs');
+const BUILT = join(ROOT, 'node_modules/.cache/agent-process');
+const PROGRAM = join(BUILT, 'agent-process.js');
 
 /** As one file: fifty processes that each read a hundred take a minute to start. */
 export async function buildAgentProcess(): Promise<void> {
   await build({
-    entryPoints: [join(import.meta.dirname, 'agent-process.ts')],
-    outfile: PROGRAM,
-    ...{ bundle: true, format: 'esm', platform: 'node', target: 'node24', packages: 'external' },
-    logLevel: 'warning',
+    entry: { 'agent-process': join(import.meta.dirname, 'agent-process.ts') },
+    outDir: BUILT,
+    ...{ config: false, silent: true, splitting: false, skipNodeModulesBundle: true },
+    ...{ format: 'esm', platform: 'node', target: 'node24', removeNodeProtocol: false },
   });
 }
 
