@@ -71,6 +71,8 @@ class World {
   private isDatabaseUp = true;
   private readonly down = new Set<CoordinatorProcess>();
   private readonly returns = new Set<Promise<void>>();
+  /** Why something did not come back. */
+  private readonly faults: string[] = [];
 
   async start(): Promise<void> {
     this.postgres = await startPostgres();
@@ -155,11 +157,13 @@ class World {
   /** Everything is up. */
   async settle(): Promise<void> {
     while (this.returns.size > 0) await Promise.all(this.returns);
+    assert.equal(this.faults, [], 'all came back');
   }
 
   private back(afterMs: number, start: () => Promise<void>): void {
     const returned = sleep(afterMs)
       .then(start)
+      .catch((error: Error) => void this.faults.push(error.message))
       .finally(() => this.returns.delete(returned));
     this.returns.add(returned);
   }
@@ -270,12 +274,13 @@ async function startCampaign(world: World): Promise<void> {
 /** In the middle, those that failed are given another attempt. */
 async function killFor(world: World, ms: number): Promise<void> {
   const endMs = Date.now() + ms;
-  const retried = sleep(ms / 3).then(() => retryFailed(world));
-  while (Date.now() < endMs) {
-    await sleep(between(world.random, KILL_EVERY_MS));
-    await world.killOne();
-  }
-  await retried;
+  const killed = async () => {
+    while (Date.now() < endMs) {
+      await sleep(between(world.random, KILL_EVERY_MS));
+      await world.killOne();
+    }
+  };
+  await Promise.all([killed(), sleep(ms / 3).then(() => retryFailed(world))]);
 }
 
 async function retryFailed(world: World): Promise<void> {

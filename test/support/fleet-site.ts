@@ -118,7 +118,7 @@ export class CoordinatorProcess {
 
   /** Without a command: quicker, for what a test looks at again and again. */
   get client(): ApiClient {
-    return new ApiClient(this.socket);
+    return new ApiClient(this.socket, { served: { name: 'coordinator', start: 'start it' } });
   }
 
   async start(): Promise<void> {
