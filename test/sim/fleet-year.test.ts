@@ -4,6 +4,7 @@
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { CampaignView } from '../../src/fleet/coordinator/control.ts';
 import { FleetYear } from './fleet-year.ts';
 
 const test = suite('a year of campaigns');
@@ -23,6 +24,43 @@ for (const seed of seeds) {
       const told = year.gateways.reduce((sum, { eventCount }) => sum + eventCount, 0);
       console.log(`NOTE seed ${seed}: ${told} events in ${seconds} s; ${deeds}`);
       assert.equal(year.broken, []);
+    } finally {
+      await year.close();
+    }
+  });
+}
+
+/** Said by a coordinator that is wrong, and what is found. */
+const DEFECTS: Record<string, [RegExp, (view: CampaignView) => CampaignView]> = {
+  'an abort that does not trip': [
+    /is over a threshold and running/,
+    (view) => (view.state === 'aborted' ? { ...view, state: 'running' } : view),
+  ],
+  'an abort that trips too soon': [
+    /no threshold was passed/,
+    (view) => (view.state === 'running' ? { ...view, state: 'aborted' } : view),
+  ],
+  'a success that is counted twice': [
+    /ring .* counts/,
+    (view) => ({ ...view, rings: view.rings.map(withOneMore) }),
+  ],
+};
+
+function withOneMore(ring: CampaignView['rings'][number]): CampaignView['rings'][number] {
+  const { counts } = ring;
+  const isAny = counts.succeeded > 0;
+  return { ...ring, counts: { ...counts, succeeded: counts.succeeded + (isAny ? 1 : 0) } };
+}
+
+for (const [name, [finding, defect]] of Object.entries(DEFECTS)) {
+  test(`it is found out: ${name}`, async () => {
+    const year = new FleetYear({ seed: 1, rounds: 3, gateways: 4, fails: [60], defect });
+    try {
+      await year.run();
+      assert.ok(
+        year.broken.some((what) => finding.test(what)),
+        year.broken.join('\n'),
+      );
     } finally {
       await year.close();
     }

@@ -63,6 +63,10 @@ export interface YearShape {
   rounds?: number;
   gateways?: number;
   devices?: number;
+  /** Of a hundred upgrades, in one round or another. */
+  fails?: readonly number[];
+  /** What the coordinator would say if it were wrong: it has to be found out. */
+  defect?: (view: CampaignView) => CampaignView;
 }
 
 export class FleetYear {
@@ -90,10 +94,12 @@ export class FleetYear {
   private isCalm = true;
   private isLookDue = false;
   private generation = 0;
-  private fails = 2;
+  private fails = 0;
 
   constructor(shape: YearShape) {
-    this.shape = { rounds: 26, gateways: 12, devices: 5, ...shape };
+    // A year.
+    const usual = { rounds: 26, gateways: 12, devices: 5, fails: [0, 5, 15, 40] };
+    this.shape = { ...usual, defect: (view) => view, ...shape };
     this.random = new SeededRandom(shape.seed);
     this.folder = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'uplift-year-'));
     this.path = join(this.folder, 'fleet.db');
@@ -132,7 +138,7 @@ export class FleetYear {
   private async oneRound(): Promise<void> {
     const endMs = this.nowMs + ROUND_MS;
     this.isCalm = false;
-    this.fails = this.pick([0, 2, 10, 40]);
+    this.fails = this.pick(this.shape.fails);
     this.campaigns = [];
     await this.begin();
     const secondMs = this.random.chance(0.3) ? this.nowMs + DAY_MS : Number.POSITIVE_INFINITY;
@@ -177,6 +183,8 @@ export class FleetYear {
     const manifest = this.unsigned;
     if (!desk || !manifest || this.nowMs >= manifest.expiresMs) return;
     this.unsigned = undefined;
+    // Somebody may have given it up.
+    if ((await desk.campaign(manifest.id))?.state !== 'unsigned') return;
     await desk.submit(signedBy(encodeManifest(manifest), ANN, BOB), 'api:robert');
     const own = await desk.start(manifest.id, 'api:ann').then(
       () => 'started',
@@ -255,10 +263,10 @@ export class FleetYear {
     if (!wire.coordinator && random.chance(0.5)) await this.open();
     if (!wire.coordinator) return;
     if (random.chance(0.2)) await this.approve();
-    if (random.chance(0.15)) await this.somebody(wire.coordinator);
+    if (random.chance(0.25)) await this.somebody(wire.coordinator);
     for (const one of this.gateways) {
       const isCut = one.isUp && wire.isCut(one.options.id);
-      if (isCut && random.chance(0.1)) await this.carryHome(wire.coordinator, one);
+      if (isCut && random.chance(0.3)) await this.carryHome(wire.coordinator, one);
     }
   }
 
@@ -321,7 +329,7 @@ export class FleetYear {
     if (!desk) return;
     for (const id of this.campaigns) {
       if (this.ended.has(id)) continue;
-      const view = (await desk.campaign(id))!;
+      const view = this.shape.defect((await desk.campaign(id))!);
       if (FINAL.includes(view.state)) this.ended.add(id);
       const devices = await this.placesOf(desk, view);
       for (const difference of this.oracle.miscounted(view, devices)) this.say(difference);
