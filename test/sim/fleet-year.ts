@@ -424,27 +424,27 @@ export class FleetYear {
     }
   }
 
-  /** Of the jobs for one attempt at a device, one at the most begins. */
+  /** Of the jobs for one attempt at a device, another begins only where the one before was called off. */
   private judgeJobs({ journal: { rows }, options }: FleetGateway): void {
     const attempts = new Map<string, string>();
-    const begun = new Map<string, Set<string>>();
+    const begun = new Map<string, string>();
     for (const row of rows as unknown as Record<string, unknown>[]) {
       const job = String(row['job']);
       if (row['kind'] === 'job') {
         const { requestId } = row['request'] as { requestId?: string };
         const place = placeOfRequest(requestId);
         if (place) attempts.set(job, `${place.campaign} ${place.device} ${place.attempt}`);
-      } else if (row['kind'] === 'state' && row['state'] === 'distributing') {
-        const attempt = attempts.get(job);
-        if (attempt === undefined) continue;
-        const jobs = begun.get(attempt) ?? new Set();
-        begun.set(attempt, jobs.add(job));
+        continue;
       }
+      const attempt = attempts.get(job);
+      if (row['kind'] !== 'state' || attempt === undefined) continue;
+      const before = begun.get(attempt);
+      if (row['state'] === 'cancelled' && before === job) begun.delete(attempt);
+      if (row['state'] !== 'distributing') continue;
+      if (before !== undefined && before !== job)
+        this.say(`${options.id} ${attempt}: ${job} began beside ${before}`);
+      begun.set(attempt, job);
     }
-    for (const [attempt, jobs] of begun)
-      if (jobs.size > 1) {
-        this.say(`${options.id} ${attempt}: ${jobs.size} jobs began`);
-      }
   }
 
   /** Each event is there, and once. */
