@@ -410,8 +410,10 @@ export class FleetYear {
     const story = gateway.follower.ledger.stories.get(view.digest);
     const { items: all } = await desk.campaignDevices(view.id, { limit: 1_000 });
     for (const difference of this.oracle.differences(view, all)) this.say(difference);
-    for (const { device, state } of items) {
-      const own = story?.devices.get(device)?.state ?? 'pending';
+    for (const { device, state, attempt } of items) {
+      const standing = story?.devices.get(device);
+      // Of an attempt that it was not told of before the campaign ended it knows nothing.
+      const own = standing?.attempt === attempt ? standing.state : 'pending';
       if (own !== state) this.say(`${view.id} ${id} ${device}: ${state} there, ${own} here`);
       if (['granted', 'taken', 'under-way'].includes(state))
         this.say(`${view.id} ${id} ${device} is ${state} for ever`);
