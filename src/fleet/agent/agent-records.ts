@@ -12,12 +12,14 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { text, whole, z } from '../../config/fields.ts';
 import { syncFolder, writeDurably } from '../../gateway/durable-file.ts';
-import { desired, enrolled, sha256 } from '../wire.ts';
+import { desired, enrolled, journalMark, sha256 } from '../wire.ts';
 
 export class AgentRecords {
   readonly enrolled: Kept<typeof enrolled>;
   readonly desired: Kept<typeof desired>;
   readonly inventoryTold: Kept<typeof inventoryTold>;
+  /** How far the coordinator has the journal, as it last said: what is sealed for a medium follows it. */
+  readonly told: Kept<typeof journalMark>;
   readonly uploads: Kept<typeof uploads>;
 
   constructor(folder: string) {
@@ -25,6 +27,7 @@ export class AgentRecords {
     this.enrolled = new Kept(join(folder, 'enrolled.json'), enrolled);
     this.desired = new Kept(join(folder, 'desired.json'), desired);
     this.inventoryTold = new Kept(join(folder, 'inventory-told.json'), inventoryTold);
+    this.told = new Kept(join(folder, 'told.json'), journalMark);
     this.uploads = new Kept(join(folder, 'uploads.json'), uploads);
   }
 }

@@ -124,6 +124,7 @@ export class FleetAgent {
       settings,
     );
     this.blobs = new BlobQueue(random);
+    this.mark = this.records.told.value;
   }
 
   /** Follows what was wanted last, and begins to ask. */
@@ -276,6 +277,8 @@ export class FleetAgent {
       const detail = `${value.gateway}, ${value.certificate}`;
       return { kind: 'refused', code: 'fleet-other-identity', detail };
     }
+    // A journal is told from its beginning to whom it is new.
+    this.keepMark(undefined);
     this.records.enrolled.set(value);
     return { kind: 'done' };
   }
@@ -298,7 +301,7 @@ export class FleetAgent {
     if (answer.kind !== 'answered') return poll.signal.aborted ? { kind: 'ended' } : answer;
     this.isKnown = true;
     const { value } = answer;
-    if (!conditional) this.mark = value.journal;
+    if (!conditional) this.keepMark(value.journal);
     const isNew = JSON.stringify(value) !== JSON.stringify(known);
     if (isNew) desired.set(value);
     if (isNew || !this.isFollowed) this.follow();
@@ -312,7 +315,7 @@ export class FleetAgent {
     const answer = await link.postEvents(batch);
     if (answer.kind !== 'answered') return answer;
     const { journal, retryAfterMs } = answer.value;
-    this.mark = journal;
+    this.keepMark(journal);
     const more = events.waiting(journal) > 0;
     return { kind: 'done', more, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
   }
@@ -395,6 +398,13 @@ export class FleetAgent {
   private wantedImages(): Set<string> {
     const all = this.options.follower.campaigns().flatMap(({ missing }) => missing);
     return new Set(all.map(({ sha256 }) => sha256));
+  }
+
+  private keepMark(mark: JournalMark | undefined): void {
+    this.mark = mark;
+    const { told } = this.records;
+    const isSame = told.value?.sequence === mark?.sequence && told.value?.hash === mark?.hash;
+    if (!isSame) told.set(mark);
   }
 
   /** Whether the coordinator's end of the journal is this journal's too. */

@@ -280,7 +280,7 @@ test('records that are damaged are learnt again', async () => {
   wantCampaign();
   await until('the campaign', () => shown()?.length === 1);
   await agent.stop();
-  for (const name of ['desired', 'enrolled', 'inventory-told', 'uploads']) {
+  for (const name of ['desired', 'enrolled', 'inventory-told', 'told', 'uploads']) {
     writeFileSync(join(folder, `agent/${name}.json`), '{"half":');
   }
   follower = new Follower();
@@ -313,6 +313,18 @@ test('events are told in stretches that the wire takes, each after the other', a
     assert.ok(Buffer.byteLength(JSON.stringify({ events, after, through })) <= 1024 * 1024);
     for (const { sequence } of events) assert.is(sequence, next++);
   }
+});
+
+test('how far it was told is known after a start, without anybody who answers', async () => {
+  enrolled();
+  journal.add(3);
+  newAgent().start();
+  await until('all of it', () => agent.told?.sequence === 2);
+  await agent.stop();
+  await double.stop();
+  newAgent().start();
+  assert.equal(agent.told, journal.marks[2], 'what is sealed for a stick follows it');
+  await double.start();
 });
 
 test('a stretch whose acknowledgement is lost is not told twice', async () => {
