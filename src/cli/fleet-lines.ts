@@ -103,7 +103,7 @@ function nextOf({ id, state, rings }: Detail): string {
     running: `nothing; uplift fleet campaign pause ${id} stops new devices`,
     paused: `uplift fleet campaign resume ${id}, or abort`,
     held: `too few of a ring succeeded: look at devices --state failed, then ${again}, resume or abort`,
-    finished: hasFailed ? again : 'nothing',
+    finished: hasFailed ? 'a campaign of a later generation, for those that failed' : 'nothing',
     aborted:
       'look at devices --state failed; what is to follow is a campaign of a later generation',
     expired: 'a campaign of a later generation, for what it did not reach',
