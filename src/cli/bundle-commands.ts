@@ -1,6 +1,7 @@
 /** The commands about bundles on a medium: their names, options and examples. */
 import type { Command } from 'commander';
 import { addCommand, example, run } from './command.ts';
+import { askingFleet } from './fleet-asking.ts';
 import { asking } from './gateway-commands.ts';
 
 export function addBundleCommands(program: Command): void {
@@ -55,19 +56,9 @@ export function addBundleCommands(program: Command): void {
 
 /** Here, and beside the commands that ask a coordinator. */
 export function addBundleImport(parent: Command, name: string): void {
-  addCommand(parent, `${name} <folder>`, 'brings the events on a medium to the coordinator')
-    .requiredOption('--to <url>', 'the coordinator: https')
-    .option('--token-file <file>', 'who brings them: a file with their token')
-    .option('--ca <file>', 'who signs the certificate of the coordinator (PEM)')
-    .option('--certificate <file>', 'that is shown to the coordinator (PEM)')
-    .option('--key <file>', 'the private key of it (PEM)')
+  askingFleet(parent, `${name} <folder>`, 'brings the events on a medium to the coordinator')
     .option('--remove', 'take off the medium what the coordinator has')
-    .addHelpText(
-      'after',
-      example(
-        `uplift ${parent.name()} ${name} /media/stick --to https://coordinator.example:8462/`,
-      ),
-    )
+    .addHelpText('after', example(`uplift ${parent.name()} ${name} /media/stick`))
     .action(
       run(async (options, output, folder: string) =>
         (await import('./bundle-import.ts')).importBundle(folder, options as never, output),

@@ -1,13 +1,15 @@
 /** The commands about a fleet: its coordinator, and what it is asked. Names, options and examples. */
 import type { Command } from 'commander';
+import { addBundleImport } from './bundle-commands.ts';
 import { addCommand, example, run } from './command.ts';
+import { askingFleet } from './fleet-asking.ts';
 import type { CampaignCommand } from './fleet-campaign.ts';
 
 export function addFleetCommands(program: Command, version: string): void {
   const fleet = program
     .command('fleet')
     .enablePositionalOptions()
-    .description('many gateways: serve, gateway, campaign, audit, openapi')
+    .description('many gateways: serve, gateway, campaign, import, audit, openapi')
     .addHelpText('after', example('uplift fleet campaign show ppmid-2027-01'));
   addCommand(fleet, 'serve', 'the coordinator of a fleet: gateways ask it, people ask it')
     .option('--config <file>', 'the configuration', '/etc/uplift/fleet.yaml')
@@ -27,6 +29,7 @@ export function addFleetCommands(program: Command, version: string): void {
     );
   addGatewayCommands(fleet);
   addCampaignCommands(fleet);
+  addBundleImport(fleet, 'import');
   addAuditCommands(fleet);
 }
 
@@ -35,35 +38,35 @@ function addGatewayCommands(fleet: Command): void {
     .command('gateway')
     .description('gateways of the fleet: add, list, show, renew, revoke')
     .addHelpText('after', example('uplift fleet gateway add leeds-7'));
-  asking(gateway, 'add <name>', 'expects a gateway; its enrolment token is shown once')
+  askingFleet(gateway, 'add <name>', 'expects a gateway; its enrolment token is shown once')
     .addHelpText('after', example('uplift fleet gateway add leeds-7'))
     .action(
       run(async (options, output, name: string) =>
         (await import('./fleet-gateway.ts')).add(name, options as never, output),
       ),
     );
-  paged(asking(gateway, 'list', 'gateways by name, and when each was last heard of'))
+  paged(askingFleet(gateway, 'list', 'gateways by name, and when each was last heard of'))
     .addHelpText('after', example('uplift fleet gateway list'))
     .action(
       run(async (options, output) =>
         (await import('./fleet-gateway.ts')).list(options as never, output),
       ),
     );
-  asking(gateway, 'show <name>', 'a gateway and the devices that it told of')
+  askingFleet(gateway, 'show <name>', 'a gateway and the devices that it told of')
     .addHelpText('after', example('uplift fleet gateway show leeds-7'))
     .action(
       run(async (options, output, name: string) =>
         (await import('./fleet-gateway.ts')).show(name, options as never, output),
       ),
     );
-  asking(gateway, 'renew <name>', 'a new token, for one that lost its key or its disk')
+  askingFleet(gateway, 'renew <name>', 'a new token, for one that lost its key or its disk')
     .addHelpText('after', example('uplift fleet gateway renew leeds-7'))
     .action(
       run(async (options, output, name: string) =>
         (await import('./fleet-gateway.ts')).renew(name, options as never, output),
       ),
     );
-  asking(gateway, 'revoke <name>', 'shuts a gateway out')
+  askingFleet(gateway, 'revoke <name>', 'shuts a gateway out')
     .requiredOption('--reason <text>', 'why')
     .addHelpText('after', example("uplift fleet gateway revoke leeds-7 --reason 'stolen'"))
     .action(
@@ -80,7 +83,7 @@ function addCampaignCommands(fleet: Command): void {
       'campaigns of the fleet: submit, list, show, devices, events, start, pause, resume, abort, retry',
     )
     .addHelpText('after', example('uplift fleet campaign show ppmid-2027-01'));
-  asking(campaign, 'submit <file>', 'brings a signed campaign, and the images it lists')
+  askingFleet(campaign, 'submit <file>', 'brings a signed campaign, and the images it lists')
     .option('--image <file...>', 'images to upload first; those that are there are not sent again')
     .addHelpText(
       'after',
@@ -91,21 +94,21 @@ function addCampaignCommands(fleet: Command): void {
         (await import('./fleet-campaign.ts')).submit(path, options as never, output),
       ),
     );
-  paged(asking(campaign, 'list', 'campaigns, and how far they are'))
+  paged(askingFleet(campaign, 'list', 'campaigns, and how far they are'))
     .addHelpText('after', example('uplift fleet campaign list'))
     .action(
       run(async (options, output) =>
         (await import('./fleet-campaign.ts')).list(options as never, output),
       ),
     );
-  asking(campaign, 'show <campaign>', 'its rings with counts, why it stands, and what is next')
+  askingFleet(campaign, 'show <campaign>', 'its rings with counts, why it stands, and what is next')
     .addHelpText('after', example('uplift fleet campaign show ppmid-2027-01'))
     .action(
       run(async (options, output, id: string) =>
         (await import('./fleet-campaign.ts')).show(id, options as never, output),
       ),
     );
-  paged(asking(campaign, 'devices <campaign>', 'its devices, and why those that failed did'))
+  paged(askingFleet(campaign, 'devices <campaign>', 'its devices, and why those that failed did'))
     .option('--ring <name>', 'of this ring')
     .option('--state <state>', 'in this state, such as failed')
     .option('--gateway <name>', 'behind this gateway')
@@ -115,7 +118,7 @@ function addCampaignCommands(fleet: Command): void {
         (await import('./fleet-campaign.ts')).devices(id, options as never, output),
       ),
     );
-  asking(campaign, 'events <campaign> <device>', 'what its gateway told of a device, in order')
+  askingFleet(campaign, 'events <campaign> <device>', 'what its gateway told of a device, in order')
     .addHelpText('after', example('uplift fleet campaign events ppmid-2027-01 000d6f000a9069e7'))
     .action(
       run(async (options, output, id: string, device: string) =>
@@ -137,7 +140,7 @@ function addCampaignCommand(
   name: CampaignCommand,
   description: string,
 ): Command {
-  return asking(campaign, `${name} <campaign>`, description)
+  return askingFleet(campaign, `${name} <campaign>`, description)
     .addHelpText('after', example(`uplift fleet campaign ${name} ppmid-2027-01`))
     .action(
       run(async (options, output, id: string) =>
@@ -151,32 +154,20 @@ function addAuditCommands(fleet: Command): void {
     .command('audit')
     .description('what people asked of the coordinator: show, check')
     .addHelpText('after', example('uplift fleet audit show'));
-  paged(asking(audit, 'show', 'who asked for what, in order'))
+  paged(askingFleet(audit, 'show', 'who asked for what, in order'))
     .addHelpText('after', example('uplift fleet audit show --after 100'))
     .action(
       run(async (options, output) =>
         (await import('./fleet-audit.ts')).show(options as never, output),
       ),
     );
-  asking(audit, 'check', 'whether any entry was edited, removed or moved')
+  askingFleet(audit, 'check', 'whether any entry was edited, removed or moved')
     .addHelpText('after', example('uplift fleet audit check'))
     .action(
       run(async (options, output) =>
         (await import('./fleet-audit.ts')).check(options as never, output),
       ),
     );
-}
-
-/** With the options that say which coordinator is asked, and who asks. */
-function asking(parent: Command, name: string, description: string): Command {
-  return addCommand(parent, name, description)
-    .option(
-      '--socket <path>',
-      'its socket, else $UPLIFT_FLEET_SOCKET, else /run/uplift-fleet/fleet.sock',
-    )
-    .option('--api <url>', 'its address in place of that, else $UPLIFT_FLEET_API')
-    .option('--api-ca <file>', 'who signs its certificate (PEM), else the CAs of the system')
-    .option('--token-file <file>', 'who asks: a file with their token, else $UPLIFT_TOKEN_FILE');
 }
 
 function paged(made: Command): Command {

@@ -7,6 +7,7 @@ import { DEVICE_STATES, type DeviceState } from '../../src/campaign/device-progr
 import { type Manifest, parseManifest } from '../../src/campaign/manifest.ts';
 import { decodeCampaign } from '../../src/campaign/signed-campaign.ts';
 import { UpliftError } from '../../src/errors.ts';
+import { takeCarriedEvents } from '../../src/fleet/bundle/carried-events.ts';
 import { FLEET_CODES, type FleetCode } from '../../src/fleet/codes.ts';
 import {
   type AuditEntry,
@@ -18,6 +19,7 @@ import {
   type Coordinator,
   type DeviceEventView,
   type DeviceFilter,
+  type EventsBrought,
   type FleetCensus,
   GATEWAY_STATES,
   type GatewayView,
@@ -89,6 +91,13 @@ export class MemoryCoordinator implements Coordinator {
     this.batches.push(batch);
     this.known.set(gateway, { ...view, journal: batch.through });
     return { journal: batch.through, retryAfterMs: 1_500 };
+  }
+
+  async bringEvents(sealed: Uint8Array, by: string): Promise<EventsBrought> {
+    const brought = await takeCarriedEvents(this, sealed);
+    if (!brought.ok) throw new UpliftError(brought.code, brought.message);
+    this.note(by, 'events-brought', brought.gateway);
+    return { gateway: brought.gateway, journal: brought.taken.journal! };
   }
 
   async takeInventory(gateway: string, inventory: Inventory): Promise<void> {

@@ -12,19 +12,12 @@ import { type CoseRefusal, type CoseSigner, decodeCose, signAlone } from '../../
 import { verifyP256 } from '../../trust/ecdsa.ts';
 import { parseCertificate } from '../../trust/x509.ts';
 import type { GatewayDesk } from '../coordinator/control.ts';
-import {
-  type EventBatch,
-  type EventsTaken,
-  eventBatch,
-  FLEET_ROOT,
-  WIRE_LIMITS,
-  wireName,
-} from '../wire.ts';
+import { type EventBatch, type EventsTaken, eventBatch, WIRE_LIMITS, wireName } from '../wire.ts';
 import { type BundleRefusal, refuseBundle } from './codes.ts';
 
 export const EVENTS_CONTENT_TYPE = 'application/vnd.uplift.events+json';
-/** Where a coordinator takes them (POST), from whoever may bring them. */
-export const CARRIED_EVENTS_PATH = `${FLEET_ROOT}/carried-events`;
+/** Below the root of the people's doors, where a coordinator takes them (POST). */
+export const CARRIED_EVENTS_PATH = '/carried-events';
 export const CARRIED_EVENTS_MEDIA_TYPE = 'application/cose';
 /** The stretch, its certificate, and what is around them. */
 export const SEALED_BYTES_MAX = WIRE_LIMITS.eventsBytesMax + 64 * 1024;

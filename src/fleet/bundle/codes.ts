@@ -1,4 +1,16 @@
-/** Why a bundle, or what travels home in it, is not taken. One table for the folder; never reused. */
+/** Why a bundle, or what travels home in it, is not taken. Codes are never reused. */
+export const EVENTS_CODES = {
+  'events-large': 'The document is larger than a stretch of a journal may be.',
+  'events-form': 'The sealed content is no stretch of a journal.',
+  'events-signer': 'The document does not bring the one certificate that its seal names.',
+  'events-other-bytes': 'The seal is not over these very bytes.',
+  'events-other-fleet': 'The events are of a gateway of another fleet.',
+  'events-other-gateway':
+    'The certificate is not that of the gateway that the events are said to be of.',
+} as const;
+
+export type EventsCode = keyof typeof EVENTS_CODES;
+
 export const BUNDLE_CODES = {
   // A bundle.
   'bundle-missing': 'There is no bundle in the folder.',
@@ -15,14 +27,7 @@ export const BUNDLE_CODES = {
   'image-changed': 'An image changed while it was read.',
   'blob-damaged': 'An image of the bundle is not what its name says.',
 
-  // Events on their way home.
-  'events-large': 'The document is larger than a stretch of a journal may be.',
-  'events-form': 'The sealed content is no stretch of a journal.',
-  'events-signer': 'The document does not bring the one certificate that its seal names.',
-  'events-other-bytes': 'The seal is not over these very bytes.',
-  'events-other-fleet': 'The events are of a gateway of another fleet.',
-  'events-other-gateway':
-    'The certificate is not that of the gateway that the events are said to be of.',
+  ...EVENTS_CODES,
 } as const;
 
 export type BundleCode = keyof typeof BUNDLE_CODES;

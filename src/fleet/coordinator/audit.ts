@@ -18,6 +18,7 @@ export const AUDITED = [
   'gateway-enrolled',
   'gateway-revoked',
   'gateway-trouble',
+  'events-brought',
   'blob-stored',
   'campaign-submitted',
   'campaign-signed',

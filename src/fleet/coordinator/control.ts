@@ -172,6 +172,13 @@ export interface GatewayDesk {
   onDesired(listener: (gateway: string) => void): () => void;
 }
 
+/** Of one sealed stretch. */
+export interface EventsBrought {
+  gateway: string;
+  /** How far the journal of the gateway is known now. */
+  journal?: { sequence: number; hash: string };
+}
+
 /** For people and programs. */
 export interface OperatorDesk {
   readonly fleet: string;
@@ -183,6 +190,12 @@ export interface OperatorDesk {
   /** A new token for one that is there: its certificate is forgotten when the token is used. */
   renewGateway(id: string, by: Actor): Promise<{ token: string; untilMs: number }>;
   revokeGateway(id: string, by: Actor, reason: string): Promise<void>;
+
+  /**
+   * What a gateway sealed where nobody connects it (bundle/carried-events.ts): counted once with all that it
+   * tells itself.
+   */
+  bringEvents(sealed: Uint8Array, by: Actor): Promise<EventsBrought>;
 
   /** @returns what is not there yet, in order of its bytes; nothing: it is stored */
   putBlob(

@@ -6,13 +6,14 @@ import { randomBytes } from 'node:crypto';
 import type { CampaignTrust } from '../../campaign/signed-campaign.ts';
 import type { Actor } from '../../jobs/records.ts';
 import type { Log, Timers } from '../../ports.ts';
+import { takeCarriedEvents } from '../bundle/carried-events.ts';
 import type { Desired, EventBatch, EventsTaken, Inventory } from '../wire.ts';
-import { auditPage, firstTampered, openFleet } from './audit.ts';
+import { appendAudit, auditPage, firstTampered, openFleet } from './audit.ts';
 import { blobBytes, dropUploads, openBlob, putBlob } from './blobs.ts';
 import { campaignPage, campaignView, deviceEvents, devicePage, viewOf } from './campaign-views.ts';
 import { takeCensus } from './census.ts';
 import { abortCampaign, pauseCampaign, resumeCampaign, retryFailed } from './commands.ts';
-import type { CampaignView, Coordinator, DeviceFilter } from './control.ts';
+import type { CampaignView, Coordinator, DeviceFilter, EventsBrought } from './control.ts';
 import { type Change, type DatabaseSpec, openDatabase } from './database.ts';
 import { changedSince, DesiredReader, READING } from './desired.ts';
 import { endTelling, evaluateCampaign, GOING, NOT_STARTED } from './evaluation.ts';
@@ -30,6 +31,7 @@ import {
 } from './gateways.ts';
 import { Gathered, type GatheredOptions } from './gathered.ts';
 import { Manifests } from './manifests.ts';
+import { refusedBy } from './refusals.ts';
 import { dropEvents } from './retention.ts';
 import type { CampaignTable } from './schema.ts';
 import {
@@ -168,6 +170,20 @@ class DatabaseCoordinator implements Coordinator {
   async revokeGateway(id: string, by: Actor, reason: string): Promise<void> {
     await revokeGateway(this.desk, id, by, reason);
     this.evaluateLater();
+  }
+
+  async bringEvents(sealed: Uint8Array, by: Actor): Promise<EventsBrought> {
+    const brought = await takeCarriedEvents(this, sealed);
+    if (!brought.ok) throw refusedBy(brought);
+    const { gateway, taken } = brought;
+    const { journal } = taken;
+    const atMs = this.desk.timers.nowMs();
+    const detail = `to record ${journal?.sequence ?? 0}`;
+    // Where it ends before this, whoever got no answer brings them again.
+    await this.desk.database.change(async (change) =>
+      appendAudit(change, { atMs, by, what: 'events-brought', about: gateway, detail }),
+    );
+    return { gateway, ...(journal ? { journal } : {}) };
   }
 
   putBlob(sha256: string, bytes: number, content: AsyncIterable<Uint8Array>, by: Actor) {

@@ -7,6 +7,8 @@ import {
   RefusalError,
 } from '../../api/problem.ts';
 import { CAMPAIGN_CODES, type CampaignCode } from '../../campaign/codes.ts';
+import { COSE_CODES, type CoseCode } from '../../trust/cose.ts';
+import { EVENTS_CODES, type EventsCode } from '../bundle/codes.ts';
 import { FLEET_CODES, type FleetCode } from '../codes.ts';
 
 const STATUSES: Record<FleetCode, number> = {
@@ -37,8 +39,10 @@ const STATUSES: Record<FleetCode, number> = {
 };
 
 const CAMPAIGN_TABLE = { sentences: CAMPAIGN_CODES, statuses: {} };
+const COSE_TABLE = { sentences: COSE_CODES, statuses: {} };
+const EVENTS_TABLE = { sentences: EVENTS_CODES, statuses: {} };
 
-export const OPERATOR_PROBLEMS = new Problems(API_TABLE, CAMPAIGN_TABLE, {
+export const OPERATOR_PROBLEMS = new Problems(API_TABLE, CAMPAIGN_TABLE, COSE_TABLE, EVENTS_TABLE, {
   sentences: FLEET_CODES,
   statuses: STATUSES,
 });
@@ -49,7 +53,7 @@ export const GATEWAY_DOOR_PROBLEMS = new Problems(API_TABLE, {
   statuses: { ...STATUSES, 'gateway-unknown': 403 },
 });
 
-export type FleetDoorCode = ApiCode | FleetCode | CampaignCode;
+export type FleetDoorCode = ApiCode | FleetCode | CampaignCode | CoseCode | EventsCode;
 
 /** What the doors refuse by themselves. */
 export class FleetError extends RefusalError {

@@ -1,6 +1,6 @@
 /**
  * What people ask of a coordinator, and who may: a viewer reads; an operator adds gateways and shuts them
- * out, brings images and campaigns, starts, pauses, resumes, aborts and tries again; an approver may the
+ * out, brings images, campaigns and what gateways sealed, starts, pauses, resumes, aborts and tries again; an approver may the
  * same. Nobody approves by a role: that a campaign is approved is said by its signatures alone, and
  * whoever brings one with another signature only carries it. Who submitted a campaign does not start it.
  */
@@ -10,6 +10,13 @@ import { type ApiMetrics, JSON_BYTES_MAX, type RouteShape, routeMaker } from '..
 import { openApiDocument } from '../../api/schemas.ts';
 import { CAMPAIGN_CODES, type CampaignCode } from '../../campaign/codes.ts';
 import { manifestDocument } from '../../campaign/manifest.ts';
+import { COSE_CODES, type CoseCode } from '../../trust/cose.ts';
+import {
+  CARRIED_EVENTS_MEDIA_TYPE,
+  CARRIED_EVENTS_PATH,
+  SEALED_BYTES_MAX,
+} from '../bundle/carried-events.ts';
+import { EVENTS_CODES, type EventsCode } from '../bundle/codes.ts';
 import { WIRE_LIMITS } from '../wire.ts';
 import type { CampaignView, OperatorDesk } from './control.ts';
 import { type FleetDoorCode, FleetError } from './fleet-problems.ts';
@@ -104,6 +111,29 @@ const gateways: RouteShape<OperatorWorld>[] = [
     async handle({ params: { gateway }, body: { reason }, by }, { desk }) {
       await desk.revokeGateway(gateway, by, reason);
       return { status: 204 };
+    },
+  }),
+];
+
+const carried: RouteShape<OperatorWorld>[] = [
+  route({
+    operation: 'bringEvents',
+    method: 'POST',
+    path: CARRIED_EVENTS_PATH,
+    role: 'operator',
+    summary: 'What a gateway sealed on a medium; it is known by its seal, and counted once.',
+    body: { kind: 'bytes', mediaType: CARRIED_EVENTS_MEDIA_TYPE, bytesMax: SEALED_BYTES_MAX },
+    answers: { 200: schemas.eventsBrought },
+    refuses: [
+      'gateway-unknown',
+      'events-gap',
+      'events-forked',
+      'event-of-other',
+      ...(Object.keys(EVENTS_CODES) as EventsCode[]),
+      ...(Object.keys(COSE_CODES) as CoseCode[]),
+    ],
+    async handle({ body, by }, { desk }) {
+      return { status: 200, body: await desk.bringEvents(body, by) };
     },
   }),
 ];
@@ -319,6 +349,7 @@ const audit: RouteShape<OperatorWorld>[] = [
 /** Each is about what is in the database. */
 export const OPERATOR_ROUTES: readonly RouteShape<OperatorWorld>[] = [
   ...gateways,
+  ...carried,
   ...blobs,
   ...campaigns,
   ...audit,

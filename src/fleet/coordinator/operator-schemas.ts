@@ -4,7 +4,7 @@ import { DEVICE_STATES } from '../../campaign/device-progress.ts';
 import { FAILURE_CLASSES, type FailureClass } from '../../campaign/failure-classes.ts';
 import { CAMPAIGN_COURSES } from '../../campaign/rings.ts';
 import { matching, text, whole, z } from '../../config/fields.ts';
-import { deviceName, inventoryDevice, sha256, wireName } from '../wire.ts';
+import { deviceName, inventoryDevice, journalMark, sha256, wireName } from '../wire.ts';
 import { CAMPAIGN_STATES, GATEWAY_STATES } from './control.ts';
 
 export const PAGE_MAX = 1_000;
@@ -162,6 +162,11 @@ export const deviceEvents = z.strictObject({
       sequence: count.describe('The record of that journal.'),
     }),
   ),
+});
+
+export const eventsBrought = z.strictObject({
+  gateway: wireName,
+  journal: journalMark.optional().describe('How far its journal is known now.'),
 });
 
 export const auditEntry = z.strictObject({

@@ -360,6 +360,17 @@ function sealed(from: number, through: number): Uint8Array {
   return sealEvents({ fleet: 'north', gateway: 'gateway-1', batch }, GATEWAY);
 }
 
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+function refuseTo(
+  response: http.ServerResponse,
+  status: number,
+  { code, message }: { code: string; message: string },
+): void {
+  const type = { 'content-type': 'application/problem+json' };
+  response.writeHead(status, type).end(JSON.stringify({ status, code, title: message }));
+}
+
 /** Takes what follows, as the coordinator does, over a door of HTTP. */
 async function home(work: (url: string, journal: () => number) => Promise<void>) {
   let journal = 0;
@@ -376,18 +387,17 @@ async function home(work: (url: string, journal: () => number) => Promise<void>)
   const server = http.createServer(async (request, response) => {
     const pieces: Uint8Array[] = [];
     for await (const piece of request) pieces.push(piece as Uint8Array);
-    const isAsked = request.method === 'POST' && request.url === '/v1/carried-events';
+    const isAsked = request.method === 'POST' && request.url === '/api/v1/carried-events';
     if (!isAsked || request.headers.authorization !== 'Bearer secret') {
-      response.writeHead(401).end('{}');
+      refuseTo(response, 401, { code: 'unauthenticated', message: 'nobody is known' });
       return;
     }
     try {
       const taken = await takeCarriedEvents(desk, Uint8Array.from(Buffer.concat(pieces)));
-      if (taken.ok) response.writeHead(200).end(JSON.stringify(taken.taken));
-      else response.writeHead(422).end(JSON.stringify({ code: taken.code, title: taken.message }));
+      if (taken.ok) response.writeHead(200, JSON_TYPE).end(JSON.stringify(taken.taken));
+      else refuseTo(response, 422, taken);
     } catch (error) {
-      const { code, message } = error as UpliftError;
-      response.writeHead(409).end(JSON.stringify({ code, title: message }));
+      refuseTo(response, 409, error as UpliftError);
     }
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
@@ -422,7 +432,7 @@ test('events come home in order, once, and are taken off the medium when they ha
     );
     writeFileSync(inBundle('events', 'noise.cose'), 'x');
     const tokenFile = file('token', Buffer.from('secret\n'));
-    const asked = { to: url, tokenFile };
+    const asked = { api: url, tokenFile };
     const quiet = new Output({ quiet: true });
     assert.is(await importBundle(stick(), asked, quiet), 3, 'for the noise');
     assert.is(journal(), 60);
@@ -439,7 +449,7 @@ test('what the coordinator refuses stays on the medium, and it is said why', () 
     bundle.putEvents('gateway-1', [sealed(5, 9)]);
     const tokenFile = file('token', Buffer.from('secret'));
     const quiet = new Output({ quiet: true });
-    const asked = { to: url, tokenFile, remove: true };
+    const asked = { api: url, tokenFile, remove: true };
     assert.is(await importBundle(stick(), asked, quiet), 3);
     assert.ok(existsSync(inBundle('events', 'gateway-1.cose')));
     assert.is(journal(), 0);
@@ -451,17 +461,18 @@ test('what the coordinator refuses stays on the medium, and it is said why', () 
     assert.equal(answers, [
       { file: 'gateway-1.cose', gateway: 'gateway-1', events: 0, code: 'x', message: 'y' },
     ]);
-    assert.is(await importBundle(stick(), { to: url }, quiet), 3, 'nobody is known');
     const gone = new URL(url);
     gone.port = '1';
-    try {
-      await importBundle(stick(), { ...asked, to: gone.href }, quiet);
-      assert.unreachable();
-    } catch (error) {
-      assert.equal(
-        [(error as UpliftError).code, (error as UpliftError).exit],
-        ['coordinator-unreachable', 6],
-      );
+    for (const [other, code, exit] of [
+      [{ api: url }, 'unauthenticated', 3],
+      [{ ...asked, api: gone.href }, 'coordinator-unreachable', 6],
+    ] as const) {
+      try {
+        await importBundle(stick(), other, quiet);
+        assert.unreachable();
+      } catch (error) {
+        assert.equal([(error as UpliftError).code, (error as UpliftError).exit], [code, exit]);
+      }
     }
   }));
 

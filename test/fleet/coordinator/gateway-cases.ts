@@ -1,6 +1,8 @@
 /** Gateways: enrolment, inventories, and what they tell of. */
 import * as assert from 'uvu/assert';
+import { sealEvents } from '../../../src/fleet/bundle/carried-events.ts';
 import type { EventBatch, FleetEvent } from '../../../src/fleet/wire.ts';
+import { keyIdOf, signer } from '../../campaign/campaigns.ts';
 import {
   type FleetTest,
   hashOf,
@@ -128,6 +130,54 @@ export function eventCases(fleetTest: FleetTest): void {
     const [after] = (await coordinator.campaignDevices(id, { limit: 10 })).items;
     assert.is(after?.state, 'succeeded');
     assert.is(after?.runs, '02000000');
+  });
+
+  fleetTest('what is brought on a medium counts once with what is told', async (place) => {
+    const { coordinator, clock } = place;
+    const gateway = await new TestGateway(coordinator, clock, 1, 1).enrol();
+    const own = signer(gateway.id);
+    const { token } = await coordinator.renewGateway(gateway.id, OPERATOR);
+    await coordinator.enrol(token, gateway.id, '1', keyIdOf(own));
+    const id = await startCampaign(coordinator);
+    const device = gateway.devices[0]!;
+    const sealed = (batch: EventBatch, by = own, about = {}) =>
+      sealEvents({ fleet: 'north', gateway: gateway.id, batch, ...about }, by);
+    const bring = (bytes: Uint8Array) => coordinator.bringEvents(bytes, OPERATOR);
+    const first = gateway.batch({ device, phase: 'distributing' });
+    for (const [code, bytes] of [
+      ['events-other-gateway', sealed(first, signer('gateway-2'))],
+      ['events-other-gateway', sealed(first, own, { gateway: 'gateway-2' })],
+      ['events-other-fleet', sealed(first, own, { fleet: 'south' })],
+      ['events-large', new Uint8Array(2 * 1024 * 1024)],
+      ['cose-structure', sealed(first).subarray(1)],
+    ] as const)
+      await refusesWith(code, bring(bytes));
+    assert.is((await coordinator.gateway(gateway.id))?.journal, undefined, 'nothing was taken');
+    const brought = { gateway: gateway.id, journal: first.through };
+    // At once, as by two people; and told by the gateway itself, when it has a connection again.
+    assert.equal(await Promise.all([bring(sealed(first)), bring(sealed(first))]), [
+      brought,
+      brought,
+    ]);
+    assert.equal(await coordinator.takeEvents(gateway.id, first), { journal: first.through });
+    gateway.mark = first.through;
+    const second = gateway.batch({ device, phase: 'done', runs: '02000000' });
+    await coordinator.takeEvents(gateway.id, second);
+    assert.equal((await bring(sealed(second))).journal, second.through);
+    assert.equal((await bring(sealed(first))).journal, second.through);
+    const story = await coordinator.deviceEvents(id, device, 100);
+    assert.equal(
+      story?.map(({ phase }) => phase),
+      ['distributing', 'done'],
+    );
+    const { items } = await coordinator.audit(undefined, 100);
+    const entries = items.filter(({ what }) => what === 'events-brought');
+    assert.equal([entries.length, entries[0]?.by, entries[0]?.about], [4, OPERATOR, gateway.id]);
+    const later = { ...second, after: { ...second.through, sequence: 99 } };
+    const through = { ...second.through, sequence: 120 };
+    await refusesWith('events-gap', bring(sealed({ ...later, through, events: [] })));
+    await coordinator.revokeGateway(gateway.id, OPERATOR, 'stolen');
+    await refusesWith('events-other-gateway', bring(sealed(first)));
   });
 
   fleetTest('of what several tell at once each is taken for itself', async (place) => {

@@ -12,12 +12,13 @@ import * as gateway from '../../../src/cli/fleet-gateway.ts';
 import { Output } from '../../../src/cli/output.ts';
 import { ROLES } from '../../../src/config/api-schema.ts';
 import type { UpliftError } from '../../../src/errors.ts';
+import { sealEvents } from '../../../src/fleet/bundle/carried-events.ts';
 import { fleetOpenApi } from '../../../src/fleet/coordinator/doors.ts';
 import { OPERATOR_PROBLEMS } from '../../../src/fleet/coordinator/fleet-problems.ts';
 import { OPERATOR_ROUTES } from '../../../src/fleet/coordinator/operator-routes.ts';
 import type { Answered, Asked } from '../../api/served.ts';
 import { TOKENS } from '../../api/served.ts';
-import { ANN, BOB, changed, signedBy } from '../../campaign/campaigns.ts';
+import { ANN, BOB, changed, keyIdOf, signedBy, signer } from '../../campaign/campaigns.ts';
 import { counts } from '../../support/memory-coordinator.ts';
 import { Opened } from './opened.ts';
 
@@ -106,6 +107,23 @@ test('gateways are added, listed a page at a time, shown, renewed and shut out',
   const why = { reason: 'stolen' };
   assert.is((await ask('revokeGateway', post('/gateways/a/revoke', why))).status, 204);
   await refuses('revokeGateway', post('/gateways/a/revoke', why), '403 gateway-revoked');
+});
+
+test('what a gateway sealed is brought by a person, and taken by its seal', async () => {
+  const gateway = signer('gateway-1');
+  opened.desk.enrolled('gateway-1', keyIdOf(gateway));
+  const batch = { through: { sequence: 3, hash: SHA256 }, events: [] };
+  const bring = (fleet: string) => ({
+    ...{ method: 'POST', path: '/carried-events', headers: COSE },
+    body: sealEvents({ fleet, gateway: 'gateway-1', batch }, gateway),
+  });
+  const { fleet } = opened.desk;
+  const brought = await ask('bringEvents', bring(fleet));
+  assert.equal(brought.json, { gateway: 'gateway-1', journal: batch.through });
+  assert.is(opened.desk.entries.at(-1)!.what, 'events-brought');
+  await refuses('bringEvents', bring('other'), '422 events-other-fleet');
+  await refuses('bringEvents', { ...bring(fleet), body: BYTES }, '422 cose-structure');
+  await refuses('bringEvents', bring(fleet), '409 events-gap');
 });
 
 test('an image is kept if it is what its name says, and nothing of it otherwise', async () => {
