@@ -16,6 +16,8 @@ import { relative, resolve } from 'node:path';
 const SLOW_FOLDERS = ['test/bench/', 'test/e2e/', 'test/sweep/', 'test/interop/', 'test/sim/'];
 /** Minutes each: begun first, so that at the end none is left running alone. */
 const LONGEST = [
+  'test/interop/fleet-kill',
+  'test/e2e/fleet',
   'test/e2e/upgrade',
   'test/e2e/serve',
   'test/e2e/duis-service',
