@@ -17,6 +17,8 @@ const SLOW_FOLDERS = ['test/bench/', 'test/e2e/', 'test/sweep/', 'test/interop/'
 /** Minutes each: begun first, so that at the end none is left running alone. */
 const LONGEST = [
   'test/interop/fleet-kill',
+  'test/sim/fleet-year',
+  'test/interop/fleet-kill',
   'test/e2e/fleet',
   'test/e2e/upgrade',
   'test/e2e/serve',
