@@ -165,7 +165,7 @@ function kill(pid: number | undefined): void {
 }
 
 function isRealTime(path: string): boolean {
-  return path.startsWith('test/interop/');
+  return /^test\/interop\/(zephyr|virtual-|lrzsz)/.test(path);
 }
 
 function rank(file: string): number {
