@@ -27,6 +27,8 @@ const SQLITE_GATEWAYS = FULL ? [1_000, 10_000] : [20];
 const AT_DOORS = FULL ? 1_000 : 10;
 const AT_ONCE = FULL ? 200 : 10;
 const ASKED_AGAIN = 10;
+/** At the desk, by all together at the least. */
+const UNCHANGED_MIN = FULL ? 50_000 : 100;
 /** Of what one costs among 1,000 gateways, among 50,000. */
 const GROWTH_MAX = 2;
 const MIB = 1024 * 1024;
@@ -70,6 +72,7 @@ async function measure(database: DatabaseSpec, gateways: number): Promise<Costs>
   console.log(`${database.kind}, ${gateways} gateways of ${DEVICES_EACH} devices`);
   const child = await FleetProcess.start({
     ...{ database, gateways, devicesEach: DEVICES_EACH, certificates: [] },
+    asksUnchanged: Math.ceil(UNCHANGED_MIN / gateways),
   });
   try {
     const devices = gateways * DEVICES_EACH;
@@ -133,7 +136,7 @@ async function atDoors(database: DatabaseSpec, gateways: number): Promise<void> 
   const clients = Array.from({ length: AT_DOORS }, (_, at) => newClient(`gateway-${at}`));
   console.log(`the same, ${AT_DOORS} of them at the doors: TLS with both certificates, HTTP`);
   const child = await FleetProcess.start({
-    ...{ database, gateways, devicesEach: DEVICES_EACH },
+    ...{ database, gateways, devicesEach: DEVICES_EACH, asksUnchanged: 1 },
     certificates: clients.map(({ certificate }) => certificate),
   });
   const asking = clients.map((client, at) => new Asking(client, `gateway-${at}`, child.opened));
