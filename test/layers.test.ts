@@ -84,6 +84,22 @@ const MAY_IMPORT: Record<string, string[]> = {
     'gateway',
     'api',
   ],
+  lab: [
+    'bytes',
+    'image',
+    'products',
+    'trust',
+    'admission',
+    'protocol',
+    'upgrade',
+    'jobs',
+    'config',
+    'observe',
+    'transport',
+    'store',
+    'gateway',
+    'virtual',
+  ],
   cli: [
     'bytes',
     'image',
@@ -107,6 +123,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'campaign',
     'fleet',
     'virtual',
+    'lab',
   ],
 };
 

@@ -13,6 +13,7 @@ import { addGatewayCommands } from './gateway-commands.ts';
 import { LIST_KINDS } from './list-kinds.ts';
 import { Output, outliveReaders } from './output.ts';
 import { shippedPath } from './shipped.ts';
+import { addTraceCommands } from './trace-commands.ts';
 
 const { version } = JSON.parse(readFileSync(shippedPath('package.json'), 'utf8')) as {
   version: string;
@@ -229,6 +230,7 @@ addDuisCommands(program);
 addCampaignCommands(program);
 addFleetCommands(program, version);
 addBundleCommands(program);
+addTraceCommands(program);
 
 try {
   await program.parseAsync();

@@ -43,7 +43,7 @@ interface Peer {
 }
 
 export class OtaLink {
-  readonly server = new ZclOtaServer();
+  readonly server: ZclOtaServer;
   private readonly peers: Peer[] = [];
   private readonly byEui64 = new Map<string, Peer>();
   private readonly onEvent: (event: LinkEvent) => void;
@@ -62,9 +62,14 @@ export class OtaLink {
     parked: false,
   };
 
-  constructor(onEvent: (event: LinkEvent) => void, timers = SYSTEM_TIMERS) {
+  constructor(
+    onEvent: (event: LinkEvent) => void,
+    timers = SYSTEM_TIMERS,
+    server = new ZclOtaServer(),
+  ) {
     this.onEvent = onEvent;
     this.timers = timers;
+    this.server = server;
   }
 
   /** What the last one has not sent is lost: it may never say so, and must hold up nobody. */
