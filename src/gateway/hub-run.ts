@@ -6,15 +6,22 @@ import type { Link, Timers } from '../ports.ts';
 import type { Activation } from '../protocol/zcl-ota/session.ts';
 import { BootloaderSession } from '../upgrade/bootloader-session.ts';
 import type {
+  BootloaderSessionRequest,
   HubSession,
   HubSessionEvent,
   HubSessionRequest,
+  SmpSessionRequest,
 } from '../upgrade/hub-session-messages.ts';
 import type { KeptRecord, SessionLimits } from '../upgrade/session-messages.ts';
 import { SmpSession } from '../upgrade/smp-session.ts';
 import { factsOfDevice } from './device-facts.ts';
 import type { Brief } from './field.ts';
 import { HubRunner } from './hub-runner.ts';
+
+/** A session that nothing was done to yet, and what it was made of. */
+export type MadeHubSession =
+  | { kind: 'smp-session'; session: HubSession; settings: SmpSessionRequest }
+  | { kind: 'bootloader-session'; session: HubSession; settings: BootloaderSessionRequest };
 
 export interface HubRunOptions {
   device: HubDevice;
@@ -24,14 +31,17 @@ export interface HubRunOptions {
   kept?: KeptRecord | undefined;
   link: Link;
   timers: Timers;
+  /** Puts something in the session's place that sees what is done to it: a lab's recording. */
+  watch?: ((made: MadeHubSession) => HubSession) | undefined;
   /** False where nothing may be done on it or after it. */
   onEvent(event: HubSessionEvent): boolean;
 }
 
 export function newHubRun(options: HubRunOptions): { session: HubSession; runner: HubRunner } {
-  const { link, timers, onEvent, device } = options;
+  const { link, timers, onEvent, device, watch } = options;
   const { enterBootloader, reset } = device.model.serial;
-  const session = newSession(options);
+  const made = newSession(options);
+  const session = watch ? watch(made) : made.session;
   const runner = new HubRunner({
     session,
     link,
@@ -42,7 +52,7 @@ export function newHubRun(options: HubRunOptions): { session: HubSession; runner
   return { session, runner };
 }
 
-function newSession({ device, brief, activation, limits, kept }: HubRunOptions): HubSession {
+function newSession({ device, brief, activation, limits, kept }: HubRunOptions): MadeHubSession {
   const { model, port, baudRate } = device;
   const { serial, smp } = model;
   const { hubImage, facts } = brief.image;
@@ -67,6 +77,10 @@ function newSession({ device, brief, activation, limits, kept }: HubRunOptions):
       canReset: serial.reset.length > 0,
     },
   };
-  if (smp) return new SmpSession({ ...request, smp });
-  return new BootloaderSession({ ...request, applicationVersion: serial.applicationVersion });
+  if (smp) {
+    const settings = { ...request, smp };
+    return { kind: 'smp-session', session: new SmpSession(settings), settings };
+  }
+  const settings = { ...request, applicationVersion: serial.applicationVersion };
+  return { kind: 'bootloader-session', session: new BootloaderSession(settings), settings };
 }

@@ -3,7 +3,7 @@ import type { CoordinatorConfig, HubDevice, Rig, RigDevice } from '../config/sch
 import { assert } from '../errors.ts';
 import type { Link, Timers } from '../ports.ts';
 import { Pace, type PaceOptions } from '../schedule/pace.ts';
-import { HUB_SESSION_LIMITS } from '../upgrade/hub-session-messages.ts';
+import { HUB_SESSION_LIMITS, type HubSession } from '../upgrade/hub-session-messages.ts';
 import { SESSION_LIMITS, type SessionLimits } from '../upgrade/session-messages.ts';
 import { CoordinatorHost, type CoordinatorSite } from './coordinator-host.ts';
 import type { DeviceWords } from './device-words.ts';
@@ -16,7 +16,7 @@ import type {
   FieldTask,
 } from './field.ts';
 import { HubHost } from './hub-host.ts';
-import { newHubRun } from './hub-run.ts';
+import { type MadeHubSession, newHubRun } from './hub-run.ts';
 import { type DistributionRecords, newPpmidRun } from './ppmid-run.ts';
 import type { SiteEvent } from './zigbee-site.ts';
 
@@ -25,6 +25,8 @@ export interface FieldPorts {
   timers: Timers;
   newSite(coordinator: CoordinatorConfig, onEvent: (event: SiteEvent) => void): CoordinatorSite;
   newLink(device: HubDevice): Link;
+  /** Where the sessions of hubs are watched. */
+  watch?(device: HubDevice, made: MadeHubSession): HubSession;
   isPresent(device: HubDevice): Promise<boolean>;
   /** What was being distributed to whom, of the rig that the coordinator is part of. */
   records(coordinator: string): DistributionRecords;
@@ -108,6 +110,7 @@ export class RigField implements Field {
     return this.hubs.get(device.id)!.run(owner, (link) => {
       const { runner, session } = newHubRun({
         ...{ device, brief, activation, kept, link, timers },
+        watch: ports.watch && ((made) => ports.watch!(device, made)),
         limits: limits.hub,
         onEvent: (event) => {
           if (event.kind !== 'progress' && event.kind !== 'stopped') return owner.event(event);

@@ -4,8 +4,10 @@
  * (recorded-link.ts); a machine's own are what it was handed and gave, wherever they were cut.
  */
 
+import type { MadeHubSession } from '../../gateway/hub-run.ts';
 import type { Clock } from '../../ports.ts';
 import { tapped } from '../../protocol/tapped.ts';
+import type { HubSession } from '../../upgrade/hub-session-messages.ts';
 import { MONOTONIC_CLOCK } from './clock.ts';
 import type { RecordedCall } from './format.ts';
 import { MACHINES, type MachineKind, type MachineType } from './machines.ts';
@@ -45,4 +47,12 @@ export function recordedMachine<M extends object>(machine: M, options: RecordedM
       }
     },
   });
+}
+
+/** The session of a hub, as whoever makes it can have it watched. */
+export function recordedSession(
+  { kind, session, settings }: MadeHubSession,
+  options: Omit<RecordedMachineOptions, 'kind' | 'settings'>,
+): HubSession {
+  return recordedMachine(session, { ...options, kind, settings });
 }
