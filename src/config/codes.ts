@@ -37,6 +37,7 @@ const FILE_CODES = {
   'eui64-overflow': 'Counting EUI-64s up leaves their range.',
   'port-shared': 'Two coordinators or hubs are on one port.',
   'port-not-virtual': 'A virtual device is on a port that only real hardware has.',
+  'power-not-virtual': 'A virtual supply or button is of a device that is not virtual.',
   'device-kind-unclear': 'A device has both a coordinator and a port, or neither.',
   'protocol-other': 'Settings are of a protocol that the model does not speak.',
   'devices-too-many': 'The rig has more devices than a rig is allowed to have.',

@@ -142,7 +142,8 @@ function suggestion(issue: SchemaIssue, found: Found): string | undefined {
 function schemaAt(schema: JsonSchema, path: KeyPath, source: YamlSource): JsonSchema | undefined {
   let at: JsonSchema | undefined = schema;
   for (const [index, step] of path.entries()) {
-    at = typeof step === 'number' ? at?.items : at?.properties?.[step];
+    at =
+      typeof step === 'number' ? at?.items : (at?.properties?.[step] ?? at?.additionalProperties);
     at = optionAt(at, path.slice(0, index + 1), source);
   }
   return at;
@@ -154,8 +155,9 @@ function optionAt(
   path: KeyPath,
   source: YamlSource,
 ): JsonSchema | undefined {
-  if (schema?.anyOf === undefined) return schema;
+  const options = schema?.anyOf ?? schema?.oneOf;
+  if (options === undefined) return schema;
   const known = ({ properties = {} }: JsonSchema) =>
     Object.keys(properties).filter((key) => source.has([...path, key])).length;
-  return schema.anyOf.reduce((best, option) => (known(option) > known(best) ? option : best));
+  return options.reduce((best, option) => (known(option) > known(best) ? option : best));
 }

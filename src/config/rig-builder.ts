@@ -17,8 +17,10 @@ import {
   type ZigbeeDeviceDocument,
 } from './rig-schema.ts';
 import type {
+  DeviceWiring,
   HubDevice,
   HubModel,
+  PowerConfig,
   PpmidDevice,
   PpmidModel,
   Rig,
@@ -80,6 +82,7 @@ class RigBuilder {
       coordinators: document.coordinators.map((coordinator) => ({
         ...coordinator,
         port: resolvedPort(folder, coordinator.port),
+        ...wiringIn(folder, { power: coordinator.power }),
       })),
       devices,
       ppmids: devices.filter((device) => device.kind === 'ppmid'),
@@ -97,6 +100,7 @@ class RigBuilder {
         const expected = 'zstack, which is what a virtual coordinator speaks';
         this.add('adapter-not-virtual', [...path, 'adapter'], expected);
       }
+      this.checkWiring({ power: coordinator.power }, coordinator.virtual !== undefined, path);
     }
   }
 
@@ -105,6 +109,7 @@ class RigBuilder {
     for (const [index, document] of this.document.devices.entries()) {
       const path = ['devices', index];
       const zigbee = 'coordinator' in document;
+      this.checkWiring(document, document.virtual !== undefined, path);
       const count = zigbee ? (document.virtual?.count ?? 1) : 1;
       if (devices.length + count > RIG_DEVICES_MAX) {
         const expected = `at most ${RIG_DEVICES_MAX} devices in all`;
@@ -129,7 +134,11 @@ class RigBuilder {
       // One problem tells it for all that are counted up.
       if (!this.onceId(id, path)) break;
       if (!this.once(this.eui64s, eui64, [...path, 'eui64'], 'eui64-duplicate', own)) break;
-      if (model) devices.push(ppmidDevice(document, { id, eui64, model, firmwarePath }));
+      if (model)
+        devices.push({
+          ...ppmidDevice(document, { id, eui64, model, firmwarePath }),
+          ...wiringIn(this.folder, document),
+        });
     }
     return devices;
   }
@@ -165,7 +174,23 @@ class RigBuilder {
       ];
       for (const key of ofSmp) this.add('protocol-other', [...path, 'virtual', ...key], expected);
     }
-    return model ? [hubDevice(document, { port, model, firmwarePath })] : [];
+    if (model === undefined) return [];
+    const wiring = wiringIn(this.folder, document);
+    return [{ ...hubDevice(document, { port, model, firmwarePath }), ...wiring }];
+  }
+
+  /** A supply that is made of software is that of a device that is. */
+  private checkWiring({ power, buttons = {} }: DeviceWiring, isVirtual: boolean, path: KeyPath) {
+    const wired = [
+      ...(power ? [{ driver: power.driver, at: [...path, 'power'] }] : []),
+      ...Object.entries(buttons).map(([name, { driver }]) => ({
+        ...{ driver, at: [...path, 'buttons', name] },
+      })),
+    ];
+    for (const { driver, at } of wired) {
+      if (driver !== 'virtual' || isVirtual) continue;
+      this.add('power-not-virtual', [...at, 'driver'], 'the driver of a real switch', 'virtual');
+    }
   }
 
   private firmware(
@@ -364,6 +389,32 @@ function installCodeFor(eui64: string, written: string | undefined): string | un
   return written !== undefined && /^[0-9a-fA-F]+$/.test(written) && written.length <= 36
     ? `${eui64}|${written}`
     : written;
+}
+
+/** Programs that are named by a path stand where it leads from the rig's folder. */
+function wiringIn(folder: string, { power, buttons }: DeviceWiring): DeviceWiring {
+  const placed = (config: PowerConfig): PowerConfig => {
+    if (config.driver !== 'command') return config;
+    const program = ([name, ...rest]: string[]) => [
+      name!.includes('/') ? resolve(folder, name!) : name!,
+      ...rest,
+    ];
+    const { on, off, state } = config;
+    return {
+      ...config,
+      on: program(on),
+      off: program(off),
+      ...(state && { state: program(state) }),
+    };
+  };
+  return {
+    ...(power && { power: placed(power) }),
+    ...(buttons && {
+      buttons: Object.fromEntries(
+        Object.entries(buttons).map(([name, config]) => [name, placed(config)]),
+      ),
+    }),
+  };
 }
 
 /** The port as any folder may open it: a path from the rig's folder, all else as it is written. */

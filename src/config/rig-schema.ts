@@ -22,6 +22,7 @@ import {
 import { baudRate, hubFaults, virtualSmp } from './hub-schema.ts';
 import { MOMENT, momentMs } from './moment.ts';
 import { nearest } from './nearest.ts';
+import { buttons, power } from './power-schema.ts';
 import { otaClientOverrides, ppmidFaults } from './ppmid-schema.ts';
 
 /** One device stands for so many at the most, and a rig has so many in all. */
@@ -80,6 +81,7 @@ const coordinator = z.strictObject({
   inFlightMax: whole(1, 64)
     .optional()
     .describe("The most block responses in flight; the driver's own default where absent."),
+  power: power.optional(),
   virtual: z
     .strictObject({
       seed: whole(0, 0xffff_ffff).default(1).describe('Of the faults below.'),
@@ -114,6 +116,8 @@ const zigbeeDevice = z.strictObject({
     .optional()
     .describe('The install code printed on the device, where its joining wants one.'),
   installation,
+  power: power.optional(),
+  buttons: buttons.optional(),
   virtual: z
     .strictObject({
       firmware: path.describe('The image it runs when it is new, relative to this file.'),
@@ -154,6 +158,8 @@ const serialDevice = z.strictObject({
     .describe(
       'The EUI-64 of its Communications Hub Function, by which a Service Request names it.',
     ),
+  power: power.optional(),
+  buttons: buttons.optional(),
   virtual: z
     .strictObject({
       firmware: path.describe('The image it runs when it is new, relative to this file.'),

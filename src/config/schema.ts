@@ -16,6 +16,7 @@ import {
   type VirtualSmpConfig,
 } from './hub-schema.ts';
 import { installationsSchema, listColumnsSchema, readinessPolicySchema } from './lists-schema.ts';
+import type { PowerConfig } from './power-schema.ts';
 import {
   type OtaClientConfig,
   type PpmidFaults,
@@ -37,14 +38,21 @@ export type {
   SmpConfig,
   VirtualSmpConfig,
 } from './hub-schema.ts';
+export type { PowerConfig } from './power-schema.ts';
 export type { OtaClientConfig, PpmidFaults, PpmidModel } from './ppmid-schema.ts';
 export type { CoordinatorConfig, LinkFaults } from './rig-schema.ts';
 
 /** What decisions rest on, its paths absolute. */
 export type RigAdmission = AdmissionDocument;
 
+/** What a rig has of a device beside the device: what switches its supply, and its buttons by name. */
+export interface DeviceWiring {
+  power?: PowerConfig | undefined;
+  buttons?: Readonly<Record<string, PowerConfig>> | undefined;
+}
+
 /** A PPMID of a rig with its model file read and its counts spread out. */
-export interface PpmidDevice {
+export interface PpmidDevice extends DeviceWiring {
   kind: 'ppmid';
   id: string;
   eui64: string;
@@ -58,7 +66,7 @@ export interface PpmidDevice {
 }
 
 /** A Communications Hub of a rig with its model file read. */
-export interface HubDevice {
+export interface HubDevice extends DeviceWiring {
   kind: 'hub';
   id: string;
   /** An absolute path, `usb:...` or `tcp://host:port`. */
@@ -113,6 +121,8 @@ export interface JsonSchema {
   properties?: Record<string, JsonSchema>;
   items?: JsonSchema;
   anyOf?: JsonSchema[];
+  oneOf?: JsonSchema[];
+  additionalProperties?: JsonSchema;
   enum?: unknown[];
   [keyword: string]: unknown;
 }

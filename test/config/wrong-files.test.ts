@@ -481,7 +481,9 @@ const CASES: Wrong[] = [
     name: 'key of a PPMID on a hub',
     text: hubRig('    port:', '    eui64: "000d6f0000000001"\n    baudRate: 9600\n    port:'),
     problems: ['key-unknown 7:5 devices[0].eui64'],
-    says: ['one of the keys id, model, port, baudRate, installation, serialNumber, chf, virtual'],
+    says: [
+      'one of the keys id, model, port, baudRate, installation, serialNumber, chf, power, buttons, virtual',
+    ],
   },
   {
     name: 'misspelt fault of a hub',
@@ -529,6 +531,29 @@ const CASES: Wrong[] = [
     text: hubRig('ports/hub', 'usb:FT4ABCDE'),
     problems: ['port-not-virtual 7:11 devices[0].port'],
     says: ['found "usb:FT4ABCDE"'],
+  },
+  {
+    name: 'virtual supply and button of a real hub',
+    text: `${HUB_RIG}  - {id: hub-2, model: hub.yaml, port: other, power: {driver: virtual}, buttons: {reset: {driver: virtual}}}\n`,
+    problems: [
+      'power-not-virtual 10:63 devices[1].power.driver',
+      'power-not-virtual 10:99 devices[1].buttons.reset.driver',
+    ],
+  },
+  {
+    name: 'a driver of no kind',
+    text: hubRig('    virtual:', '    power: {driver: gpo}\n    virtual:'),
+    problems: ['value-wrong 8:21 devices[0].power.driver'],
+    says: ['one of command, gpio, usb-hub, modbus, shelly, rest, virtual'],
+  },
+  {
+    name: 'a key of a driver that is misspelt',
+    text: hubRig(
+      '    virtual:',
+      '    power: {driver: gpio, chip: gpiochip0, lin: 4}\n    virtual:',
+    ),
+    problems: ['key-unknown 8:44 devices[0].power.lin'],
+    says: ['did you mean "line"?'],
   },
   {
     name: 'two hubs on one port',
