@@ -204,13 +204,14 @@ command('serve', 'the gateway service: owns its rigs, takes jobs, goes on after 
 
 const rig = program
   .command('rig')
-  .description('the wired-up devices: list, check, join, up')
+  .description('the wired-up devices: list, check, join, up, discover, lock, unlock, locks')
   .addHelpText('after', example('uplift rig check --rig hw-config/rigs/virtual-ppmid.yaml'));
 rigCommand('list', 'the rigs that come with Uplift, or what a rig file names', false).action(
   run(async (options, output) => (await import('./rig.ts')).list(options as never, output)),
 );
 rigCommand('check', 'open every port, ask every device what it runs; write nothing', true)
   .option('--device <id...>', 'only these devices')
+  .option('--power', 'also switch supplies off and on, and see whether they did')
   .action(
     run(async (options, output) => (await import('./rig.ts')).check(options as never, output)),
   );
@@ -224,6 +225,35 @@ rigCommand('join', 'open the network for devices of the rig that never joined it
 rigCommand('up', 'run the virtual devices of a rig until Ctrl-C', true)
   .option('--fresh', 'forget what the rig was before: new devices, empty network')
   .action(run(async (options, output) => (await import('./rig.ts')).up(options as never, output)));
+
+command('discover', 'a rig file for what is plugged in', rig)
+  .option('--dry', 'open no port: only list the adapters')
+  .option('--baud <rate>', 'the speed at which ports are asked', '115200')
+  .option('--models <folder>', 'model files that found hubs may be of; else those that are shipped')
+  .option('--name <id>', 'the name of the rig', 'discovered')
+  .option('--out <file>', 'write it there, where no file is yet')
+  .addHelpText('after', example('uplift rig discover --out my-rig.yaml'))
+  .action(
+    run(async (options, output) =>
+      (await import('./rig-discover.ts')).discoverRig(options as never, output),
+    ),
+  );
+lockCommand('lock', 'keep devices to yourself')
+  .option('--for <time>', 'how long: 90s, 30m, 8h, 2d', '8h')
+  .option('--holder <name>', 'for whom; else user and machine')
+  .action(
+    run(async (options, output) => (await import('./rig-locks.ts')).lock(options as never, output)),
+  );
+lockCommand('unlock', 'give them back, whoever locked them')
+  .option('--force', 'also those that a run has, which ends it')
+  .action(
+    run(async (options, output) =>
+      (await import('./rig-locks.ts')).unlock(options as never, output),
+    ),
+  );
+rigCommand('locks', 'who has which device', true).action(
+  run(async (options, output) => (await import('./rig-locks.ts')).locks(options as never, output)),
+);
 
 addGatewayCommands(program, version);
 addDuisCommands(program);
@@ -264,6 +294,10 @@ function rigCommand(name: string, description: string, needsRig: boolean): Comma
   if (needsRig) made.requiredOption('--rig <file>', 'the rig file');
   else made.option('--rig <file>', 'the rig file');
   return made.addHelpText('after', example(text));
+}
+
+function lockCommand(name: string, description: string): Command {
+  return rigCommand(name, description, true).option('--device <id...>', 'only these devices');
 }
 
 /** What is decided on beside image and device, the same for every command that decides. */

@@ -4,16 +4,25 @@ import { join } from 'node:path';
 import { escapeText } from '../bytes/escape-text.ts';
 import { hex } from '../bytes/hex.ts';
 import { loadRig } from '../config/load.ts';
-import type { CoordinatorConfig, HubDevice, PpmidDevice, Rig } from '../config/schema.ts';
+import type {
+  CoordinatorConfig,
+  HubDevice,
+  PpmidDevice,
+  Rig,
+  RigDevice,
+} from '../config/schema.ts';
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
 import { StateFolder } from '../gateway/state-folder.ts';
 import { READ_TIMEOUT_MS } from '../gateway/zigbee-device.ts';
 import { notJoined, ZigbeeSite } from '../gateway/zigbee-site.ts';
+import { type LeaseRecord, leaseWords } from '../lab/rig/leases.ts';
 import type { DeviceReading } from '../protocol/zcl-ota/device-reading.ts';
 import { startVirtualRig } from '../virtual/rig.ts';
 import { checkHubs, hubDocument, hubLines, selectHubs } from './hub-check.ts';
 import { selectPpmids } from './inputs.ts';
 import { type Output, paint, table } from './output.ts';
+import { checkPower, powerLines } from './power-check.ts';
+import { leasesOf } from './rig-locks.ts';
 import { shippedPath } from './shipped.ts';
 import { siteLine } from './site-line.ts';
 
@@ -21,6 +30,8 @@ export interface RigCommandOptions {
   rig: string;
   device?: string[];
   fresh?: boolean;
+  /** Switches supplies off and on to see whether they work. */
+  power?: boolean;
 }
 
 interface DeviceCheck {
@@ -137,11 +148,14 @@ async function checkRig(
   joins: (coordinator: CoordinatorConfig) => boolean,
 ): Promise<ExitCode> {
   const rig: Rig = loadRig(options.rig);
-  const hubs = selectHubs(rig, options.device);
-  const others = options.device?.filter((name) => !hubs.some(({ id }) => id === name));
+  const leases = await leasesOf(rig);
+  const chosenHubs = selectHubs(rig, options.device);
+  const hubs = chosenHubs.filter(({ id }) => !leases.has(id));
+  const others = options.device?.filter((name) => !chosenHubs.some(({ id }) => id === name));
   // Nothing but hubs, in the rig or among the names, is no PPMID and no mistake.
-  const onlyHubs = hubs.length > 0 && (others?.length === 0 || rig.ppmids.length === 0);
-  const devices = onlyHubs ? [] : selectPpmids(rig, others);
+  const onlyHubs = chosenHubs.length > 0 && (others?.length === 0 || rig.ppmids.length === 0);
+  const chosen = onlyHubs ? [] : selectPpmids(rig, others);
+  const devices = chosen.filter(({ id }) => !leases.has(id));
   const state = StateFolder.open(rig.stateFolder);
   const site = new ZigbeeSite(state, (event) => {
     if (event.kind === 'link' && !output.verbose) return;
@@ -149,6 +163,9 @@ async function checkRig(
   });
   try {
     const used = rig.coordinators.filter(({ id }) => devices.some((one) => one.coordinator === id));
+    const powerChecks = await checkPower([...used, ...devices, ...hubs], options.power === true);
+    if (options.power) await booted([...devices, ...hubs]);
+    const leased = [...chosen, ...chosenHubs].flatMap(({ id }) => leases.get(id) ?? []);
     const checks: DeviceCheck[] = [];
     const errors: UpliftError[] = [];
     for (const coordinator of used) {
@@ -162,20 +179,49 @@ async function checkRig(
         checks.push(...mine.map((device) => unasked(device, error)));
       }
     }
-    if (errors.length === used.length && hubs.length === 0 && errors[0]) throw errors[0];
+    const isAlone = hubs.length + powerChecks.length + leased.length === 0;
+    if (errors.length === used.length && isAlone && errors[0]) throw errors[0];
     const hubChecks = await checkHubs(hubs);
     const silent = checks.filter(({ answers }) => !answers);
     const silentHubs = hubChecks.filter(({ answers }) => !answers);
+    const broken = powerChecks.filter(({ works }) => !works);
+    const documents = [...checks, ...hubChecks.map(hubDocument)];
     output.result(
-      { kind: 'result', rig: rig.id, devices: [...checks, ...hubChecks.map(hubDocument)] },
-      [...checkLines(checks), ...hubLines(hubChecks), ...countLines([...checks, ...hubChecks])],
-      [...checkLines(silent), ...hubLines(silentHubs)],
+      { kind: 'result', rig: rig.id, devices: documents, power: powerChecks, leases: leased },
+      [
+        ...powerLines(powerChecks),
+        ...checkLines(checks),
+        ...hubLines(hubChecks),
+        ...leaseLines(leased),
+        ...countLines([...checks, ...hubChecks]),
+      ],
+      [
+        ...powerLines(broken),
+        ...checkLines(silent),
+        ...hubLines(silentHubs),
+        ...leaseLines(leased),
+      ],
     );
-    return silent.length + silentHubs.length === 0 ? EXIT.done : EXIT.notReachable;
+    const wrong = silent.length + silentHubs.length + broken.length + leased.length;
+    return wrong === 0 ? EXIT.done : EXIT.notReachable;
   } finally {
     await site.close();
     state.close();
   }
+}
+
+/** What was switched off and on has to start. */
+async function booted(devices: readonly RigDevice[]): Promise<void> {
+  const bootMs = devices.map((device) => {
+    if (device.power === undefined || device.power.driver === 'virtual') return 0;
+    return device.kind === 'hub' ? device.model.serial.bootMs : device.model.otaClient.rebootMs;
+  });
+  await new Promise((done) => setTimeout(done, Math.max(0, ...bootMs)));
+}
+
+/** A device that a run or a person has is left alone: it may be in the middle of an upgrade. */
+function leaseLines(leased: readonly LeaseRecord[]): string[] {
+  return leased.map((lease) => `${paint('red', '✗')} not asked: ${leaseWords(lease)}`);
 }
 
 async function checkDevices(

@@ -16,6 +16,9 @@ import { type AcceptedEdition, type ListEdition, parseEdition } from '../product
 import { giveUpLock, takeLock } from '../store/process-lock.ts';
 import { syncFolder, writeDurably } from './durable-file.ts';
 
+/** The database of leases that a lab has here, and what SQLite keeps beside it. */
+export const LEASES = 'leases.db';
+
 export interface Distribution {
   /** SHA-256 of the OTA image, hex. */
   sha256: string;
@@ -49,9 +52,13 @@ export class StateFolder {
     return new StateFolder(path);
   }
 
-  /** Forgets everything but the lock, and the list: what was withdrawn from it stays withdrawn. */
+  /**
+   * Forgets everything but the lock, who has leases of its devices, and the list: what was withdrawn from
+   * it stays withdrawn.
+   */
   clear(): void {
     for (const name of readdirSync(this.path)) {
+      if (name.startsWith(LEASES)) continue;
       const path = join(this.path, name);
       if (path !== this.lockPath && path !== this.listPath)
         rmSync(path, { recursive: true, force: true });

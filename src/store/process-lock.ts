@@ -17,8 +17,7 @@ const ATTEMPTS_MAX = 5;
  */
 export function takeLock(path: string): { taken: true } | { taken: false; holder: string } {
   const mine = `${path}.${process.pid}`;
-  const content = `${process.pid} ${processStart(process.pid) ?? ''}`.trim();
-  writeFileSync(mine, `${content}\n`, { mode: 0o600 });
+  writeFileSync(mine, `${processMark()}\n`, { mode: 0o600 });
   try {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       if (linked(mine, path)) return { taken: true };
@@ -29,6 +28,16 @@ export function takeLock(path: string): { taken: true } | { taken: false; holder
   } finally {
     rmSync(mine, { force: true });
   }
+}
+
+/** What tells this process from any other, also from a later one with its number. */
+export function processMark(): string {
+  return `${process.pid} ${processStart(process.pid) ?? ''}`.trim();
+}
+
+/** Whether the process with this mark still runs on this machine. */
+export function isProcessThere(mark: string): boolean {
+  return mark === processMark() || holds(mark);
 }
 
 /** To be called by its holder only. */
