@@ -426,7 +426,7 @@ export class FleetYear {
     }
   }
 
-  /** Of the jobs for one attempt at a device, another begins only where the one before was called off. */
+  /** Of the jobs for one attempt at a device, one at the most begins. */
   private judgeJobs({ journal: { rows }, options }: FleetGateway): void {
     const attempts = new Map<string, string>();
     const begun = new Map<string, string>();
@@ -441,10 +441,9 @@ export class FleetYear {
       const attempt = attempts.get(job);
       if (row['kind'] !== 'state' || attempt === undefined) continue;
       const before = begun.get(attempt);
-      if (row['state'] === 'cancelled' && before === job) begun.delete(attempt);
       if (row['state'] !== 'distributing') continue;
       if (before !== undefined && before !== job)
-        this.say(`${options.id} ${attempt}: ${job} began beside ${before}`);
+        this.say(`${options.id} ${attempt}: ${job} began after ${before}`);
       begun.set(attempt, job);
     }
   }

@@ -493,9 +493,14 @@ function activationOf({ when, atMs }: Manifest['activation']) {
   return when === 'at' ? { when, atMs: atMs! } : { when };
 }
 
-/** @param isEnded what waits for a time to be activated is called off then, too */
-function isWithdrawable({ state, job, holds, intents }: Upgrade, isEnded: boolean): boolean {
+/**
+ * What failed and waits to be tried again was begun, and goes on to its end.
+ *
+ * @param isEnded what waits for a time to be activated is called off then, too
+ */
+function isWithdrawable(upgrade: Upgrade, isEnded: boolean): boolean {
+  const { state, job, holds, intents, attempt } = upgrade;
   if (isOver(state) || intents.has('activate')) return false;
   if (state === 'awaiting-activation') return isEnded && job.request.activation.when === 'at';
-  return !holds && ['planned', 'awaiting-approval', 'scheduled'].includes(state);
+  return !holds && attempt === 0 && ['planned', 'awaiting-approval', 'scheduled'].includes(state);
 }
