@@ -94,7 +94,14 @@ export class MemoryCoordinator implements Coordinator {
   }
 
   async bringEvents(sealed: Uint8Array, by: string): Promise<EventsBrought> {
-    const brought = await takeCarriedEvents(this, sealed);
+    const brought = await takeCarriedEvents(
+      {
+        fleet: this.fleet,
+        identify: (certificate) => this.identify(certificate),
+        takeSealed: (gateway, batch) => this.takeEvents(gateway, batch),
+      },
+      sealed,
+    );
     if (!brought.ok) throw new UpliftError(brought.code, brought.message);
     this.note(by, 'events-brought', brought.gateway);
     return { gateway: brought.gateway, journal: brought.taken.journal! };

@@ -74,9 +74,14 @@ export type TakenEvents =
   | CoseRefusal
   | BundleRefusal;
 
-/** What a coordinator does with one. @throws UpliftError of `takeEvents` */
+export interface CarriedEventsDesk extends Pick<GatewayDesk, 'fleet' | 'identify'> {
+  /** What of it is new there. */
+  takeSealed(gateway: string, batch: EventBatch): Promise<EventsTaken>;
+}
+
+/** What a coordinator does with one. @throws UpliftError of `takeSealed` */
 export async function takeCarriedEvents(
-  desk: Pick<GatewayDesk, 'fleet' | 'identify' | 'takeEvents'>,
+  desk: CarriedEventsDesk,
   bytes: Uint8Array,
 ): Promise<TakenEvents> {
   const opened = openEvents(bytes);
@@ -85,7 +90,7 @@ export async function takeCarriedEvents(
   if (fleet !== desk.fleet) return refuseBundle('events-other-fleet', fleet);
   const known = await desk.identify(certificate);
   if (known !== gateway) return refuseBundle('events-other-gateway', gateway);
-  return { ok: true, gateway, taken: await desk.takeEvents(gateway, batch) };
+  return { ok: true, gateway, taken: await desk.takeSealed(gateway, batch) };
 }
 
 function jsonIn(payload: Uint8Array): unknown {

@@ -126,10 +126,8 @@ class DatabaseCoordinator implements Coordinator {
     return this.reader.desiredOf(gateway, known);
   }
 
-  async takeEvents(gateway: string, batch: EventBatch): Promise<EventsTaken> {
-    const { isTouched, ...taken } = takenOf(await this.intake.one({ gateway, batch }));
-    if (isTouched) this.evaluateLater();
-    return taken;
+  takeEvents(gateway: string, batch: EventBatch): Promise<EventsTaken> {
+    return this.take({ gateway, batch });
   }
 
   takeInventory(gateway: string, inventory: Inventory): Promise<void> {
@@ -173,7 +171,14 @@ class DatabaseCoordinator implements Coordinator {
   }
 
   async bringEvents(sealed: Uint8Array, by: Actor): Promise<EventsBrought> {
-    const brought = await takeCarriedEvents(this, sealed);
+    const brought = await takeCarriedEvents(
+      {
+        fleet: this.fleet,
+        identify: (certificate) => this.identify(certificate),
+        takeSealed: (gateway, batch) => this.take({ gateway, batch, isSealed: true }),
+      },
+      sealed,
+    );
     if (!brought.ok) throw refusedBy(brought);
     const { gateway, taken } = brought;
     const { journal } = taken;
@@ -252,6 +257,12 @@ class DatabaseCoordinator implements Coordinator {
 
   checkAudit() {
     return this.desk.database.ask(firstTampered);
+  }
+
+  private async take(stretch: Stretch): Promise<EventsTaken> {
+    const { isTouched, ...taken } = takenOf(await this.intake.one(stretch));
+    if (isTouched) this.evaluateLater();
+    return taken;
   }
 
   // ---- what is due ----------------------------------------------------------------------------------

@@ -14,12 +14,15 @@ import { isRefusal, type StretchStanding, stretchStanding } from './journal-stre
 import type { Manifests } from './manifests.ts';
 import { refusedFleet } from './refusals.ts';
 import type { GatewayTable } from './schema.ts';
+import { newOfSealed } from './sealed-stretch.ts';
 import type { Desk } from './settings.ts';
 
 /** What a gateway tells: of several that are taken together, each is of another gateway. */
 export interface Stretch {
   gateway: string;
   batch: EventBatch;
+  /** It came on a medium: its gateway did not know how far its journal is here. */
+  isSealed?: true;
 }
 
 /** What keeps a gateway from telling any more, until somebody acts. */
@@ -64,11 +67,13 @@ export function takeStretches(
   return desk.database.change(async (change) => {
     const ids = stretches.map(({ gateway }) => gateway);
     const rows = new Map((await lockGateways(change, ids)).map((row) => [row.id, row]));
-    const standings = stretches.map((stretch) => standingOf(rows.get(stretch.gateway), stretch));
-    const next = stretches.flatMap(({ batch }, at) => {
-      const { row, standing } = standings[at]!;
-      return row && standing.standing === 'next' ? [{ row, batch }] : [];
-    });
+    const standings: Standing[] = [];
+    for (const stretch of stretches) {
+      standings.push(await standingOf(change, rows.get(stretch.gateway), stretch));
+    }
+    const next = standings.flatMap(({ row, batch, standing: { standing } }) =>
+      row && standing === 'next' ? [{ row, batch }] : [],
+    );
     const effects = await effectsOf(change, manifests, next);
     const kept: Kept[] = [];
     const taken = standings.map(({ row, standing }): Taken => {
@@ -89,22 +94,32 @@ export function takeStretches(
   });
 }
 
+interface Standing {
+  row: GatewayTable | undefined;
+  /** What of it is new here. */
+  batch: EventBatch;
+  standing: Exclude<Taken, { standing: 'other' }>;
+}
+
 /** Before it is known what its events are of. */
-function standingOf(
+async function standingOf(
+  change: Change,
   row: GatewayTable | undefined,
-  { gateway, batch }: Stretch,
-): { row: GatewayTable | undefined; standing: Exclude<Taken, { standing: 'other' }> } {
+  { gateway, batch, isSealed }: Stretch,
+): Promise<Standing> {
   try {
     if (!row) throw refusedFleet('gateway-unknown', gateway);
     mustBeEnrolled(row);
   } catch (error) {
-    return { row, standing: { standing: 'refused', error } };
+    return { row, batch, standing: { standing: 'refused', error } };
   }
   const mark = markOf(row);
-  const standing = stretchStanding(mark, batch);
+  const told = isSealed ? await newOfSealed(change, row, batch) : batch;
+  if (!told) return { row, batch, standing: { standing: 'forked', mark } };
+  const standing = stretchStanding(mark, told);
   return standing === 'next'
-    ? { row, standing: { standing, mark: batch.through, isTouched: false } }
-    : { row, standing: { standing, mark } };
+    ? { row, batch: told, standing: { standing, mark: told.through, isTouched: false } }
+    : { row, batch: told, standing: { standing, mark } };
 }
 
 /** A stretch that follows what is here, and what it makes of devices. */

@@ -378,7 +378,7 @@ async function home(work: (url: string, journal: () => number) => Promise<void>)
     fleet: 'north',
     identify: async (certificate: string) =>
       certificate === GATEWAY.certificates[0].fingerprint ? 'gateway-1' : undefined,
-    takeEvents: async (_gateway: string, { after, through }: EventBatch) => {
+    takeSealed: async (_gateway: string, { after, through }: EventBatch) => {
       if ((after?.sequence ?? 0) > journal) throw new UpliftError('events-gap', 'a gap');
       journal = Math.max(journal, through.sequence);
       return { journal: { sequence: journal, hash: '00'.repeat(32) } };

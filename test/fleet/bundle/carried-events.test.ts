@@ -128,7 +128,7 @@ function desk() {
     taken,
     fleet: 'north',
     identify: async (certificate: string) => (certificate === KEY_ID ? 'gateway-1' : undefined),
-    takeEvents: async (gateway: string, batch: EventBatch) => {
+    takeSealed: async (gateway: string, batch: EventBatch) => {
       taken.push([gateway, batch]);
       return { journal: batch.through };
     },

@@ -180,6 +180,53 @@ export function eventCases(fleetTest: FleetTest): void {
     await refusesWith('events-other-gateway', bring(sealed(first)));
   });
 
+  fleetTest(
+    'a medium that says more than what is new, and of what is known nowhere here',
+    async (place) => {
+      const { coordinator, clock } = place;
+      const gateway = await new TestGateway(coordinator, clock, 1, 2).enrol();
+      const own = signer(gateway.id);
+      const { token } = await coordinator.renewGateway(gateway.id, OPERATOR);
+      await coordinator.enrol(token, gateway.id, '1', keyIdOf(own));
+      const id = await startCampaign(coordinator);
+      const [first, second] = gateway.devices as [string, string];
+      const bring = (batch: EventBatch) =>
+        coordinator.bringEvents(
+          sealEvents({ fleet: 'north', gateway: gateway.id, batch }, own),
+          OPERATOR,
+        );
+      const stick = gateway.batch({ device: first, phase: 'distributing' });
+      await bring(stick);
+      // The next stick begins where the first did, as nobody told the gateway that it arrived.
+      const [told] = stick.events;
+      const mark = { sequence: 9, hash: hashOf('9') };
+      const later = { atMs: clock.nowMs(), campaign: gateway.campaign, attempt: 1 };
+      const next: EventBatch = {
+        through: mark,
+        events: [
+          told!,
+          { ...later, sequence: 5, device: first, phase: 'done', runs: '02000000' },
+          { ...later, sequence: 6, device: second, phase: 'distributing' },
+          { ...later, sequence: 7, device: second, phase: 'done', campaign: hashOf('elsewhere') },
+          { ...later, sequence: 8, device: 'ffffffffffffffff', phase: 'done' },
+        ],
+      };
+      assert.equal((await bring(next)).journal, mark);
+      assert.equal((await bring(next)).journal, mark, 'and brought again it changes nothing');
+      const phases = async (device: string) =>
+        (await coordinator.deviceEvents(id, device, 10)).map(({ phase }) => phase);
+      assert.equal(await phases(first), ['distributing', 'done']);
+      assert.equal(await phases(second), ['distributing']);
+      const { counts } = (await coordinator.campaign(id))!.rings[0]!;
+      assert.equal([counts.succeeded, counts['under-way']], [1, 1]);
+      // It may not say something else of what it told.
+      const other = { ...next, through: { sequence: 20, hash: hashOf('20') } };
+      const forged = { ...(next.events[1] as FleetEvent), phase: 'failed' as const };
+      await refusesWith('events-forked', bring({ ...other, events: [told!, forged] }));
+      assert.is((await coordinator.gateway(gateway.id))?.trouble, 'events-forked');
+    },
+  );
+
   fleetTest('of what several tell at once each is taken for itself', async (place) => {
     const { coordinator, clock } = place;
     const gateways = await Promise.all(
