@@ -171,6 +171,7 @@ export function sessionInput(event: LinkEvent): SessionInput | undefined {
   switch (event.kind) {
     case 'progress':
     case 'probed':
+    case 'server':
     case 'log':
     case 'joined':
     case 'answered':

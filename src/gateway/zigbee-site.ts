@@ -2,7 +2,12 @@
 import type { CoordinatorConfig, PpmidDevice } from '../config/schema.ts';
 import { EXIT, UpliftError } from '../errors.ts';
 import { ZigbeeLink } from '../transport/zigbee/client.ts';
-import type { KnownDevice, LinkEvent, OpenResult } from '../transport/zigbee/messages.ts';
+import type {
+  KnownDevice,
+  LinkEvent,
+  OpenResult,
+  ServerSaid,
+} from '../transport/zigbee/messages.ts';
 import type { StateFolder } from './state-folder.ts';
 
 export type SiteEvent =
@@ -11,22 +16,37 @@ export type SiteEvent =
   | { kind: 'link'; coordinator: string; event: LinkEvent }
   | { kind: 'ended'; coordinator: string; reason: string };
 
+export interface ZigbeeSiteOptions {
+  /** Is told every call into the OTA server of a coordinator, and nobody else is. */
+  onServer?: (coordinator: string, said: ServerSaid) => void;
+}
+
 export class ZigbeeSite {
   private readonly state: StateFolder;
   private readonly onEvent: (event: SiteEvent) => void;
+  private readonly options: ZigbeeSiteOptions;
   private readonly links = new Map<string, ZigbeeLink>();
 
-  constructor(state: StateFolder, onEvent: (event: SiteEvent) => void) {
+  constructor(
+    state: StateFolder,
+    onEvent: (event: SiteEvent) => void,
+    options: ZigbeeSiteOptions = {},
+  ) {
     this.state = state;
     this.onEvent = onEvent;
+    this.options = options;
   }
 
   /** Opens a coordinator of the rig; throws an UpliftError that says why not. */
   async open(coordinator: CoordinatorConfig): Promise<ZigbeeLink> {
     const { id, port } = coordinator;
     this.state.checkCoordinator(id);
+    const { onServer } = this.options;
     const link = new ZigbeeLink(
-      (event) => this.onEvent({ kind: 'link', coordinator: id, event }),
+      (event) => {
+        if (event.kind === 'server') onServer?.(id, event.said);
+        else this.onEvent({ kind: 'link', coordinator: id, event });
+      },
       (reason) => this.onEvent({ kind: 'ended', coordinator: id, reason }),
     );
     this.links.set(id, link);
@@ -43,6 +63,7 @@ export class ZigbeeSite {
       networkKey: this.state.networkKey(id, network.networkKey),
       stateFolder: this.state.coordinatorFolder(id),
       inFlightMax,
+      tellsServer: onServer !== undefined,
     });
     this.onEvent({ kind: 'opened', coordinator: id, port, result });
     return link;

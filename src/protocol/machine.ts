@@ -23,3 +23,11 @@ export interface ByteMachine<Event> extends Machine<Uint8Array, Event> {
    */
   pollUnread?(): Uint8Array | undefined;
 }
+
+/** The calls of a machine that matter, by their names. */
+export interface MachineCalls {
+  /** Those that change it. */
+  readonly inputs: readonly string[];
+  /** Those that say what it wants, beside `pollTimeout`. */
+  readonly outputs: readonly string[];
+}

@@ -16,6 +16,7 @@
  *     5 machine  time u48 | link u8 | JSON: which machine stands at the end of the link from here on
  *     6 call     time u48 | link u8 | JSON: what was done to that machine, and what it gave
  */
+import type { MachineCall } from '../../protocol/tapped.ts';
 import type { RecordingDamage } from './codes.ts';
 
 export const MAGIC = Uint8Array.of(0x55, 0x50, 0x4c, 0x52, 0x45, 0x43, 0x00);
@@ -71,12 +72,7 @@ export type RecordingRecord =
   | { kind: 'call'; atUs: number; link: string; call: RecordedCall };
 
 /** A call into a machine as its recording has it: parameters and result are encoded values. */
-export interface RecordedCall {
-  method: string;
-  parameters: readonly unknown[];
-  /** Absent where it gave nothing, or it is not what is looked at. */
-  result?: unknown;
-}
+export type RecordedCall = MachineCall;
 
 export interface Recording {
   header: RecordingHeader;

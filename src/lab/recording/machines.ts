@@ -1,17 +1,16 @@
 /** The machines that a recording can hold: how each is made of its settings, and what may be done to it. */
+import type { MachineCalls } from '../../protocol/machine.ts';
 import { XmodemSender } from '../../protocol/xmodem/sender.ts';
 import { ZclOtaServer } from '../../protocol/zcl-ota/server.ts';
+import { OTA_SERVER_CALLS } from '../../protocol/zcl-ota/server-calls.ts';
 import { BootloaderSession } from '../../upgrade/bootloader-session.ts';
 import { SmpSession } from '../../upgrade/smp-session.ts';
 import type { LinkKind } from './format.ts';
 
-export interface MachineType {
+/** Beside its calls: the results of its outputs are what a replay is held against. */
+export interface MachineType extends MachineCalls {
   /** What its link carries. */
   linkKind: LinkKind;
-  /** The calls that change it. */
-  inputs: readonly string[];
-  /** The calls that say what it wants: their results are what a replay is held against. */
-  outputs: readonly string[];
   /** Of settings that a recording states: they may be anything. */
   make(settings: never): object;
 }
@@ -42,23 +41,7 @@ export const MACHINES = {
   },
   'zcl-ota-server': {
     linkKind: 'zcl-ota',
-    inputs: [
-      'handleFrame',
-      'handleTimeout',
-      'addDevice',
-      'assign',
-      'release',
-      'authorise',
-      'withhold',
-      'setResumable',
-      'setPace',
-      'park',
-      'unpark',
-      'abort',
-      'notify',
-      'activate',
-    ],
-    outputs: POLLS,
+    ...OTA_SERVER_CALLS,
     make: () => new ZclOtaServer(),
   },
 } satisfies Record<string, MachineType>;

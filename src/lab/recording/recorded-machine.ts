@@ -7,10 +7,10 @@
 import type { MadeHubSession } from '../../gateway/hub-run.ts';
 import type { Clock } from '../../ports.ts';
 import { tapped } from '../../protocol/tapped.ts';
+import type { ServerSaid } from '../../transport/zigbee/messages.ts';
 import type { HubSession } from '../../upgrade/hub-session-messages.ts';
 import { MONOTONIC_CLOCK } from './clock.ts';
-import type { RecordedCall } from './format.ts';
-import { MACHINES, type MachineKind, type MachineType } from './machines.ts';
+import { MACHINES, type MachineKind } from './machines.ts';
 import type { RecordingWriter } from './writer.ts';
 
 export interface RecordedMachineOptions {
@@ -25,28 +25,20 @@ export interface RecordedMachineOptions {
 /** To be called with a machine that nothing was done to yet. */
 export function recordedMachine<M extends object>(machine: M, options: RecordedMachineOptions): M {
   const { recorder, link, kind, settings, clock = MONOTONIC_CLOCK } = options;
-  const { inputs, outputs }: MachineType = MACHINES[kind];
   recorder.machine(link, kind, settings, clock.nowMs());
-  const record = (call: RecordedCall) => recorder.call(link, call, clock.nowMs());
-  let idlePollMs: unknown;
-  return tapped(machine, new Set([...inputs, ...outputs]), {
-    called(method, parameters) {
-      if (outputs.includes(method)) return;
-      idlePollMs = undefined;
-      record({ method, parameters });
-    },
-    gave(method, parameters, result) {
-      if (!outputs.includes(method)) return;
-      if (result !== undefined) {
-        idlePollMs = undefined;
-        record({ method, parameters, result });
-      } else if (method === 'pollTransmit' && parameters[0] !== idlePollMs) {
-        // The time may have moved something on, even where nothing is to be sent.
-        idlePollMs = parameters[0];
-        record({ method, parameters });
-      }
-    },
-  });
+  return tapped(machine, MACHINES[kind], (call) => recorder.call(link, call, clock.nowMs()));
+}
+
+/**
+ * What a coordinator's process says of its OTA server, where its site was opened with `onServer`: each start
+ * of a process is a new machine.
+ */
+export function recordServer(
+  said: ServerSaid,
+  { recorder, link, clock = MONOTONIC_CLOCK }: Omit<RecordedMachineOptions, 'kind' | 'settings'>,
+): void {
+  if (said === 'begins') recorder.machine(link, 'zcl-ota-server', {}, clock.nowMs());
+  else recorder.call(link, said, clock.nowMs());
 }
 
 /** The session of a hub, as whoever makes it can have it watched. */

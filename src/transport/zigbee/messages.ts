@@ -5,6 +5,7 @@
  */
 
 import type { AdmissionToken } from '../../admission/token.ts';
+import type { MachineCall } from '../../protocol/tapped.ts';
 import type { ImageTriple } from '../../protocol/zcl-ota/codec.ts';
 import type { DeviceReading } from '../../protocol/zcl-ota/device-reading.ts';
 import type { Activation, Admitted } from '../../protocol/zcl-ota/session.ts';
@@ -26,7 +27,12 @@ export interface CoordinatorOptions {
   inFlightMax: number | undefined;
   /** False takes the driver's public way only, without the short lane through it. */
   lane?: boolean;
+  /** Tells every call into the OTA server: for a lab's recording. */
+  tellsServer?: boolean;
 }
+
+/** A call into the OTA server of a coordinator's process, or that a new one begins. */
+export type ServerSaid = MachineCall | 'begins';
 
 export interface AssignRequest {
   eui64: string;
@@ -113,6 +119,8 @@ export type LinkEvent =
   | { kind: 'progress'; samples: ProgressSample[] }
   /** A device that downloads was asked something else as well: how long its answer took. */
   | { kind: 'probed'; answerMs: number }
+  /** Where it was asked for: before any other event that follows from it. */
+  | { kind: 'server'; said: ServerSaid }
   | { kind: 'link-down'; reason: string }
   | { kind: 'link-up' }
   | { kind: 'log'; level: 'debug' | 'info' | 'warning' | 'error'; message: string };

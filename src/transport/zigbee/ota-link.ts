@@ -8,8 +8,10 @@
  */
 import { assert } from '../../errors.ts';
 import type { Timers } from '../../ports.ts';
+import { type MachineCall, tapped } from '../../protocol/tapped.ts';
 import { OTA_COMMAND } from '../../protocol/zcl-ota/codec.ts';
 import { ZclOtaServer } from '../../protocol/zcl-ota/server.ts';
+import { OTA_SERVER_CALLS } from '../../protocol/zcl-ota/server-calls.ts';
 import type { OtaProgress, OtaServerEvent, OtaTransmit } from '../../protocol/zcl-ota/session.ts';
 import { SYSTEM_TIMERS } from '../serial/driver.ts';
 import type { OtaFrame } from './controller.ts';
@@ -43,7 +45,7 @@ interface Peer {
 }
 
 export class OtaLink {
-  readonly server: ZclOtaServer;
+  private machine = new ZclOtaServer();
   private readonly peers: Peer[] = [];
   private readonly byEui64 = new Map<string, Peer>();
   private readonly onEvent: (event: LinkEvent) => void;
@@ -62,14 +64,19 @@ export class OtaLink {
     parked: false,
   };
 
-  constructor(
-    onEvent: (event: LinkEvent) => void,
-    timers = SYSTEM_TIMERS,
-    server = new ZclOtaServer(),
-  ) {
+  constructor(onEvent: (event: LinkEvent) => void, timers = SYSTEM_TIMERS) {
     this.onEvent = onEvent;
     this.timers = timers;
-    this.server = server;
+  }
+
+  get server(): ZclOtaServer {
+    return this.machine;
+  }
+
+  /** Tells every call into the server; to be asked for before it has a device. */
+  tellServer(onCall: (call: MachineCall) => void): void {
+    assert(this.peers.length === 0, 'the server is told of from its beginning');
+    this.machine = tapped(this.machine, OTA_SERVER_CALLS, onCall);
   }
 
   /** What the last one has not sent is lost: it may never say so, and must hold up nobody. */
@@ -90,26 +97,26 @@ export class OtaLink {
     const peer = this.peer(frame.eui64, frame.endpoint);
     peer.endpoint = frame.endpoint;
     peer.sourceEndpoint = frame.destinationEndpoint;
-    this.server.handleFrame(peer.device, frame.bytes, this.timers.nowMs());
+    this.machine.handleFrame(peer.device, frame.bytes, this.timers.nowMs());
     this.drain();
   }
 
   /** Runs a call into the machine and drains it. */
   command(body: (server: ZclOtaServer, nowMs: number) => void): void {
-    body(this.server, this.timers.nowMs());
+    body(this.machine, this.timers.nowMs());
     this.drain();
   }
 
   /** Of every device that has an image. */
   setPace(blockPeriodMs: number): void {
-    for (const { device } of this.peers) this.server.setPace(device, blockPeriodMs);
+    for (const { device } of this.peers) this.machine.setPace(device, blockPeriodMs);
     this.drain();
   }
 
   /** A sample of every download that has an assignment. */
   samples(): ProgressSample[] {
     return this.peers.flatMap(({ device, eui64 }) =>
-      this.server.progress(device, this.sample) ? { eui64, ...this.sample } : [],
+      this.machine.progress(device, this.sample) ? { eui64, ...this.sample } : [],
     );
   }
 
@@ -134,7 +141,7 @@ export class OtaLink {
   private peer(eui64: string, endpoint: number): Peer {
     const known = this.byEui64.get(eui64);
     if (known) return known;
-    const device = this.server.addDevice();
+    const device = this.machine.addDevice();
     assert(device === this.peers.length, 'machine and link count the same devices');
     const peer = { device, eui64, endpoint, sourceEndpoint: undefined, busy: false, waiting: [] };
     this.peers.push(peer);
@@ -144,24 +151,24 @@ export class OtaLink {
 
   private drain(): void {
     const nowMs = this.timers.nowMs();
-    for (let out = this.server.pollTransmit(nowMs); out; out = this.server.pollTransmit(nowMs)) {
+    for (let out = this.machine.pollTransmit(nowMs); out; out = this.machine.pollTransmit(nowMs)) {
       this.transmit(out);
     }
-    for (let event = this.server.pollEvent(); event; event = this.server.pollEvent()) {
+    for (let event = this.machine.pollEvent(); event; event = this.machine.pollEvent()) {
       this.onEvent(this.named(event));
     }
     this.rearm(nowMs);
   }
 
   private rearm(nowMs: number): void {
-    const atMs = this.server.pollTimeout();
+    const atMs = this.machine.pollTimeout();
     if (atMs === this.timerAtMs) return;
     this.timerAtMs = atMs;
     this.timer?.cancel();
     if (atMs === Number.POSITIVE_INFINITY) return;
     this.timer = this.timers.after(Math.max(0, atMs - nowMs), () => {
       this.timerAtMs = Number.POSITIVE_INFINITY;
-      this.server.handleTimeout(this.timers.nowMs());
+      this.machine.handleTimeout(this.timers.nowMs());
       this.drain();
     });
   }

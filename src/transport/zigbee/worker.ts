@@ -56,6 +56,10 @@ const joinings = new Joinings(
 const methods: { [M in Method]: (parameters: Methods[M][0]) => Promise<Methods[M][1]> } = {
   async open(parameters) {
     options = parameters;
+    if (parameters.tellsServer) {
+      emit({ kind: 'server', said: 'begins' });
+      link.tellServer((said) => emit({ kind: 'server', said }));
+    }
     probe.start();
     return connect();
   },
