@@ -24,14 +24,8 @@ export class VirtualHubFaults implements LinkFaults {
   set(settings: LinkFaultSettings): void {
     checkFaults(settings, ['drop', 'corrupt', 'disconnected'], 'the line of a virtual hub');
     const { drop = 0, corrupt = 0, direction = 'both' } = settings;
-    if (direction !== 'both' && (drop > 0 || corrupt > 0)) {
-      throw new UpliftError('fault-not-possible', 'the line of a virtual hub is bad both ways', {
-        expected: 'direction: both',
-        actual: `direction: ${direction}`,
-        next: 'put a proxy in front of the hub for faults of one direction',
-        exit: EXIT.usage,
-      });
-    }
+    if (direction !== 'both' && (drop > 0 || corrupt > 0))
+      throw otherWay('the line of a virtual hub is bad both ways', `direction: ${direction}`);
     const { faults } = this.hub.hub.line;
     faults.loss = drop;
     faults.corruption = corrupt;
@@ -72,6 +66,8 @@ export class VirtualAirFaults implements LinkFaults {
     checkFaults(settings, possible, 'the air of a virtual coordinator');
     const up = faultsOf(settings, 'up');
     const down = faultsOf(settings, 'down');
+    if (settings.direction === 'down' && (settings.duplicate || settings.delayMs))
+      throw otherWay('virtual air doubles and delays only what devices send', 'direction: down');
     this.coordinator.linkFaults = {
       ...NO_FAULTS,
       lossUp: up.drop ?? 0,
@@ -96,4 +92,13 @@ export class VirtualAirFaults implements LinkFaults {
   async settled(): Promise<void> {
     await this.changing;
   }
+}
+
+function otherWay(sentence: string, actual: string): UpliftError {
+  return new UpliftError('fault-not-possible', sentence, {
+    expected: 'another direction',
+    actual,
+    next: 'put a proxy in front of it, which has every fault in either direction',
+    exit: EXIT.usage,
+  });
 }

@@ -1,7 +1,8 @@
 /**
  * Writes a recording. Bytes are copied into one buffer, which goes to the file when it is full, a second
  * after its first byte, and at the end: memory is that buffer, and who records faster than the disk takes
- * waits for it. A piece allocates nothing.
+ * waits for it. A chunk of 527 bytes costs 0.8 microseconds, and the 60 bytes in which V8 keeps its time
+ * (test/bench/recorder.bench.ts).
  *
  * A recorder never throws where a link calls it. What the disk refuses is remembered, nothing more is
  * written after it (what is there stays a good prefix), and `close` tells.
@@ -96,7 +97,11 @@ export class RecordingWriter implements LinkRecorder {
       this.beginRecord(RECORD_KIND.bytes, STAMP_BYTES + 1 + length);
       this.stamp(atUs, number);
       this.buffer[this.filled++] = direction === 'up' ? 0 : 1;
-      for (let i = 0; i < length; i++) this.buffer[this.filled + i] = bytes[at + i]!;
+      // A view is made only of a piece that is more than one record.
+      this.buffer.set(
+        length === bytes.length ? bytes : bytes.subarray(at, at + length),
+        this.filled,
+      );
       this.filled += length;
       this.endRecord();
       this.recordedBytes += length;
