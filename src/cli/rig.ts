@@ -18,10 +18,10 @@ import { notJoined, ZigbeeSite } from '../gateway/zigbee-site.ts';
 import { type LeaseRecord, leaseWords } from '../lab/rig/leases.ts';
 import type { DeviceReading } from '../protocol/zcl-ota/device-reading.ts';
 import { startVirtualRig } from '../virtual/rig.ts';
-import { checkHubs, hubDocument, hubLines, selectHubs } from './hub-check.ts';
+import { checkHubs, type HubCheck, hubDocument, hubLines, selectHubs } from './hub-check.ts';
 import { selectPpmids } from './inputs.ts';
 import { type Output, paint, table } from './output.ts';
-import { checkPower, powerLines } from './power-check.ts';
+import { checkPower, type PowerCheck, powerLines } from './power-check.ts';
 import { leasesOf } from './rig-locks.ts';
 import { shippedPath } from './shipped.ts';
 import { siteLine } from './site-line.ts';
@@ -141,6 +141,14 @@ function networkKeys(rig: Rig): Map<string, string> {
   );
 }
 
+interface RigChecks {
+  power: PowerCheck[];
+  devices: DeviceCheck[];
+  hubs: HubCheck[];
+  /** Of devices that were not asked. */
+  leases: LeaseRecord[];
+}
+
 /** A coordinator that does not open hides nothing of the others. */
 async function checkRig(
   options: RigCommandOptions,
@@ -148,73 +156,94 @@ async function checkRig(
   joins: (coordinator: CoordinatorConfig) => boolean,
 ): Promise<ExitCode> {
   const rig: Rig = loadRig(options.rig);
-  const leases = await leasesOf(rig);
-  const chosenHubs = selectHubs(rig, options.device);
-  const hubs = chosenHubs.filter(({ id }) => !leases.has(id));
-  const others = options.device?.filter((name) => !chosenHubs.some(({ id }) => id === name));
+  const hubs = selectHubs(rig, options.device);
+  const others = options.device?.filter((name) => !hubs.some(({ id }) => id === name));
   // Nothing but hubs, in the rig or among the names, is no PPMID and no mistake.
-  const onlyHubs = chosenHubs.length > 0 && (others?.length === 0 || rig.ppmids.length === 0);
-  const chosen = onlyHubs ? [] : selectPpmids(rig, others);
-  const devices = chosen.filter(({ id }) => !leases.has(id));
+  const onlyHubs = hubs.length > 0 && (others?.length === 0 || rig.ppmids.length === 0);
+  const ppmids = onlyHubs ? [] : selectPpmids(rig, others);
   const state = StateFolder.open(rig.stateFolder);
   const site = new ZigbeeSite(state, (event) => {
     if (event.kind === 'link' && !output.verbose) return;
     output.event(event, siteLine(event, output.verbose));
   });
   try {
-    const used = rig.coordinators.filter(({ id }) => devices.some((one) => one.coordinator === id));
-    const powerChecks = await checkPower([...used, ...devices, ...hubs], options.power === true);
-    if (options.power) await booted([...devices, ...hubs]);
-    const leased = [...chosen, ...chosenHubs].flatMap(({ id }) => leases.get(id) ?? []);
-    const checks: DeviceCheck[] = [];
-    const errors: UpliftError[] = [];
-    for (const coordinator of used) {
-      const mine = devices.filter((device) => device.coordinator === coordinator.id);
-      try {
-        await site.open(coordinator);
-        checks.push(...(await checkDevices(mine, coordinator, joins(coordinator), site)));
-      } catch (error) {
-        if (!(error instanceof UpliftError)) throw error;
-        errors.push(error);
-        checks.push(...mine.map((device) => unasked(device, error)));
-      }
-    }
-    const isAlone = hubs.length + powerChecks.length + leased.length === 0;
-    if (errors.length === used.length && isAlone && errors[0]) throw errors[0];
-    const hubChecks = await checkHubs(hubs);
-    const silent = checks.filter(({ answers }) => !answers);
-    const silentHubs = hubChecks.filter(({ answers }) => !answers);
-    const broken = powerChecks.filter(({ works }) => !works);
-    const documents = [...checks, ...hubChecks.map(hubDocument)];
-    output.result(
-      { kind: 'result', rig: rig.id, devices: documents, power: powerChecks, leases: leased },
-      [
-        ...powerLines(powerChecks),
-        ...checkLines(checks),
-        ...hubLines(hubChecks),
-        ...leaseLines(leased),
-        ...countLines([...checks, ...hubChecks]),
-      ],
-      [
-        ...powerLines(broken),
-        ...checkLines(silent),
-        ...hubLines(silentHubs),
-        ...leaseLines(leased),
-      ],
+    const leases = await leasesOf(rig);
+    const isFree = ({ id }: { id: string }) => !leases.has(id);
+    const freeHubs = hubs.filter(isFree);
+    const freePpmids = ppmids.filter(isFree);
+    const used = rig.coordinators.filter(({ id }) =>
+      freePpmids.some(({ coordinator }) => coordinator === id),
     );
-    const wrong = silent.length + silentHubs.length + broken.length + leased.length;
-    return wrong === 0 ? EXIT.done : EXIT.notReachable;
+    const wired = [...used, ...freePpmids, ...freeHubs];
+    const power = await checkPower(wired, options.power === true);
+    if (options.power) await booted(wired);
+    const leased = [...ppmids, ...hubs].flatMap(({ id }) => leases.get(id) ?? []);
+    const isAlone = freeHubs.length + power.length + leased.length === 0;
+    const devices = await checkPpmids(used, freePpmids, { joins, site, isAlone });
+    const checks = { power, devices, hubs: await checkHubs(freeHubs), leases: leased };
+    return report(rig, checks, output);
   } finally {
     await site.close();
     state.close();
   }
 }
 
+/** `isAlone`: where none of their coordinators opens, there is nothing else to tell, and that is thrown. */
+async function checkPpmids(
+  coordinators: readonly CoordinatorConfig[],
+  ppmids: readonly PpmidDevice[],
+  {
+    joins,
+    site,
+    isAlone,
+  }: { joins: (one: CoordinatorConfig) => boolean; site: ZigbeeSite; isAlone: boolean },
+): Promise<DeviceCheck[]> {
+  const checks: DeviceCheck[] = [];
+  const errors: UpliftError[] = [];
+  for (const coordinator of coordinators) {
+    const mine = ppmids.filter((device) => device.coordinator === coordinator.id);
+    try {
+      await site.open(coordinator);
+      checks.push(...(await checkDevices(mine, coordinator, joins(coordinator), site)));
+    } catch (error) {
+      if (!(error instanceof UpliftError)) throw error;
+      errors.push(error);
+      checks.push(...mine.map((device) => unasked(device, error)));
+    }
+  }
+  if (isAlone && errors.length === coordinators.length && errors[0]) throw errors[0];
+  return checks;
+}
+
+function report(rig: Rig, { power, devices, hubs, leases }: RigChecks, output: Output): ExitCode {
+  const silent = devices.filter(({ answers }) => !answers);
+  const silentHubs = hubs.filter(({ answers }) => !answers);
+  const broken = power.filter(({ works }) => !works);
+  const documents = [...devices, ...hubs.map(hubDocument)];
+  output.result(
+    { kind: 'result', rig: rig.id, devices: documents, power, leases },
+    [
+      ...powerLines(power),
+      ...checkLines(devices),
+      ...hubLines(hubs),
+      ...leaseLines(leases),
+      ...countLines([...devices, ...hubs]),
+    ],
+    [...powerLines(broken), ...checkLines(silent), ...hubLines(silentHubs), ...leaseLines(leases)],
+  );
+  const wrong = silent.length + silentHubs.length + broken.length + leases.length;
+  return wrong === 0 ? EXIT.done : EXIT.notReachable;
+}
+
+/** From its power to its first answer; assumed, since nothing states it. */
+const COORDINATOR_BOOT_MS = 3_000;
+
 /** What was switched off and on has to start. */
-async function booted(devices: readonly RigDevice[]): Promise<void> {
-  const bootMs = devices.map((device) => {
-    if (device.power === undefined || device.power.driver === 'virtual') return 0;
-    return device.kind === 'hub' ? device.model.serial.bootMs : device.model.otaClient.rebootMs;
+async function booted(wired: readonly (RigDevice | CoordinatorConfig)[]): Promise<void> {
+  const bootMs = wired.map((one) => {
+    if (one.power === undefined || one.power.driver === 'virtual') return 0;
+    if (!('kind' in one)) return COORDINATOR_BOOT_MS;
+    return one.kind === 'hub' ? one.model.serial.bootMs : one.model.otaClient.rebootMs;
   });
   await new Promise((done) => setTimeout(done, Math.max(0, ...bootMs)));
 }
