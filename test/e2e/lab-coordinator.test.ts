@@ -65,7 +65,7 @@ for (const [name, { faults, halfway, counted }] of Object.entries(TROUBLES)) {
     const recorder = openRecorder(join(rig.folder, 'run.uplrec'), {
       ...{ version: 'test', rig: 'r', device: rig.rig.devices[0]!.id, seed: SEED },
       startedAtMs: MONOTONIC_CLOCK.nowMs(),
-      links: { [WIRE]: 'znp', [SERVER]: 'zcl-ota' },
+      links: { [WIRE]: 'znp' },
     });
     const proxy = await CoordinatorProxy.start({
       link: newLink({ port, baudRate, rtscts }),
@@ -118,6 +118,8 @@ for (const [name, { faults, halfway, counted }] of Object.entries(TROUBLES)) {
     const said = [...traceOf(recording)].map(({ text }) => text);
     assert.ok(said.some((text) => /incomingMsg from 0x\w+: OTA image-block-request/.test(text)));
     assert.ok(said.some((text) => /dataRequest to 0x\w+: OTA image-block-response/.test(text)));
+    assert.ok(said.some((text) => /^device 0: image-block-request #/.test(text)));
+    assert.ok(said.some((text) => /^device 0: image-block-response #/.test(text)));
     await rig.remove();
   });
 }

@@ -7,6 +7,7 @@ import { MACHINES } from '../../src/lab/recording/machines.ts';
 import { recordedMachine } from '../../src/lab/recording/recorded-machine.ts';
 import { replayRecording } from '../../src/lab/recording/replay.ts';
 import type { RecordingWriter } from '../../src/lab/recording/writer.ts';
+import { traceOf } from '../../src/lab/trace/trace.ts';
 import { XmodemSender } from '../../src/protocol/xmodem/sender.ts';
 import { encodeOtaFrame } from '../../src/protocol/zcl-ota/codec.ts';
 import { ZclOtaServer } from '../../src/protocol/zcl-ota/server.ts';
@@ -130,11 +131,14 @@ function served(recorder: RecordingWriter): void {
 }
 
 test('an OTA server is the same to the last byte; a long image is kept beside the recording', async () => {
-  const recorder = newRecorder('zcl-ota');
+  const recorder = newRecorder('ota-server');
   served(recorder);
   const recording = await finished(recorder);
   const outcome = replay(recorder, recording);
   assert.ok(outcome.kind === 'same' && outcome.sentBytes > 3_000, JSON.stringify(outcome));
+  const said = [...traceOf(recording)].map(({ text }) => text);
+  assert.match(said[1]!, /^device 0: image-block-request #0 .*fileOffset 0/);
+  assert.match(said[2]!, /^device 0: image-block-response #0 .*data 48 bytes/);
   const without = replayRecording(recording);
   assert.ok(without.kind === 'refused' && without.code === 'replay-settings');
 });

@@ -45,7 +45,15 @@ export const RECORDING_BYTES_MAX = 1024 * 1024 * 1024;
 export const TIME_US_MAX = 2 ** 48 - 1;
 
 /** What a link carries, for whoever reads the recording. */
-export const LINK_KINDS = ['smp', 'bootloader', 'xmodem', 'znp', 'zcl-ota', 'bytes'] as const;
+export const LINK_KINDS = [
+  'smp',
+  'bootloader',
+  'xmodem',
+  'znp',
+  'zcl-ota',
+  'ota-server',
+  'bytes',
+] as const;
 export type LinkKind = (typeof LINK_KINDS)[number];
 
 export interface RecordingHeader {
@@ -59,7 +67,7 @@ export interface RecordingHeader {
   seed: number;
   /** Milliseconds since 1970: what the times of all records are counted from. */
   startedAtMs: number;
-  /** What its links carry, by their names; a link that is not here carries bytes. */
+  /** What its links carry, by their names; one that is not here carries what its machine takes, or bytes. */
   links?: Readonly<Record<string, LinkKind>>;
   /** Whatever else identifies the run: its scenario, its number. */
   about?: Readonly<Record<string, string | number | boolean>>;

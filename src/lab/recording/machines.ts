@@ -40,7 +40,7 @@ export const MACHINES = {
     make: (settings) => new XmodemSender(settings),
   },
   'zcl-ota-server': {
-    linkKind: 'zcl-ota',
+    linkKind: 'ota-server',
     ...OTA_SERVER_CALLS,
     make: () => new ZclOtaServer(),
   },

@@ -172,7 +172,7 @@ class Replayed {
   private sentText(bytes: Uint8Array | undefined, atUs: number): string {
     if (bytes === undefined) return 'nothing';
     const { linkKind } = this.type;
-    if (linkKind === 'zcl-ota') return `${otaText(bytes)}; ${bytesText(bytes)}`;
+    if (linkKind === 'ota-server') return `${otaText(bytes)}; ${bytesText(bytes)}`;
     const decoder = decoderOf(linkKind);
     const frames: TracedFrame[] = [...decoder.take('down', bytes, atUs), ...decoder.rest(atUs)];
     return [...frames.map(({ text }) => text), bytesText(bytes)].join('; ');

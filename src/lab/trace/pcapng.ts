@@ -11,6 +11,7 @@
  *     148 USER1  bytes of a line: XMODEM blocks and their answers, a bootloader's text, anything else
  *     149 USER2  ZNP frames, from FE to the check byte
  *     150 USER3  EUI-64 as on the air, two endpoints (10 bytes), and a ZCL frame of the OTA cluster
+ *     151 USER4  a ZCL frame of the OTA cluster, as the server had it
  */
 import { ByteWriter } from '../../bytes/writer.ts';
 import type { LinkKind, RecordingHeader } from '../recording/format.ts';
@@ -25,6 +26,7 @@ const LINK_TYPES: Readonly<Record<LinkKind, number>> = {
   bytes: 148,
   znp: 149,
   'zcl-ota': 150,
+  'ota-server': 151,
 };
 const OPTION = {
   end: 0,
@@ -55,7 +57,7 @@ export function* pcapngOf(
     if (number === undefined) {
       number = interfaces.size;
       interfaces.set(entry.link, number);
-      yield interfaceBlock(entry.link, header.links?.[entry.link] ?? 'bytes');
+      yield interfaceBlock(entry.link, entry.linkKind);
     }
     yield packetBlock(entry, number, startUs + entry.atUs);
   }

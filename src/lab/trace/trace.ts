@@ -1,16 +1,20 @@
 /** What passed on the links of a recording, frame by frame, in the order of its last bytes. */
 import { encodeHex } from '../../bytes/hex.ts';
-import type { Direction, LinkKind, Recording } from '../recording/format.ts';
+import type { OtaTransmit } from '../../protocol/zcl-ota/session.ts';
+import type { Direction, LinkKind, RecordedCall, Recording } from '../recording/format.ts';
+import { isMachineKind, MACHINES } from '../recording/machines.ts';
 import { decodeOtaRecord } from '../recording/recorded-ota.ts';
+import { decodeValue } from '../recording/values.ts';
 import type { FrameDecoder, TracedFrame } from './frame.ts';
 import { otaText } from './ota-text.ts';
 import { SmpFrameDecoder } from './smp-decoder.ts';
 import { XmodemFrameDecoder } from './xmodem-decoder.ts';
 import { ZnpFrameDecoder } from './znp-decoder.ts';
 
-export type TraceEntry =
-  | ({ kind: 'frame'; link: string } & TracedFrame)
-  | { kind: 'note'; link: string; atUs: number; text: string };
+export type TraceEntry = { link: string; linkKind: LinkKind } & (
+  | ({ kind: 'frame' } & TracedFrame)
+  | { kind: 'note'; atUs: number; text: string }
+);
 
 const SHOWN_BYTES_MAX = 32;
 
@@ -26,34 +30,61 @@ export function decoderOf(kind: LinkKind): FrameDecoder {
       return new ZnpFrameDecoder();
     case 'zcl-ota':
       return new PieceDecoder('ZCL OTA', otaRecordText);
+    case 'ota-server':
     case 'bytes':
       return new PieceDecoder('bytes', bytesText);
   }
 }
 
-/** The calls into machines are not in it: they are for a replay. */
+/**
+ * The calls into machines are for a replay and not in it, but for the frames that an OTA server was handed and
+ * gave: with most radios they are on no wire that is recorded.
+ */
 export function* traceOf({ header, records }: Recording): Generator<TraceEntry> {
   const decoders = new Map<string, FrameDecoder>();
+  const kinds = new Map<string, LinkKind>(Object.entries(header.links ?? {}));
   let lastUs = 0;
   for (const record of records) {
     const { link, atUs } = record;
     lastUs = atUs;
+    if (record.kind === 'machine' && !kinds.has(link) && isMachineKind(record.machine))
+      kinds.set(link, MACHINES[record.machine].linkKind);
+    const linkKind = kinds.get(link) ?? 'bytes';
+    const of = { link, linkKind };
     if (record.kind === 'note') {
-      yield { kind: 'note', link, atUs, text: record.text };
+      yield { kind: 'note', ...of, atUs, text: record.text };
     } else if (record.kind === 'machine') {
-      yield { kind: 'note', link, atUs, text: `a machine begins: ${record.machine}` };
-    } else if (record.kind === 'bytes') {
-      let decoder = decoders.get(link);
-      if (decoder === undefined) {
-        decoder = decoderOf(header.links?.[link] ?? 'bytes');
-        decoders.set(link, decoder);
-      }
+      yield { kind: 'note', ...of, atUs, text: `a machine begins: ${record.machine}` };
+    } else if (record.kind === 'call') {
+      const frame = linkKind === 'ota-server' ? serverFrame(record.call, atUs) : undefined;
+      if (frame) yield { kind: 'frame', ...of, ...frame };
+    } else {
+      const decoder = decoders.get(link) ?? decoderOf(linkKind);
+      decoders.set(link, decoder);
       for (const frame of decoder.take(record.direction, record.bytes, atUs))
-        yield { kind: 'frame', link, ...frame };
+        yield { kind: 'frame', ...of, ...frame };
     }
   }
-  for (const [link, decoder] of decoders)
-    for (const frame of decoder.rest(lastUs)) yield { kind: 'frame', link, ...frame };
+  for (const [link, decoder] of decoders) {
+    const of = { link, linkKind: kinds.get(link) ?? 'bytes' };
+    for (const frame of decoder.rest(lastUs)) yield { kind: 'frame', ...of, ...frame };
+  }
+}
+
+/** `handleFrame(device, bytes, now)`, and what `pollTransmit` gave: a device and bytes. */
+function serverFrame(
+  { method, parameters, result }: RecordedCall,
+  atUs: number,
+): TracedFrame | undefined {
+  const isIn = method === 'handleFrame';
+  if (!isIn && (method !== 'pollTransmit' || result === undefined)) return undefined;
+  const decoded = decodeValue(isIn ? parameters : result, undefined)?.value;
+  const [device, bytes] = isIn
+    ? ((decoded as unknown[] | undefined) ?? [])
+    : [(decoded as OtaTransmit | undefined)?.device, (decoded as OtaTransmit | undefined)?.bytes];
+  if (!(bytes instanceof Uint8Array)) return undefined;
+  const text = `device ${device}: ${otaText(bytes)}`;
+  return { direction: isIn ? 'up' : 'down', atUs, protocol: 'ZCL OTA', text, bytes };
 }
 
 /** Of links whose pieces are what they carry. */
