@@ -7,7 +7,7 @@ import { EXIT, type ExitCode } from '../errors.ts';
 import { type DeviceOutcome, type FlashEvent, flash as flashDevices } from '../gateway/flash.ts';
 import { printable } from '../products/codes.ts';
 import { HUB_SESSION_LIMITS } from '../upgrade/hub-session-messages.ts';
-import { SESSION_LIMITS } from '../upgrade/session.ts';
+import { SESSION_LIMITS, type SessionLimits } from '../upgrade/session.ts';
 import {
   decisionLines,
   explained,
@@ -15,14 +15,16 @@ import {
   refusalLines,
   type Told,
 } from './decision-lines.ts';
+import { stateCounts } from './device-table.ts';
 import { activationOf, loadTargets, type RigOptions, type Targets, usage } from './inputs.ts';
 import { bytesText, durationText, type Output, paint, table } from './output.ts';
-import { type BoardKind, ProgressBoard, stateCounts } from './progress.ts';
+import { boardKind, ProgressBoard, ringBell } from './progress.ts';
 import { siteLine } from './site-line.ts';
 
 export interface FlashOptions extends RigOptions {
   activate: string;
   wait?: string;
+  bell?: boolean;
 }
 
 export async function flash(options: FlashOptions, output: Output): Promise<ExitCode> {
@@ -43,6 +45,9 @@ export async function flash(options: FlashOptions, output: Output): Promise<Exit
   process.on('SIGINT', onInterrupt);
   process.on('SIGTERM', onInterrupt);
   const board = new ProgressBoard(boardKind(output));
+  for (const device of targets.devices) {
+    board.update(device.id, { silenceMaxMs: silenceMaxOf(device, limits.ppmid) }, Date.now());
+  }
   try {
     const outcomes = await flashDevices(
       { ...targets, activation, limits },
@@ -64,9 +69,17 @@ export async function flash(options: FlashOptions, output: Output): Promise<Exit
     return worst(outcomes);
   } finally {
     board.done();
+    if (options.bell) ringBell();
     process.off('SIGINT', onInterrupt);
     process.off('SIGTERM', onInterrupt);
   }
+}
+
+/** Silent for longer in its transfer, a device is given up. */
+function silenceMaxOf(device: RigDevice, { stallMs, stallsMax }: SessionLimits): number {
+  if (device.kind === 'ppmid') return stallMs * (stallsMax + 1);
+  const { answerTimeoutMs, attemptsMax } = device.model.serial;
+  return answerTimeoutMs * attemptsMax;
 }
 
 /** What a device is left as is said when it is known; this is what can be said at once. */
@@ -252,11 +265,6 @@ function adviceRows({ state, eui64, expected, actual, next }: DeviceOutcome): st
 function sentText({ sentBytes, blocks, repeats }: DeviceOutcome): string {
   const again = repeats > 0 ? `, ${repeats} repeated` : '';
   return `${bytesText(sentBytes)} bytes in ${bytesText(blocks)} blocks${again}`;
-}
-
-function boardKind(output: Output): BoardKind {
-  if (output.json || output.quiet) return 'off';
-  return process.stderr.isTTY === true ? 'moving' : 'log';
 }
 
 /** Silence activates: most devices take ten unanswered questions for a yes (OTA client behaviour). */

@@ -81,6 +81,7 @@ addRig(command('plan', 'the steps of an upgrade and the time they take, touching
 
 addRig(command('flash', 'upgrade devices of a rig now'))
   .option('--wait <seconds>', 'how long a device may take to ask for the image, a hub to answer')
+  .option('--bell', 'ring the bell of the terminal at the end')
   .addHelpText(
     'after',
     example('uplift flash --rig hw-config/rigs/virtual-ppmid.yaml --image image.zigbee'),

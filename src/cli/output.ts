@@ -6,6 +6,7 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
 import { printable } from '../products/codes.ts';
+import { cellsOf } from './cells.ts';
 
 export interface OutputOptions {
   json?: boolean;
@@ -13,7 +14,7 @@ export interface OutputOptions {
   verbose?: boolean;
 }
 
-type Style = Parameters<typeof styleText>[0];
+export type Style = Parameters<typeof styleText>[0];
 
 export class Output {
   readonly json: boolean;
@@ -84,10 +85,15 @@ export function paint(style: Style, text: string): string {
   return styleText(style, text, { validateStream: false });
 }
 
-/** Writes on the stream's terms: no escape codes without a terminal, none with NO_COLOR. */
+/** Writes on the stream's terms. */
 export function writeLine(stream: NodeJS.WriteStream, text: string): void {
+  stream.write(`${onTerms(stream, text)}\n`);
+}
+
+/** No escape codes without a terminal or with NO_COLOR, unless FORCE_COLOR wants them. */
+export function onTerms(stream: NodeJS.WriteStream, text: string): string {
   const hasColours = styleText('red', 'x', { stream }) !== 'x';
-  stream.write(`${hasColours ? text : stripVTControlCharacters(text)}\n`);
+  return hasColours ? text : stripVTControlCharacters(text);
 }
 
 /**
@@ -107,20 +113,15 @@ export function table(rows: string[][], indent = ''): string[] {
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, column) => {
-      widths[column] = Math.max(widths[column] ?? 0, seenLength(cell));
+      widths[column] = Math.max(widths[column] ?? 0, cellsOf(cell));
     });
   }
   return rows.map((row) => {
     const cells = row.map((cell, column) =>
-      column < row.length - 1 ? cell + ' '.repeat(widths[column]! - seenLength(cell)) : cell,
+      column < row.length - 1 ? cell + ' '.repeat(widths[column]! - cellsOf(cell)) : cell,
     );
     return `${indent}${cells.join('  ')}`.trimEnd();
   });
-}
-
-/** Colours take no room. */
-function seenLength(cell: string): number {
-  return stripVTControlCharacters(cell).length;
 }
 
 export function bytesText(bytes: number): string {
