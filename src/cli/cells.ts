@@ -48,13 +48,13 @@ export function cellsOf(text: string): number {
   return cells;
 }
 
-/** At most so many cells of a text without escape codes; what is left off shows as `…`. */
+/** At most so many cells; what is left off shows as `…`, and with it goes the colour. */
 export function cutTo(text: string, cells: number): string {
   if (cellsOf(text) <= cells) return text;
   if (cells <= 0) return '';
   let kept = '';
   let taken = 0;
-  for (const character of charactersOf(text)) {
+  for (const character of charactersOf(stripVTControlCharacters(text))) {
     taken += cellsOfCharacter(character);
     // One cell is the sign's.
     if (taken > cells - 1) break;

@@ -1,26 +1,22 @@
 /** Which coordinator is asked, and by whom: the options that all `uplift fleet` commands share. */
-import { ApiClient, type ApiPlace } from '../api/client.ts';
-import { isLoopback } from '../config/network-fields.ts';
-import { readBounded } from '../gateway/bounded-file.ts';
+import { ApiClient } from '../api/client.ts';
+import { type PlaceOptions, placeOf, tokenOf } from './api-place.ts';
 import { usage, wholeNumber } from './inputs.ts';
-import { tokenIn } from './job.ts';
 
-export interface FleetAskOptions {
-  socket?: string;
-  api?: string;
-  apiCa?: string;
-  tokenFile?: string;
-}
+export type FleetAskOptions = PlaceOptions;
 
-const SOCKET = '/run/uplift-fleet/fleet.sock';
-const CA_BYTES_MAX = 1024 * 1024;
+const COORDINATOR = {
+  socket: '/run/uplift-fleet/fleet.sock',
+  socketVariable: 'UPLIFT_FLEET_SOCKET',
+  apiVariable: 'UPLIFT_FLEET_API',
+  example: 'https://fleet.example:8471',
+};
 const PAGE_MAX = 1_000;
 
 /** @throws UpliftError */
-export function fleetClient({ socket, api, apiCa, tokenFile }: FleetAskOptions): ApiClient {
-  const path = tokenFile ?? process.env['UPLIFT_TOKEN_FILE'];
-  return new ApiClient(placeOf(socket, api, apiCa), {
-    ...(path ? { token: tokenIn(path) } : {}),
+export function fleetClient(options: FleetAskOptions): ApiClient {
+  return new ApiClient(placeOf(options, COORDINATOR), {
+    ...tokenOf(options),
     served: {
       name: 'coordinator',
       start: 'start it (uplift fleet serve), or name its place with --socket or --api',
@@ -42,16 +38,4 @@ export function lastOf(last: string): number {
 
 export function momentText(ms: number | undefined): string {
   return ms === undefined ? '-' : `${new Date(ms).toISOString().slice(0, 19)}Z`;
-}
-
-function placeOf(socket?: string, api?: string, apiCa?: string): ApiPlace {
-  const url = api ?? (socket === undefined ? process.env['UPLIFT_FLEET_API'] : undefined);
-  if (!url) return { socket: socket ?? (process.env['UPLIFT_FLEET_SOCKET'] || SOCKET) };
-  if (socket !== undefined) throw usage('--api', 'either --socket or --api', 'both');
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  const host = parsed?.hostname.replace(/^\[|\]$/g, '') ?? '';
-  const isSafe =
-    parsed?.protocol === 'https:' || (parsed?.protocol === 'http:' && isLoopback(host));
-  if (!isSafe) throw usage('--api', 'an address such as https://fleet.example:8471', url);
-  return { url, ...(apiCa ? { ca: readBounded(apiCa, CA_BYTES_MAX, 'certificates of CAs') } : {}) };
 }

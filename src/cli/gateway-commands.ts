@@ -5,6 +5,12 @@ import type { Command } from 'commander';
 import { addCommand, example, run } from './command.ts';
 
 export function addGatewayCommands(program: Command, version: string): void {
+  asking(program, 'watch', 'follows a gateway: its open jobs, its links, what happens')
+    .option('--once', 'how it is now, and no more')
+    .addHelpText('after', example('uplift watch --api https://gateway.example:8460'))
+    .action(
+      run(async (options, output) => (await import('./watch.ts')).watch(options as never, output)),
+    );
   addJobCommands(program);
   addImageCommands(program);
   addDeviceCommands(program);
@@ -171,5 +177,7 @@ export function asking(parent: Command, name: string, description: string): Comm
       '--socket <path>',
       'the socket of the gateway, else $UPLIFT_SOCKET, else /run/uplift/uplift.sock',
     )
+    .option('--api <url>', 'its address in place of that, else $UPLIFT_API')
+    .option('--api-ca <file>', 'who signs its certificate (PEM), else the CAs of the system')
     .option('--token-file <file>', 'who asks: a file with their token, else $UPLIFT_TOKEN_FILE');
 }

@@ -112,6 +112,6 @@ function reasonOf(request: unknown): string {
 }
 
 /** To the second, in UTC. */
-function timeText(ms: number): string {
+export function timeText(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }

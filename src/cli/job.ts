@@ -2,21 +2,18 @@
  * `uplift job ...`: what a running gateway is asked to do, over its socket. Changes are answered
  * with the state the job is in then; `show` tells what happened to it, in order.
  */
-import { ApiClient, type ApiEvent } from '../api/client.ts';
+import { ApiClient, type ApiClientOptions, type ApiEvent } from '../api/client.ts';
 import type { JobSummary, JobView } from '../api/views.ts';
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
-import { readBounded } from '../gateway/bounded-file.ts';
 import type { GatewayRecord, ImageView } from '../gateway/control.ts';
 import { FAILURES, type FailureCode } from '../upgrade/states.ts';
+import { type PlaceOptions, placeOf, tokenOf } from './api-place.ts';
 import { upload } from './image.ts';
 import { activationOf, momentOf, usage, wholeNumber } from './inputs.ts';
 import { followLine, jobLines, jobRow, storyRow } from './job-lines.ts';
 import { type Output, table, writeLine } from './output.ts';
 
-export interface AskOptions {
-  socket?: string;
-  tokenFile?: string;
-}
+export type AskOptions = PlaceOptions;
 
 export interface CreateOptions extends AskOptions {
   image: string;
@@ -44,22 +41,19 @@ interface SomeDevices extends AskOptions {
   device?: string[];
 }
 
-const TOKEN_BYTES_MAX = 1024;
-const SOCKET = '/run/uplift/uplift.sock';
+const GATEWAY = {
+  socket: '/run/uplift/uplift.sock',
+  socketVariable: 'UPLIFT_SOCKET',
+  apiVariable: 'UPLIFT_API',
+  example: 'https://gateway.example:8460',
+};
 const WEEK_MS = 7 * 24 * 3_600_000;
 const PRIORITY_MAX = 8;
 const LAST_MAX = 1_000;
 
-/** @throws UpliftError where the file of the token cannot be read */
-export function clientOf({ socket, tokenFile }: AskOptions): ApiClient {
-  const path = tokenFile ?? process.env['UPLIFT_TOKEN_FILE'];
-  const token = path ? { token: tokenIn(path) } : {};
-  return new ApiClient(socket ?? (process.env['UPLIFT_SOCKET'] || SOCKET), token);
-}
-
-export function tokenIn(path: string): string {
-  const bytes = readBounded(path, TOKEN_BYTES_MAX, 'the file of the token');
-  return Buffer.from(bytes).toString('latin1').trim();
+/** @throws UpliftError */
+export function clientOf(options: AskOptions, limits: ApiClientOptions = {}): ApiClient {
+  return new ApiClient(placeOf(options, GATEWAY), { ...tokenOf(options), ...limits });
 }
 
 export async function createJob(options: CreateOptions, output: Output): Promise<ExitCode> {

@@ -7,6 +7,7 @@ interface Sign {
   style: Style | undefined;
 }
 
+const OVER = 3;
 const DONE: Sign = { sign: '✓', style: 'green' };
 const WRONG: Sign = { sign: '✗', style: 'red' };
 const UNKNOWN: Sign = { sign: '?', style: 'yellow' };
@@ -39,5 +40,10 @@ export function stateRank(state: string): number {
   const { sign } = SIGNS[state] ?? WAITS;
   if (state === 'distributing') return 0;
   if (sign === MOVES.sign) return 1;
-  return sign === WAITS.sign ? 2 : 3;
+  return sign === WAITS.sign ? 2 : OVER;
+}
+
+/** Whether nothing follows on it; by its name, as a gateway says it. */
+export function isOverInWords(state: string): boolean {
+  return stateRank(state) === OVER;
 }

@@ -55,6 +55,7 @@ test('a cut is never wider, never inside a character, and shows', () => {
     assert.is(cutTo(text, whole), text);
   }
   assert.is(cutTo('a long name', 6), 'a lon…');
+  assert.is(cutTo('\u001b[31ma long name\u001b[39m', 6), 'a lon…', 'no code is cut in two');
   assert.is(cutTo('メーター', 6), 'メー…', 'the half of a wide character is nothing');
 });
 
