@@ -1,11 +1,11 @@
 /** The commands by which a shell completes `uplift` command lines. */
-import { Argument, type Command } from 'commander';
+import type { Command } from 'commander';
 import { addCommand, example, run } from './command.ts';
 import { SHELLS, VALUE_KINDS } from './completion-kinds.ts';
 
 export function addCompletionCommands(program: Command): void {
   addCommand(program, 'completion', 'what makes a shell complete the commands of uplift')
-    .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS))
+    .addArgument(program.createArgument('<shell>', 'the shell').choices(SHELLS))
     .addHelpText('after', example('. <(uplift completion bash)'))
     .action(
       run(async (_options, output, shell: string) =>
@@ -21,7 +21,7 @@ function addHidden(program: Command): void {
     .command('completion-values', { hidden: true })
     .description('ids that fit, a line each; nothing where they cannot be had at once')
     .option('--json', 'one JSON document')
-    .addArgument(new Argument('<kind>', 'of what').choices(VALUE_KINDS))
+    .addArgument(program.createArgument('<kind>', 'of what').choices(VALUE_KINDS))
     .option('--rig <file>', 'the rig whose devices they are, else the gateway')
     .option('--socket <path>', 'the socket of the gateway')
     .option('--api <url>', 'its address in place of that')

@@ -126,9 +126,23 @@ function addCampaignCommands(fleet: Command): void {
       ),
     );
   addCampaignCommand(campaign, 'start', 'lets it begin; not by who submitted it');
-  withReason(addCampaignCommand(campaign, 'pause', 'starts no more devices until it is resumed'));
+  withReason(
+    addCampaignCommand(
+      campaign,
+      'pause',
+      'starts no more devices until it is resumed',
+      " --reason 'a meter went dark'",
+    ),
+  );
   addCampaignCommand(campaign, 'resume', 'goes on with one that is paused or held');
-  withReason(addCampaignCommand(campaign, 'abort', 'starts nothing of it ever again'));
+  withReason(
+    addCampaignCommand(
+      campaign,
+      'abort',
+      'starts nothing of it ever again',
+      " --reason 'the image was withdrawn'",
+    ),
+  );
   addCampaignCommand(campaign, 'retry', 'gives devices that failed another attempt').option(
     '--device <name...>',
     'these alone',
@@ -139,9 +153,10 @@ function addCampaignCommand(
   campaign: Command,
   name: CampaignCommand,
   description: string,
+  shown = '',
 ): Command {
   return askingFleet(campaign, `${name} <campaign>`, description)
-    .addHelpText('after', example(`uplift fleet campaign ${name} ppmid-2027-01`))
+    .addHelpText('after', example(`uplift fleet campaign ${name} ppmid-2027-01${shown}`))
     .action(
       run(async (options, output, id: string) =>
         (await import('./fleet-campaign.ts')).command(name, id, options as never, output),

@@ -1,11 +1,10 @@
 #!/usr/bin/env node
 /** The command line: reads the words, and says what is wrong with them as every error is said. */
 import { readFileSync } from 'node:fs';
-import { CommanderError } from 'commander';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { commandLineError } from './command-line-error.ts';
 import { Output, outliveReaders } from './output.ts';
-import { makeProgram } from './program.ts';
+import { CommanderError, makeProgram } from './program.ts';
 import { shippedPath } from './shipped.ts';
 
 const { version } = JSON.parse(readFileSync(shippedPath('package.json'), 'utf8')) as {

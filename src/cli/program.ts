@@ -1,5 +1,5 @@
 /** The tree of commands. Each command is a file that is read when it is run; this one names those without a group. */
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { addAuditCommands } from './audit-commands.ts';
 import { addBundleCommands } from './bundle-commands.ts';
 import { addCampaignCommands } from './campaign-commands.ts';
@@ -12,6 +12,8 @@ import { LIST_KINDS } from './list-kinds.ts';
 import { addRigCommands } from './rig-commands.ts';
 import { addTraceCommands } from './trace-commands.ts';
 import { addUpgradeCommands } from './upgrade-commands.ts';
+
+export { CommanderError };
 
 /** In the order in which help shows them. */
 export function makeProgram(version: string): Command {

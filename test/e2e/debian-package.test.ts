@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FIRMWARE } from '../support/rigs.ts';
@@ -191,6 +192,24 @@ packaged('runs without any other program: version, an image, a list, a configura
   assert.match(packagedConfig.stderr, 'gateway.stateDirectory');
 });
 
+packaged('man pages of every command, and what bash, zsh and fish complete from', () => {
+  const pages = readdirSync(join(tree, 'usr/share/man/man1'));
+  for (const name of ['uplift', 'uplift-flash', 'uplift-fleet', 'uplift-watch'])
+    assert.ok(pages.includes(`${name}.1.gz`), pages.join(' '));
+  const page = gunzipSync(readFileSync(join(tree, 'usr/share/man/man1/uplift.1.gz'))).toString();
+  assert.match(page, `"Uplift ${version}"`);
+  assert.match(page, '.SH EXIT STATUS');
+  const bash = join(tree, 'usr/share/bash-completion/completions/uplift');
+  const script = `. ${bash}; COMP_WORDS=(uplift fla) COMP_CWORD=1; _uplift; echo "\${COMPREPLY[*]}"`;
+  assert.is(execFileSync('bash', ['-c', script]).toString(), 'flash\n');
+  const zsh = readFileSync(join(tree, 'usr/share/zsh/vendor-completions/_uplift'), 'utf8');
+  assert.is(zsh.split('\n')[0], '#compdef uplift');
+  const fish = join(tree, 'usr/share/fish/vendor_completions.d/uplift.fish');
+  assert.match(readFileSync(fish, 'utf8'), 'complete -c uplift');
+  const bundled = run('completion', 'bash').stdout;
+  assert.is(bundled, readFileSync(bash, 'utf8'), 'the bundle says the same');
+});
+
 packaged(
   'the bundled driver starts in its worker and tells that its coordinator is not there',
   () => {
@@ -248,6 +267,8 @@ packaged('installs, upgrades, keeps what a person put there, and is purged only 
     install_it() { dpkg --force-depends --force-confold -i ${archive}; }
     install_it
     uplift --version
+    test -s /usr/share/man/man1/uplift-job.1.gz
+    test -s /usr/share/bash-completion/completions/uplift
     id uplift
     id -nG uplift | grep -w dialout
     id uplift-fleet
