@@ -47,7 +47,8 @@ export async function watch(options: WatchOptions, output: Output): Promise<Exit
   }
   const stop = new AbortController();
   const interrupt = () => stop.abort();
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  // Not `once`: what gives the cursor back would find nobody left who hears it, and end the process by the signal.
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   const watcher = new Watcher(client, output, stop.signal);
   try {
     await watcher.run(picture);
