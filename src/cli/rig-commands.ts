@@ -65,7 +65,9 @@ function addLockCommands(rig: Command): void {
       ),
     );
   rigCommand(rig, 'locks', 'who has which device', true).action(
-    run(async (options, output) => (await import('./rig-locks.ts')).locks(options as never, output)),
+    run(async (options, output) =>
+      (await import('./rig-locks.ts')).locks(options as never, output),
+    ),
   );
 }
 

@@ -29,5 +29,10 @@ export function addTraceCommands(program: Command): void {
 /** The group of commands of the lab, made by whoever comes first. */
 function labOf(program: Command): Command {
   const made = program.commands.find((command) => command.name() === 'lab');
-  return made ?? program.command('lab').enablePositionalOptions().description('lab rigs: replay');
+  if (made) return made;
+  return program
+    .command('lab')
+    .enablePositionalOptions()
+    .description('lab rigs: replay')
+    .addHelpText('after', example('uplift lab replay run-12.uplrec'));
 }
