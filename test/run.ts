@@ -18,6 +18,7 @@ const SLOW_FOLDERS = ['test/bench/', 'test/e2e/', 'test/sweep/', 'test/interop/'
 const LONGEST = [
   'test/interop/fleet-kill',
   'test/sim/fleet-year',
+  'test/e2e/docs',
   'test/interop/fleet-kill',
   'test/e2e/fleet',
   'test/e2e/upgrade',

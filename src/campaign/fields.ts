@@ -18,7 +18,11 @@ export interface Field<T> {
   /** `undefined` where it is refused. */
   read(value: unknown, at: string, reading: Reading): T | undefined;
   write(value: T, form: Form): unknown;
+  /** Its plain form, as JSON Schema says it: for editors and the manual. */
+  schema: FieldSchema;
 }
+
+export type FieldSchema = Readonly<Record<string, unknown>>;
 
 /** One document that is being read. */
 export class Reading {
@@ -40,22 +44,26 @@ export interface Member<T> {
   label: number;
   field: Field<T>;
   optional: boolean;
+  /** For whoever writes one, where the name does not say it. */
+  what: string | undefined;
 }
 
 type Members<T> = { [K in keyof T]-?: Member<NonNullable<T[K]>> };
 
-export function member<T>(label: number, field: Field<T>): Member<T> {
-  return { label, field, optional: false };
+export function member<T>(label: number, field: Field<T>, what?: string): Member<T> {
+  return { label, field, optional: false, what };
 }
 
-export function optional<T>(label: number, field: Field<T>): Member<T> {
-  return { label, field, optional: true };
+export function optional<T>(label: number, field: Field<T>, what?: string): Member<T> {
+  return { label, field, optional: true, what };
 }
 
 /** Text that people can read aloud: no control characters, no blanks around it. */
 export function text(charactersMax: number, pattern = /^/): Field<string> {
   const expected = `1 to ${charactersMax} characters`;
+  const form = pattern.source === '^' ? {} : { pattern: pattern.source };
   return {
+    schema: { type: 'string', minLength: 1, maxLength: charactersMax, ...form },
     read(value, at, reading) {
       if (typeof value !== 'string') return reading.refuse('field-kind', at, 'text is wanted');
       const isPlain = value.trim() === value && value.isWellFormed() && !/\p{C}/u.test(value);
@@ -70,6 +78,7 @@ export function text(charactersMax: number, pattern = /^/): Field<string> {
 
 export function whole(least: number, most: number): Field<number> {
   return {
+    schema: { type: 'integer', minimum: least, maximum: most },
     read(value, at, reading) {
       if (typeof value !== 'number') return reading.refuse('field-kind', at, 'a number is wanted');
       const fits = Number.isSafeInteger(value) && value >= least && value <= most;
@@ -83,6 +92,7 @@ export function whole(least: number, most: number): Field<number> {
 
 export function oneOf<T extends string>(words: readonly T[]): Field<T> {
   return {
+    schema: { enum: words },
     read(value, at, reading) {
       const found = words.find((word) => word === value);
       return found ?? reading.refuse('field-value', at, words.join(', '));
@@ -93,12 +103,14 @@ export function oneOf<T extends string>(words: readonly T[]): Field<T> {
 
 /** The only value is true: where it is not so, the field is left out. */
 export const yes: Field<true> = {
+  schema: { const: true },
   read: (value, at, reading) => (value === true ? true : reading.refuse('field-value', at, 'true')),
   write: (value) => value,
 };
 
 /** 32 octets; as text 64 lower-case digits. */
 export const sha256: Field<string> = {
+  schema: { type: 'string', pattern: '^[0-9a-f]{64}$' },
   read(value, at, reading) {
     const isBytes = reading.form === 'cbor' && value instanceof Uint8Array;
     const digits = isBytes ? encodeHex(value) : value;
@@ -120,6 +132,7 @@ const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
 /** Whole seconds, as ms since 1970; as text 2027-01-31T02:30:00Z. */
 export const moment: Field<number> = {
+  schema: { type: 'string', format: 'date-time' },
   read(value, at, reading) {
     const isNumber = reading.form === 'cbor';
     if (typeof value !== (isNumber ? 'number' : 'string')) {
@@ -138,6 +151,7 @@ export const moment: Field<number> = {
 
 export function list<T>(field: Field<T>, least: number, most: number): Field<readonly T[]> {
   return {
+    schema: { type: 'array', items: field.schema, minItems: least, maxItems: most },
     read(value, at, reading) {
       if (!Array.isArray(value)) return reading.refuse('field-kind', at, 'a list is wanted');
       if (value.length < least || value.length > most) {
@@ -159,6 +173,7 @@ export function list<T>(field: Field<T>, least: number, most: number): Field<rea
 export function setOf(field: Field<string>, most: number): Field<readonly string[]> {
   const listed = list(field, 1, most);
   return {
+    schema: { ...listed.schema, uniqueItems: true },
     read(value, at, reading) {
       const entries = listed.read(value, at, reading);
       if (!entries) return undefined;
@@ -176,6 +191,17 @@ export function record<T extends object>(members: Members<T>): Field<T> {
   const names = new Map<unknown, string>(all.map(([name]) => [plainName(name), name]));
   assert(labels.size === all.length, 'each label is used once');
   return {
+    schema: {
+      type: 'object',
+      properties: Object.fromEntries(
+        all.map(([name, { field, what }]) => [
+          plainName(name),
+          { ...field.schema, ...(what === undefined ? {} : { description: what }) },
+        ]),
+      ),
+      required: all.filter(([, { optional }]) => !optional).map(([name]) => plainName(name)),
+      additionalProperties: false,
+    },
     read(value, at, reading) {
       const entries = entriesOf(value, reading.form);
       if (!entries) return reading.refuse('field-kind', at, 'a mapping is wanted');

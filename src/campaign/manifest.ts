@@ -33,6 +33,7 @@ import {
 import { FAILURE_CLASSES, type FailureClass } from './failure-classes.ts';
 import {
   type Field,
+  type FieldSchema,
   list,
   member,
   moment,
@@ -166,6 +167,7 @@ const percent = whole(1, 100);
 const HUB = /^hub:[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 const deviceName: Field<string> = {
+  schema: text(68).schema,
   read(value, at, reading) {
     const read = text(68).read(value, at, reading);
     if (read === undefined) return undefined;
@@ -178,6 +180,7 @@ const deviceName: Field<string> = {
 };
 
 const ringMember: Field<string> = {
+  schema: text(68).schema,
   read(value, at, reading) {
     const isDevice = typeof value === 'string' && (HUB.test(value) || parseEui64(value));
     return (isDevice ? deviceName : name).read(value, at, reading);
@@ -186,12 +189,24 @@ const ringMember: Field<string> = {
 };
 
 const image = record<CampaignImage>({
-  sha256: member(1, sha256),
-  bytes: member(2, whole(1, IMAGE_BYTES_MAX)),
+  sha256: member(1, sha256, 'Of the whole file, as it is sent.'),
+  bytes: member(2, whole(1, IMAGE_BYTES_MAX), 'Of the whole file.'),
   format: member(3, oneOf<ImageFormat>(['zigbee-ota', 'mcuboot', 'gbl', 'ebl'])),
-  version: member(4, version),
-  firmwareVersion: member(5, text(FIRMWARE_VERSION_CHARACTERS_MAX)),
-  manufacturerImageHash: optional(6, sha256),
+  version: member(
+    4,
+    version,
+    "The file version of an OTA image, the security counter of a hub's: what floors are about.",
+  ),
+  firmwareVersion: member(
+    5,
+    text(FIRMWARE_VERSION_CHARACTERS_MAX),
+    'As requests and the Central Products List write it.',
+  ),
+  manufacturerImageHash: optional(
+    6,
+    sha256,
+    'Of a GB image: what the Central Products List carries.',
+  ),
 });
 
 const target = record<CampaignTarget>({
@@ -199,64 +214,97 @@ const target = record<CampaignTarget>({
   model: member(2, text(MODEL_CHARACTERS_MAX)),
   hardwareVersion: member(3, digits),
   hardwareRevision: member(4, digits),
-  from: member(5, setOf(text(FIRMWARE_VERSION_CHARACTERS_MAX), 64)),
-  image: member(6, sha256),
-  floor: optional(7, version),
+  from: member(
+    5,
+    setOf(text(FIRMWARE_VERSION_CHARACTERS_MAX), 64),
+    'The firmware versions that a device may run before.',
+  ),
+  image: member(6, sha256, 'SHA-256 of its image, one of `images`.'),
+  floor: optional(
+    7,
+    version,
+    'The oldest version that devices of this kind may be given from now on.',
+  ),
 });
 
 const ring = record<Ring>({
   name: member(1, name),
-  members: optional(2, setOf(ringMember, 1000)),
-  percent: optional(3, whole(1, 99)),
-  all: optional(4, yes),
-  untilPercent: member(5, percent),
+  members: optional(2, setOf(ringMember, 1000), 'Gateways, or devices as `devices` names them.'),
+  percent: optional(3, whole(1, 99), 'Of all devices, those of earlier rings included.'),
+  all: optional(4, yes, 'All that are left; the last ring has it.'),
+  untilPercent: member(5, percent, 'The next ring opens when so many of a hundred have succeeded.'),
 });
 
 const pace = record<Pace>({
-  first: member(1, whole(1, 1000)),
-  growthPercent: member(2, whole(100, 500)),
-  afterSucceeded: member(3, whole(1, 10_000)),
-  most: member(4, whole(1, DEVICES_MAX)),
+  first: member(1, whole(1, 1000), 'So many devices are under way at once at first.'),
+  growthPercent: member(2, whole(100, 500), 'Of the number before: 150 is half as many again.'),
+  afterSucceeded: member(3, whole(1, 10_000), 'More after each so many successes.'),
+  most: member(4, whole(1, DEVICES_MAX), 'And never more than so many.'),
 });
 
 const classes = Object.keys(FAILURE_CLASSES) as FailureClass[];
 const abort = record<AbortRule>({
   failure: member(1, oneOf<FailureClass | 'any'>([...classes, 'any'])),
-  count: optional(2, whole(1, DEVICES_MAX)),
-  percent: optional(3, percent),
-  minimum: optional(4, whole(1, DEVICES_MAX)),
+  count: optional(2, whole(1, DEVICES_MAX), 'So many of the whole campaign; else `percent`.'),
+  percent: optional(3, percent, 'Of the devices of a ring that were attempted.'),
+  minimum: optional(4, whole(1, DEVICES_MAX), 'Attempted before the percentage means anything.'),
 });
 
 const activation = record<CampaignActivation>({
   when: member(1, oneOf(['now', 'held', 'at'])),
-  atMs: optional(2, moment),
+  atMs: optional(2, moment, 'Where it is at a time: which, within the life of the campaign.'),
 });
 
 const versionOne: Field<1> = {
+  schema: { const: 1 },
   read: (value, at, reading) => (value === 1 ? 1 : reading.refuse('manifest-version', at)),
   write: (value) => value,
 };
 
 const manifest = record<Manifest>({
   version: member(1, versionOne),
-  id: member(2, name),
-  reason: member(3, text(500)),
-  fleet: member(4, name),
-  line: member(5, name),
+  id: member(2, name, 'As people call it.'),
+  reason: member(3, text(500), 'Why, for whoever approves it.'),
+  fleet: member(4, name, 'The fleet whose gateways take it.'),
+  line: member(
+    5,
+    name,
+    'Campaigns that follow one another: a later generation of it takes the place of an earlier one.',
+  ),
   generation: member(6, whole(1, GENERATION_MAX)),
   issuedMs: member(7, moment),
   expiresMs: member(8, moment),
-  author: member(9, sha256),
-  approvals: member(10, whole(1, APPROVALS_MAX)),
+  author: member(
+    9,
+    sha256,
+    'Who wrote it: the fingerprint of a certificate; `--author` fills it in.',
+  ),
+  approvals: member(10, whole(1, APPROVALS_MAX), 'How many others have to sign.'),
   images: member(11, list(image, 1, IMAGES_MAX)),
   targets: member(12, list(target, 1, TARGETS_MAX)),
-  gateways: optional(13, setOf(name, GATEWAYS_MAX)),
-  devices: optional(14, setOf(deviceName, DEVICES_MAX)),
-  regions: optional(15, setOf(name, 16)),
-  rings: member(16, list(ring, 1, 16)),
-  pace: member(17, pace),
-  aborts: member(18, list(abort, 1, 16)),
-  window: optional(19, name),
+  gateways: optional(13, setOf(name, GATEWAYS_MAX), 'Only these; else every one of the fleet.'),
+  devices: optional(
+    14,
+    setOf(deviceName, DEVICES_MAX),
+    'Only these: EUI-64, or `hub:SERIAL`; else every one that is a target.',
+  ),
+  regions: optional(15, setOf(name, 16), 'Only these; else every one.'),
+  rings: member(
+    16,
+    list(ring, 1, 16),
+    'Who goes first; each of exactly one of `members`, `percent` and `all`.',
+  ),
+  pace: member(17, pace, 'How many devices are under way at once: more, as more succeed.'),
+  aborts: member(
+    18,
+    list(abort, 1, 16),
+    'When it ends itself; each by `count`, or by `percent` and `minimum`.',
+  ),
+  window: optional(
+    19,
+    name,
+    "The maintenance window, by the name that the gateway's configuration gives it.",
+  ),
   activation: member(20, activation),
 });
 
@@ -289,6 +337,9 @@ export function readManifestDocument(document: unknown): ManifestResult {
 export function encodeManifest(value: Manifest): Uint8Array {
   return encodeCbor(manifest.write(value, 'cbor') as CborValue);
 }
+
+/** What a description may say, as JSON Schema; the checks across fields are not in it. */
+export const MANIFEST_SCHEMA: FieldSchema = manifest.schema;
 
 /** As `readManifestDocument` takes it. */
 export function manifestDocument(value: Manifest): Record<string, unknown> {

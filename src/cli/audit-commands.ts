@@ -41,7 +41,7 @@ export function addAuditCommands(program: Command): void {
     .option('--sign <file>', 'a private key (.pem) to sign it with')
     .addHelpText(
       'after',
-      example('uplift audit export --journal /var/lib/uplift --out audit.jsonl'),
+      example('uplift audit export --journal /var/lib/uplift/journal --out audit.jsonl'),
     )
     .action(
       run(async (options, output) =>

@@ -15,10 +15,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { readPages } from '../docs/pages.ts';
 import { FIRMWARE } from '../support/rigs.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -129,6 +130,24 @@ packaged('no package inside is under the GPL alone, and zigbee-on-host is not th
   assert.equal(globSync('**/zigbee-on-host', { cwd: library }), []);
   const worker = readFileSync(join(library, 'dist/zigbee-worker.js'), 'utf8');
   assert.not.match(worker, /node_modules\/zigbee-on-host\//);
+});
+
+packaged('the manual is there, and every link of it leads somewhere', () => {
+  const documents = join(tree, 'usr/share/doc/uplift');
+  assert.equal(
+    globSync('docs/**/*.md', { cwd: documents }).sort(),
+    globSync('docs/**/*.md', { cwd: ROOT }).sort(),
+  );
+  const lost = readPages()
+    .filter(({ path }) => path === 'README.md' || path.startsWith('docs/'))
+    .flatMap(({ path, links }) =>
+      links
+        .map(({ target }) => target.split('#')[0]!)
+        .filter((target) => target !== '' && !/^[a-z]+:/.test(target))
+        .filter((target) => !existsSync(join(documents, dirname(path), target)))
+        .map((target) => `${path}: ${target}`),
+    );
+  assert.equal(lost, []);
 });
 
 interface Component {

@@ -1,6 +1,14 @@
 /** What is published, built, packed and installed as a user would: it upgrades a device, and holds no GPL code. */
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  globSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'uvu';
@@ -34,6 +42,16 @@ test('no zigbee-on-host beside it or inside it', () => {
     const text = readFileSync(join(dist, name), 'utf8');
     assert.is(/node_modules\/zigbee-on-host\//.test(text), false, `${name} bundles zigbee-on-host`);
   }
+});
+
+test('the manual is there', () => {
+  const inside = (path: string) => existsSync(join(installed, 'uplift', path));
+  const wanted = ['README.md', 'ARCHITECTURE.md', ...globSync('docs/**/*.{md,svg}', { cwd: ROOT })];
+  assert.ok(wanted.length > 30, `${wanted.length}`);
+  assert.equal(
+    wanted.filter((path) => !inside(path)),
+    [],
+  );
 });
 
 test('the library is there, with its declarations', () => {

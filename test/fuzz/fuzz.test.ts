@@ -61,10 +61,11 @@ test('what a parser keeps is found', () => {
   const kept: Uint8Array[] = [];
   const family = planted(() => {
     for (const untilMs = performance.now() + 5; performance.now() < untilMs; );
-    kept.push(new Uint8Array(2 ** 22));
+    // More than may be kept in all: found on a machine, too, that comes to few inputs in a second.
+    kept.push(new Uint8Array(2 ** 24));
     return ACCEPTED;
   });
-  assert.throws(() => fuzz(1, 1000, [family]), /the heap grew by/);
+  assert.throws(() => fuzz(1, 500, [family]), /the heap grew by/);
 });
 
 test('an input is made again from seed and number alone', () => {

@@ -1,6 +1,7 @@
 /**
- * Every single bit of small signed things, flipped: no flip turns what is refused into what is
- * accepted. Samples of the same run in the quick tests.
+ * Bits of small signed things, flipped: no flip turns what is refused into what is accepted. Samples of the
+ * same run in the quick tests. Of PKCS#12 and CMS every third bit, so that each octet loses two or three of
+ * different places: deriving keys made every bit of them the longest test of all. UPLIFT_EVERY_BIT is all of them.
  */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -39,8 +40,10 @@ for (const suite of [1, 2] as const) {
   }
 }
 
-test('PKCS#12: every bit flipped; none opens to another key', () => flipPkcs12(1));
+const STEP = process.env['UPLIFT_EVERY_BIT'] ? 1 : 3;
 
-test('CMS: every bit flipped; what is still accepted says the same', () => flipMessage(1));
+test('PKCS#12: bits flipped; none opens to another key', () => flipPkcs12(STEP));
+
+test('CMS: bits flipped; what is still accepted says the same', () => flipMessage(STEP));
 
 test.run();
