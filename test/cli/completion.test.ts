@@ -1,6 +1,8 @@
 /** What shells complete: the tree as data, the scripts that come of it in real shells, ids in time. */
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { suite } from 'uvu';
@@ -191,19 +193,22 @@ test('fish: commands, options, choices, ids', () => {
 test('zsh: the script is read without a word, and offers commands, options, choices', () => {
   if (!has('zsh')) return;
   shell('zsh', ['-f', '-n', 'completion.zsh']);
-  // A zsh in a terminal of its own, asked by Tab for the list of what fits.
+  // A zsh in a terminal of its own, asked by Tab for the list of what fits, when it has begun to read keys.
   const lines = ['fleet campaign ', 'verify a --intake ', 'job show '];
   const said = shell('zsh', [
     '-f',
     '-c',
     `zmodload zsh/zpty
     local all= part=
-    until_said() { while zpty -r z part; do all+=$part; [[ $part == *$1* ]] && return; done }
+    until_said() {
+      local seen=
+      while zpty -r z part; do all+=$part seen+=$part; [[ $seen == *$1* ]] && return; done
+    }
     zpty z zsh -f -i
     zpty -w z 'stty -echo; PS1=; unsetopt zle_bracketed_paste; autoload -Uz compinit; compinit -D -u'
     zpty -w z 'source ./completion.zsh; bindkey "^I" list-choices; zle -N told; bindkey "^T" told'
-    zpty -w z 'told() { print LISTED }; print LOA""DED'
-    until_said LOADED
+    zpty -w z 'told() { print LIS""TED }; zle-line-init() { print REA""DY }; zle -N zle-line-init'
+    until_said READY
     ${lines.map((line) => `zpty -n -w z $'uplift ${line}\\t\\C-t\\C-u'; until_said LISTED`).join('\n    ')}
     zpty -d z
     print -r -- $all`,
@@ -211,7 +216,7 @@ test('zsh: the script is read without a word, and offers commands, options, choi
   assert.match(said, /submit[\s\S]*service-request[\s\S]*completion-values-jobs/);
 });
 
-test('ids in time: of a rig, and nothing where no gateway answers', () => {
+test('ids in time: of a rig, and nothing where no gateway answers, or one that says nothing', async () => {
   const ask = (...words: string[]) => {
     const startedMs = performance.now();
     const main = join(ROOT, 'src/cli/main.ts');
@@ -222,6 +227,13 @@ test('ids in time: of a rig, and nothing where no gateway answers', () => {
   assert.is(ask('devices', '--rig', rig).said, 'ppmid\n');
   const nobody = ask('jobs', '--socket', join(folder, 'none'));
   assert.equal([nobody.said, nobody.stderr.toString(), nobody.status], ['', '', 0]);
+  const socket = join(folder, 'mute');
+  const mute = createServer().listen(socket);
+  await once(mute, 'listening');
+  const silent = ask('devices', '--socket', socket);
+  mute.close();
+  assert.equal([silent.said, silent.stderr.toString(), silent.status], ['', '', 0]);
+  assert.ok(silent.tookMs < 30_000, `${silent.tookMs}: the client alone would wait a minute`);
 });
 
 test.run();
