@@ -49,7 +49,7 @@ export async function unlock(options: LockOptions, output: Output): Promise<Exit
 
 export async function locks(options: LockOptions, output: Output): Promise<ExitCode> {
   const rig = loadRig(options.rig);
-  const leases = await withBook(rig, (book) => book.list());
+  const leases = await LeaseBook.inForce(rig.stateFolder);
   output.result({ rig: rig.id, leases }, [
     ...(leases.length === 0 ? ['nobody has any device of it'] : []),
     ...leases.map(leaseWords),
@@ -59,7 +59,7 @@ export async function locks(options: LockOptions, output: Output): Promise<ExitC
 
 /** Leases of devices of a rig that others have now, by device: what whoever asks has locked is theirs. */
 export async function leasesOf(rig: Rig): Promise<ReadonlyMap<string, LeaseRecord>> {
-  const leases = await withBook(rig, (book) => book.list());
+  const leases = await LeaseBook.inForce(rig.stateFolder);
   const others = leases.filter(({ pid, holder }) => pid !== undefined || holder !== ownName());
   return new Map(others.map((lease) => [lease.device, lease]));
 }

@@ -11,7 +11,7 @@
  * The time is the wall clock's, since a lease may outlive a restart of the machine.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { EXIT, UpliftError } from '../../errors.ts';
@@ -91,6 +91,17 @@ export class LeaseBook {
         if (!isBusy(error) || attempt === OPENINGS_MAX) throw unusable(path, error);
         await new Promise((done) => setTimeout(done, OPENING_PAUSE_MS));
       }
+    }
+  }
+
+  /** Those in force in that folder; nothing is made there to find that there are none. @throws UpliftError */
+  static async inForce(stateFolder: string): Promise<readonly LeaseRecord[]> {
+    if (!existsSync(join(stateFolder, LEASES))) return [];
+    const book = await LeaseBook.open(stateFolder);
+    try {
+      return book.list();
+    } finally {
+      book.close();
     }
   }
 
