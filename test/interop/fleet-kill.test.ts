@@ -39,7 +39,7 @@ import { testWhere } from './tools.ts';
 type Campaign = z.output<typeof campaignDetail>;
 
 const SEED = Number(process.env['FLEET_SEED'] ?? Math.floor(Math.random() * 1_000_000));
-const KILL_MS = Number(process.env['FLEET_KILL_SECONDS'] ?? 50) * 1_000;
+const KILL_MS = Number(process.env['FLEET_KILL_SECONDS'] ?? 30) * 1_000;
 const GATEWAYS = Number(process.env['FLEET_GATEWAYS'] ?? 50);
 const DEVICES = 6;
 const CAMPAIGN = 'kill-1';
