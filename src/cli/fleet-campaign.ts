@@ -1,8 +1,8 @@
 /** `uplift fleet campaign ...`: campaigns of a fleet, from their submission to their end. */
 import { basename } from 'node:path';
+import { CAMPAIGN_MEDIA_TYPE } from '../api/campaign-routes.ts';
 import type { z } from '../config/fields.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
-import { CAMPAIGN_MEDIA_TYPE } from '../fleet/coordinator/operator-routes.ts';
 import type {
   campaignDetail,
   campaignDevicePage,

@@ -28,7 +28,9 @@ export async function lock(options: LockOptions, output: Output): Promise<ExitCo
   const devices = namesOf(rig, options.device);
   const forMs = durationMs(options.for ?? '8h');
   const holder = options.holder ?? ownName();
-  await withBook(rig, (book) => book.take(devices, { holder, forMs, outlivesProcess: true }));
+  await LeaseBook.use(rig.stateFolder, (book) =>
+    book.take(devices, { holder, forMs, outlivesProcess: true }),
+  );
   const until = new Date(Date.now() + forMs).toISOString();
   output.result({ rig: rig.id, devices, holder, until }, [
     `${devices.join(', ')}: locked for ${holder} until ${until}`,
@@ -39,7 +41,9 @@ export async function lock(options: LockOptions, output: Output): Promise<ExitCo
 export async function unlock(options: LockOptions, output: Output): Promise<ExitCode> {
   const rig = loadRig(options.rig);
   const devices = namesOf(rig, options.device);
-  const ended = await withBook(rig, (book) => book.end(devices, options.force === true));
+  const ended = await LeaseBook.use(rig.stateFolder, (book) =>
+    book.end(devices, options.force === true),
+  );
   output.result({ rig: rig.id, ended }, [
     ...(ended.length === 0 ? ['nobody had any of them'] : []),
     ...ended.map((lease) => `ended ${leaseWords(lease)}`),
@@ -66,15 +70,6 @@ export async function leasesOf(rig: Rig): Promise<ReadonlyMap<string, LeaseRecor
 
 function ownName(): string {
   return `${userInfo().username}@${hostname()}`;
-}
-
-async function withBook<T>({ stateFolder }: Rig, work: (book: LeaseBook) => T): Promise<T> {
-  const book = await LeaseBook.open(stateFolder);
-  try {
-    return work(book);
-  } finally {
-    book.close();
-  }
 }
 
 function namesOf({ devices, coordinators }: Rig, names: string[] | undefined): string[] {

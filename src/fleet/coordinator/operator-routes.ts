@@ -5,6 +5,7 @@
  * whoever brings one with another signature only carries it. Who submitted a campaign does not start it.
  */
 
+import { CAMPAIGN_MEDIA_TYPE } from '../../api/campaign-routes.ts';
 import { ApiError } from '../../api/problem.ts';
 import { type ApiMetrics, JSON_BYTES_MAX, type RouteShape, routeMaker } from '../../api/route.ts';
 import { openApiDocument } from '../../api/schemas.ts';
@@ -28,8 +29,6 @@ export interface OperatorWorld {
   openApi(): unknown;
 }
 
-/** RFC 9052, 11.3. */
-export const CAMPAIGN_MEDIA_TYPE = 'application/cose';
 /** More than a campaign may list (campaign/manifest.ts). */
 export const IMAGE_BYTES_MAX = 16 * 1024 * 1024;
 const PAGE = 100;

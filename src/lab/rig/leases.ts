@@ -97,9 +97,14 @@ export class LeaseBook {
   /** Those in force in that folder; nothing is made there to find that there are none. @throws UpliftError */
   static async inForce(stateFolder: string): Promise<readonly LeaseRecord[]> {
     if (!existsSync(join(stateFolder, LEASES))) return [];
+    return LeaseBook.use(stateFolder, (book) => book.list());
+  }
+
+  /** Open for as long as the work takes. @throws UpliftError */
+  static async use<T>(stateFolder: string, work: (book: LeaseBook) => T): Promise<T> {
     const book = await LeaseBook.open(stateFolder);
     try {
-      return book.list();
+      return work(book);
     } finally {
       book.close();
     }
