@@ -9,7 +9,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ApiClient } from '../../src/api/client.ts';
 import type { z } from '../../src/config/fields.ts';
-import type { campaignPage } from '../../src/fleet/coordinator/operator-schemas.ts';
+import type { campaignPage, gatewayDetail } from '../../src/fleet/coordinator/operator-schemas.ts';
 import {
   admissionSection,
   type DuisMaterial,
@@ -140,6 +140,10 @@ test('an 11.4 is one campaign, and each device is told of, over a front that is 
   await until(
     () => front.api.get<{ devices: { runs?: string }[] }>('/devices'),
     (seen) => seen.devices.length === devices.length,
+  );
+  await until(
+    () => coordinator.client.get<z.output<typeof gatewayDetail>>(`/gateways/${PREMISES}`),
+    ({ inventory }) => inventory.filter(({ firmwareVersion }) => firmwareVersion).length === 3,
   );
   assert.is(await front.ask(devices), 'I0');
   const asked = () => coordinator.client.get<Campaigns>('/campaigns');

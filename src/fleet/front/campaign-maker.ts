@@ -37,6 +37,8 @@ export interface MakerOptions {
   rules: CampaignRules;
   /** By the author, and by those who approve by themselves. */
   sign(manifest: Uint8Array, nextTurn: () => Promise<void>): Promise<Uint8Array>;
+  /** Its gateway has not said yet what it runs: it is placed again after so long. */
+  again(run: FleetRun, afterMs: number): void;
 }
 
 /** A campaign of this front, as far as it is known without asking. */
@@ -159,14 +161,20 @@ export class CampaignMaker {
   private async makeFor(runs: readonly FleetRun[]): Promise<void> {
     const { devices, inventories, timers, limits } = this.options;
     const gateways = new Set<string>();
-    for (const { device } of runs) gateways.add(devices.device(device)!.gateway);
+    const unread = new Set<string>();
+    for (const { device } of runs) {
+      const { gateway, told } = devices.device(device)!;
+      (told.firmwareVersion === undefined ? unread : gateways).add(gateway);
+    }
     await inventories.freshen(gateways, timers.nowMs() - limits.freshMs);
+    await inventories.freshen(unread, timers.nowMs());
     if (this.isStopped) return;
     // Who was called off meanwhile is in no campaign.
     const open = runs.filter((run) => run.isOpen);
     const able = open.filter((run) => {
       const code = this.obstacleOf(run);
-      if (code) run.tell(nothingOf(run.standing, code));
+      const isEarly = code === 'precursor-unknown' && this.waitsForReading(run);
+      if (code && !isEarly) run.tell(nothingOf(run.standing, code));
       return code === undefined;
     });
     for (const piece of inPieces(able, CAMPAIGN_DEVICES_MAX)) await this.make(piece);
@@ -177,6 +185,18 @@ export class CampaignMaker {
     if (!image.words) return 'image-unreadable';
     const { told } = this.options.devices.device(device)!;
     return told.firmwareVersion === undefined ? 'precursor-unknown' : undefined;
+  }
+
+  /** A gateway that was just installed reads its devices one after another. */
+  private waitsForReading(run: FleetRun): boolean {
+    const { timers, limits, again } = this.options;
+    const { sinceMs, times } = run.unread ?? { sinceMs: timers.nowMs(), times: 0 };
+    const untilMs = sinceMs + limits.unreadMs;
+    if (timers.nowMs() >= untilMs) return false;
+    run.unread = { sinceMs, times: times + 1 };
+    if (times === 0) run.wait('waits for its gateway to read what it runs', untilMs);
+    again(run, pauseMs(times));
+    return true;
   }
 
   /** A large manifest takes its time: between its steps others have their turn. */

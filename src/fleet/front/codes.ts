@@ -7,7 +7,8 @@ export const FRONT_CODES = {
   'campaign-refused': 'The coordinator did not take its campaign.',
   'campaign-lost': 'The coordinator does not know its campaign any more.',
   'image-unreadable': 'No campaign can be made of the image: it cannot be read.',
-  'precursor-unknown': 'Its gateway has not read what it runs, so no campaign can start from it.',
+  'precursor-unknown':
+    'Its gateway did not read what it runs in time, so no campaign can start from it.',
   'called-off-there': 'It was called off at its gateway.',
   'gateway-silent': 'Its campaign is over, and its gateway did not say what became of it.',
 } as const;

@@ -39,6 +39,8 @@ export interface FrontLimits extends FollowLimits {
   inventoryMs: number;
   /** What a campaign starts from was asked for no longer ago. */
   freshMs: number;
+  /** What a gateway has not read by then no campaign starts from. */
+  unreadMs: number;
   /** A version counts as read. */
   readMs: number;
 }
@@ -50,6 +52,7 @@ export const FRONT_LIMITS: FrontLimits = {
   gatherMs: 30_000,
   inventoryMs: 10 * 60_000,
   freshMs: 5 * 60_000,
+  unreadMs: 5 * 60_000,
   readMs: 24 * HOUR_MS,
 };
 
@@ -85,6 +88,7 @@ export class FleetField implements Field {
   private readonly teller: Teller;
   private readonly maker: CampaignMaker;
   private readonly gatherings = new Map<string, Gathering>();
+  private readonly early = new Set<{ cancel(): void }>();
   private readonly images = new WeakMap<Uint8Array, Map<string, RunImage>>();
   private readonly links = new Map<string, boolean | undefined>();
   private listener: FieldListener | undefined;
@@ -107,6 +111,7 @@ export class FleetField implements Field {
     this.maker = new CampaignMaker({
       ...{ client: this.client, devices, inventories: this.inventories, timers, log },
       ...{ limits: this.limits, rules, sign },
+      again: (run, afterMs) => this.gatherAfter(run, afterMs),
     });
   }
 
@@ -153,6 +158,7 @@ export class FleetField implements Field {
     this.isClosed = true;
     this.timer?.cancel();
     for (const { timer } of this.gatherings.values()) timer.cancel();
+    for (const timer of this.early) timer.cancel();
     this.maker.stop();
     this.teller.stop();
   }
@@ -173,6 +179,14 @@ export class FleetField implements Field {
     const waitMs = Math.min(quietMs, Math.max(0, sinceMs + gatherMs - this.nowMs));
     const timer = timers.after(waitMs, () => this.gathered(key));
     this.gatherings.set(key, { runs: runs.add(run), sinceMs, timer });
+  }
+
+  private gatherAfter(run: FleetRun, afterMs: number): void {
+    const timer = this.options.timers.after(afterMs, () => {
+      this.early.delete(timer);
+      if (run.isOpen) this.gather(run);
+    });
+    this.early.add(timer);
   }
 
   private gathered(key: string): void {

@@ -25,6 +25,8 @@ export class FleetRun implements FieldRun {
   /** It is part of a campaign: too late to call it off. */
   isPlaced = false;
   standing: Standing;
+  /** Since when, and how often, its gateway was asked in vain what it runs. */
+  unread: { sinceMs: number; times: number } | undefined;
   private readonly owner: FieldOwner;
   private readonly teller: Teller;
   private readonly onOver: (run: FleetRun) => void;

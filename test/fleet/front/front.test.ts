@@ -5,6 +5,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { CampaignDeviceView } from '../../../src/fleet/coordinator/control.ts';
+import { FRONT_LIMITS } from '../../../src/fleet/front/fleet-field.ts';
 import { ANN } from '../../campaign/campaigns.ts';
 import { euiOf, IMAGE_SHA256 } from '../../dcc/dcc-desk.ts';
 import { FrontDesk, type FrontShape, HOUR_MS, OLD, SECOND_MS } from './front-desk.ts';
@@ -109,8 +110,27 @@ oneCampaign('a device of which nobody has read what it runs holds up nobody else
     const n = ALL.find((one) => euiOf(one) === unread.device)!;
     await asked(desk, [1, n]);
     assert.equal([...desk.fleet.last.manifest.devices!], [euiOf(1)]);
+    assert.is(desk.state(n), 'staged');
+    await desk.pass(FRONT_LIMITS.unreadMs + 60 * SECOND_MS);
     const [upgrade] = desk.upgradesOf(n);
     assert.is(`${upgrade!.state} ${upgrade!.code}`, 'failed precursor-unknown');
+    assert.is(desk.fleet.all.size, 1);
+  }),
+);
+
+oneCampaign('what is read while it is waited for is in a campaign a little later', () =>
+  withDesk(async (desk) => {
+    const [first, ...rest] = desk.fleet.inventories.get('gateway-1')!;
+    const { firmwareVersion: _, ...unread } = first!;
+    desk.fleet.inventories.set('gateway-1', [unread, ...rest]);
+    await desk.pass(20 * 60 * SECOND_MS, 60 * SECOND_MS);
+    const n = ALL.find((one) => euiOf(one) === unread.device)!;
+    await asked(desk, [n]);
+    await desk.pass(60 * SECOND_MS);
+    assert.is(desk.fleet.all.size, 0);
+    desk.fleet.inventories.set('gateway-1', [first!, ...rest]);
+    await desk.pass(60 * SECOND_MS);
+    assert.equal([...desk.fleet.last.manifest.devices!], [unread.device]);
   }),
 );
 
