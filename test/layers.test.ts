@@ -56,7 +56,7 @@ const MAY_IMPORT: Record<string, string[]> = {
     'transport',
     'store',
   ],
-  api: ['bytes', 'admission', 'jobs', 'config', 'store', 'gateway'],
+  api: ['bytes', 'products', 'admission', 'audit', 'jobs', 'config', 'store', 'gateway'],
   dcc: [
     'bytes',
     'products',
@@ -100,6 +100,8 @@ const MAY_IMPORT: Record<string, string[]> = {
     'gateway',
     'virtual',
   ],
+  // In a browser: nothing of the gateway's but what its own script made out of the API.
+  web: [],
   cli: [
     'bytes',
     'image',
@@ -156,6 +158,8 @@ const PURE_EXCEPTION: Record<string, string[]> = {
   // Offsets of time zones, from the rules that the runtime has: no I/O.
   schedule: ['@date-fns/tz/tzOffset'],
 };
+/** Of the page, outside of its parts and views. */
+const WITH_DOM = ['web/theme.ts'];
 const IMPURE_NAMES =
   /\b(Date\.now|new Date\(\)|setTimeout|setInterval|setImmediate|Math\.random|process\.|console\.|performance\.)/;
 
@@ -166,7 +170,7 @@ interface Import {
   typeOnly: boolean;
 }
 
-const sources = globSync('**/*.ts', { cwd: SRC }).map((path) => path.replaceAll('\\', '/'));
+const sources = globSync('**/*.{ts,tsx}', { cwd: SRC }).map((path) => path.replaceAll('\\', '/'));
 const imports: Import[] = sources.flatMap((file) => {
   const text = withoutComments(readFileSync(resolve(SRC, file), 'utf8'));
   const folder = file.includes('/') ? file.slice(0, file.indexOf('/')) : '';
@@ -228,9 +232,13 @@ test('the inner folders know no operating system', () => {
   assert.equal(wrong, []);
 });
 
+/** What the page is written in is in each of its parts. */
+const EVERYWHERE: Record<string, string[]> = { web: ['preact'] };
+
 test('each third-party library enters through one file', () => {
   const doors = new Map<string, Set<string>>();
-  for (const { file, target, typeOnly } of imports) {
+  for (const { file, folder, target, typeOnly } of imports) {
+    if (EVERYWHERE[folder]?.includes(target.split('/')[0]!)) continue;
     // A type is erased: it brings no code in.
     if (typeOnly || target.startsWith('.') || target.startsWith('node:')) continue;
     const name = target
@@ -242,6 +250,19 @@ test('each third-party library enters through one file', () => {
   const wrong = [...doors]
     .filter(([, files]) => files.size > 1)
     .map(([name, files]) => `${name}: ${[...files].join(', ')}`);
+  assert.equal(wrong, []);
+});
+
+test('the page runs in a browser: no module of Node, and its parts without a DOM are plain', () => {
+  const wrong = imports
+    .filter(({ folder, target }) => folder === 'web' && target.startsWith('node:'))
+    .map(({ file, target }) => `${file} imports ${target}`);
+  for (const file of sources.filter((path) => /^web\/[^/]*\.ts$/.test(path))) {
+    if (WITH_DOM.includes(file)) continue;
+    const text = withoutComments(readFileSync(resolve(SRC, file), 'utf8'));
+    const [, found] = /\b(document|window|localStorage|sessionStorage|location)\./.exec(text) ?? [];
+    if (found !== undefined) wrong.push(`${file} uses ${found}`);
+  }
   assert.equal(wrong, []);
 });
 

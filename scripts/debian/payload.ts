@@ -74,6 +74,8 @@ const library = join(root, 'usr/lib/uplift');
 const documents = join(root, 'usr/share/doc/uplift');
 for (const name of readdirSync(bundle).filter((entry) => entry.endsWith('.js')))
   copyInto(join(bundle, name), join(library, 'dist', name));
+for (const name of globSync('web/**/*.{html,js,css,svg}', { cwd: bundle }))
+  copyInto(join(bundle, name), join(library, 'dist', name));
 for (const path of beside) copyPackage(path);
 writeText(
   join(library, 'package.json'),
@@ -113,7 +115,7 @@ function resolved(from: string, name: string): string {
 
 function packagesBundled(): string[] {
   const found = new Set<string>();
-  for (const map of globSync('*.js.map', { cwd: bundle })) {
+  for (const map of globSync('{*,web/assets/*}.js.map', { cwd: bundle })) {
     const { sources } = JSON.parse(readFileSync(join(bundle, map), 'utf8')) as {
       sources: string[];
     };

@@ -1,5 +1,6 @@
 /** An OpenAPI 3.1 document, made from a table of routes and its schemas. */
 import { z } from '../config/fields.ts';
+import { ROLES } from '../config/gateway-schema.ts';
 import type { Problems } from './problem.ts';
 import type { BodyShape, HeaderParameter, RouteShape } from './route.ts';
 import { problem } from './schemas.ts';
@@ -49,6 +50,7 @@ export function describeApi(api: DescribedApi): Record<string, unknown> {
   return {
     openapi: '3.1.0',
     info: { title, version, summary },
+    'x-roles': ROLES,
     security: security.map((name) => ({ [name]: [] })),
     paths,
     components: {

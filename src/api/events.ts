@@ -92,6 +92,7 @@ export class EventStream {
     const listener: GatewayListener = {
       record: (record) => this.enqueue(recordFrame(record)),
       progress: (progress) => this.enqueue(progressFrame(progress)),
+      link: (link, up) => this.enqueue(linkFrame(link, up, timers.nowMs())),
     };
     this.unlisten = control.listen(listener);
   }
@@ -239,6 +240,11 @@ function recordFrame(record: GatewayRecord): Frame {
 function progressFrame(progress: LiveProgress): Frame {
   const text = `event: progress\ndata: ${JSON.stringify(progress)}\n\n`;
   return { sequence: 0, job: progress.job, bytes: encode(text) };
+}
+
+function linkFrame(link: string, up: boolean, atMs: number): Frame {
+  const text = `event: link\ndata: ${JSON.stringify({ link, up, atMs })}\n\n`;
+  return { sequence: 0, job: undefined, bytes: encode(text) };
 }
 
 /** JSON has no line end in it, so one `data` line holds all of it. */

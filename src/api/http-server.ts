@@ -22,6 +22,8 @@ import {
   openTcpDoor,
   type TcpDoorConfig,
 } from './doors.ts';
+import { takesGzip } from './encoding.ts';
+import { type Pages, pageAnswer } from './pages.ts';
 import { ApiError, type Problems } from './problem.ts';
 import type { Answer, Call, RouteRole, RouteShape } from './route.ts';
 
@@ -32,6 +34,8 @@ export interface HttpApi<W> {
   world: W;
   access: Access;
   problems: Problems;
+  /** Documents for browsers, which everybody is given. */
+  pages?: Pages;
   /** Said to everybody: `/healthz` that it answers, `/readyz` whether it is well. */
   condition(): Condition | Promise<Condition>;
 }
@@ -128,13 +132,14 @@ export class HttpServer<W> {
 
   private build(): void {
     const { app } = this;
-    const { routes, condition } = this.options.api;
+    const { routes, condition, pages } = this.options.api;
     app.removeAllContentTypeParsers();
     // Bodies are read by `readBody`, when it is known who sends them.
     app.addContentTypeParser('*', (_request, _payload, done) => done(null));
     app.addHook('onRequest', async (request) => this.admit(request));
     app.addHook('onSend', async (_request, reply) => {
-      reply.headers(HEADERS);
+      // A document for browsers says more of itself.
+      if (!reply.hasHeader('content-security-policy')) reply.headers(HEADERS);
     });
     const { onAnswered } = this.options;
     if (onAnswered) {
@@ -148,6 +153,7 @@ export class HttpServer<W> {
       throw this.missing(request);
     });
     for (const route of routes) this.serve(route);
+    if (pages) this.servePages(pages);
     for (const path of ['/healthz', '/readyz']) {
       app.get(path, { config: { isOpen: true } }, async (_request, reply) => {
         const { state, isReady } = await condition();
@@ -181,6 +187,20 @@ export class HttpServer<W> {
         }
       },
     });
+  }
+
+  private servePages(pages: Pages): void {
+    for (const path of new Set(['/', ...pages.keys()])) {
+      this.app.get(path, { config: { isOpen: true } }, async ({ headers }, reply) => {
+        const page = pages.get(path);
+        if (page) return sendAnswer(reply, pageAnswer(page, headers));
+        throw new ApiError('not-found', {
+          expected: 'the page, as `scripts/build web` makes it',
+          actual: 'a gateway without it',
+          next: 'build it, then start the gateway anew',
+        });
+      });
+    }
   }
 
   private callOf(
@@ -303,26 +323,14 @@ async function sendAnswer(
 ): Promise<FastifyReply> {
   reply.code(status).headers(headers ?? {});
   if (body === undefined) return reply.send();
-  if (typeof body === 'string') return reply.send(body);
+  if (typeof body === 'string' || body instanceof Uint8Array) return reply.send(body);
   reply.type('application/json; charset=utf-8');
   const text = JSON.stringify(body);
   if (!packedFor) return reply.send(text);
   reply.header('vary', 'accept-encoding');
-  const isWorthIt = text.length >= PACKED_BYTES_MIN && takesGzip(packedFor);
+  const isWorthIt = text.length >= PACKED_BYTES_MIN && takesGzip(packedFor.headers);
   if (!isWorthIt) return reply.send(text);
   return reply.header('content-encoding', 'gzip').send(await promisify(gzip)(text));
-}
-
-/** RFC 9110, 12.5.3; `q=0` is a no. */
-function takesGzip({ headers }: FastifyRequest): boolean {
-  const { 'accept-encoding': written = '' } = headers;
-  return `${written}`.split(',').some((one) => {
-    const [coding, quality = 'q=1'] = one
-      .trim()
-      .toLowerCase()
-      .split(/\s*;\s*/);
-    return (coding === 'gzip' || coding === '*') && !/^q=0(\.0*)?$/.test(quality);
-  });
 }
 
 /**

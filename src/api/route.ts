@@ -36,7 +36,7 @@ export interface Call<P, Q, B> {
 
 export interface Answer {
   status: number;
-  /** JSON, but for text. */
+  /** JSON, but for text and bytes. */
   body?: unknown;
   headers?: Readonly<Record<string, string>>;
   /** In place of a body: writes it as it comes, and ends the response. Not called for HEAD. */

@@ -7,6 +7,7 @@ import { type GatewayRoute, JSON_BYTES_MAX, route, UNWELL } from './gateway-rout
 import { imageRoutes, LIST_BYTES_MAX } from './image-routes.ts';
 import { ApiError } from './problem.ts';
 import * as schemas from './schemas.ts';
+import { upgradeRoutes } from './upgrade-routes.ts';
 import { isJobOver, ruleOf, summaryOf, viewOf } from './views.ts';
 
 export const API_ROOT = '/api/v1';
@@ -320,8 +321,8 @@ const events: GatewayRoute = route({
   path: '/events',
   role: 'viewer',
   summary:
-    'Server-sent events: `record` with its sequence as id, replayed and then as they come; `progress` ' +
-    'and `gap` without one. `Last-Event-ID` goes on where a stream ended.',
+    'Server-sent events: `record` with its sequence as id, replayed and then as they come; `progress`, ' +
+    '`link` and `gap` without one. `Last-Event-ID` goes on where a stream ended.',
   query: schemas.eventQuery,
   answers: { 200: 'text/event-stream' },
   isEndless: true,
@@ -344,6 +345,7 @@ export const ROUTES: readonly GatewayRoute[] = [
   ...readings,
   ...duisRoutes,
   ...campaignRoutes,
+  ...upgradeRoutes,
   events,
 ];
 

@@ -4,13 +4,16 @@
  * 1970-01-01T00:00:00Z.
  */
 import { z } from '../config/fields.ts';
-import { CAMPAIGN_STANDINGS, LIST_KINDS } from '../gateway/control.ts';
+import { ROLES } from '../config/gateway-schema.ts';
+import { CAMPAIGN_STANDINGS, DEVICE_ANSWERS, LIST_KINDS } from '../gateway/control.ts';
 import { UPGRADE_STATES } from '../jobs/states.ts';
 
 /** The largest time a Date has. */
 const MOMENT_MAX_MS = 8_640_000_000_000_000;
 export const JOB_DEVICES_MAX = 50_000;
 export const PAGE_MAX = 1_000;
+/** Each is judged anew while it is waited for. */
+export const REVIEW_DEVICES_MAX = 100;
 
 const DIGEST = 'a SHA-256: 64 lower-case hexadecimal digits';
 const NAME = 'a name of letters, digits, blanks and ._+@()=,~- that begins with a letter or digit';
@@ -183,14 +186,116 @@ export const recordPage = z.strictObject({
   next: count.describe('`from` of the next page.'),
 });
 
+export const identityView = z.strictObject({ by: z.string(), role: z.enum(ROLES) });
+export const upgradeQuery = z.strictObject({
+  skip: digits(0, Number.MAX_SAFE_INTEGER).optional().describe('The `next` of the page before.'),
+  limit: digits(1, PAGE_MAX).optional().describe('Default 1000.'),
+});
+export const upgradePage = z.strictObject({
+  sequence: count,
+  upgrades: z.array(z.strictObject({ job: z.string(), image: sha256, ...upgradeView.shape })),
+  next: count.optional().describe('`skip` of the next page; absent: this is the last.'),
+});
+
+const REVIEWED = `1 to ${REVIEW_DEVICES_MAX} devices`;
+export const reviewRequest = z.strictObject({
+  image: sha256.describe('SHA-256 of an image in the store.'),
+  devices: z.array(device, REVIEWED).min(1, REVIEWED).max(REVIEW_DEVICES_MAX, REVIEWED),
+  activation,
+});
+const findingView = z.strictObject({
+  ruleId: z.string(),
+  text: z.string(),
+  source: z.strictObject({ document: z.string(), version: z.string().optional() }),
+  confidence: z.enum(['read', 'inferred', 'assumed']),
+  outcome: z.enum(['pass', 'not-applicable', 'refuse', 'warn', 'unknown']),
+  expected: z.string().optional(),
+  actual: z.string().optional(),
+  next: z.string().optional().describe('What would change the answer.'),
+  seen: z.array(z.strictObject({ what: z.string(), value: z.string() })),
+});
+const planView = z.strictObject({
+  link: z.enum(['radio', 'serial-line']),
+  steps: z.array(
+    z.strictObject({
+      step: z.string(),
+      text: z.string(),
+      leastMs: z.number(),
+      mostMs: z.number(),
+      irreversible: z.literal(true).optional().describe('No way back from here on.'),
+    }),
+  ),
+  blocks: count,
+  leastMs: z.number(),
+  mostMs: z.number(),
+});
+export const reviewView = z.strictObject({
+  device: z.string(),
+  verdict: z.enum(['admitted', 'refused']),
+  ruleId: z.string().optional().describe('Of the first refusal.'),
+  conditional: z.boolean().describe('Admitted as far as is known; `pending` says what is not.'),
+  pending: z.array(z.strictObject({ what: z.string(), next: z.string() })),
+  hashes: z.strictObject({ sent: sha256, listed: sha256 }).optional(),
+  decidedAtMs: moment,
+  findings: z.array(findingView),
+  entries: z.array(
+    z.strictObject({
+      entryId: z.string(),
+      line: count,
+      deviceType: z.string(),
+      deviceModel: z.string(),
+      firmwareVersion: z.string(),
+      hash: z.string(),
+      standing: z.string(),
+    }),
+  ),
+  installs: z.string().optional().describe('The version, as far as the image tells.'),
+  runs: z.string().optional(),
+  runsReadMs: moment.optional(),
+  plan: planView.optional(),
+  secondPerson: z.string().optional().describe('Why somebody else has to approve it.'),
+});
+
+export const inCertificate = z.strictObject({ job: jobId, device });
+export const certificateView = z.strictObject({
+  gateway: z.string(),
+  job: z.string().optional(),
+  device: z.string().optional(),
+  eui64: z.string().optional(),
+  deviceModel: z.string().optional(),
+  ran: z.string().optional().describe('What it ran before, where it said so.'),
+  runs: z.string().optional().describe('What it said afterwards that it runs.'),
+  image: z.string().optional().describe('SHA-256 of the image file.'),
+  imageName: z.string().optional(),
+  listed: z.string().optional().describe('The hash by which lists know the image.'),
+  entries: z.string().optional().describe('Rows of the Central Products List, by their ids.'),
+  by: z.string().optional(),
+  approvedBy: z.string().optional(),
+  done: z.string().optional().describe('When the version was read back.'),
+  record: z.string().optional().describe('SEQUENCE:HASH of the record that says so.'),
+  text: z.string(),
+});
+
 export const deviceView = z.strictObject({
   id: z.string(),
   kind: z.string(),
   eui64: z.string().optional(),
+  deviceModel: z.string().optional(),
+  stallMs: count.optional().describe('Silence in a transfer of so long is looked into.'),
   link: z.string(),
   linkUp: z.boolean(),
   runs: z.string().optional(),
   runsReadMs: moment.optional(),
+  reading: z
+    .strictObject({
+      atMs: moment,
+      answers: z.enum(DEVICE_ANSWERS).optional(),
+      code: z.string().optional(),
+      detail: z.string().optional(),
+      next: z.string().optional(),
+    })
+    .optional()
+    .describe('How it was found when it was asked last.'),
   upgrade: z.string().optional(),
   campaign: z
     .strictObject({
@@ -276,6 +381,7 @@ export const healthView = z.strictObject({
 
 export const devicesAnswer = z.strictObject({ devices: z.array(deviceView) });
 export const readingBegun = z.strictObject({ from: count });
+export const reviewAnswer = z.strictObject({ image: imageView, reviews: z.array(reviewView) });
 export const imagesAnswer = z.strictObject({ images: z.array(imageView) });
 export const listsAnswer = z.strictObject({ lists: z.array(listView) });
 export const rulesAnswer = z.strictObject({ rules: z.array(ruleView) });

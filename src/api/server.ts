@@ -12,6 +12,7 @@ import { GATEWAY_PROBLEMS } from './gateway-problems.ts';
 import type { ApiWorld } from './gateway-route.ts';
 import { HttpServer } from './http-server.ts';
 import { openApiOf } from './openapi.ts';
+import { builtPagesFolder, loadPages } from './pages.ts';
 import type { ApiMetrics } from './route.ts';
 import { API_ROOT, ROUTES } from './routes.ts';
 import { TokenAccess } from './token-access.ts';
@@ -26,6 +27,8 @@ export interface ApiOptions {
   metrics?: ApiMetrics;
   /** Of Uplift. */
   version: string;
+  /** The folder of the page; absent: where it is built. */
+  pages?: string;
   limits?: Partial<DoorLimits & EventLimits & AttemptLimits>;
 }
 
@@ -53,9 +56,10 @@ export class ApiServer {
       return { state, isReady: state === 'ready' };
     };
     const api = { root: API_ROOT, routes: ROUTES, world, access, problems: GATEWAY_PROBLEMS };
+    const pages = loadPages(options.pages ?? builtPagesFolder());
     try {
       const http = await HttpServer.start({
-        api: { ...api, condition },
+        api: { ...api, pages, condition },
         doors: { socket: config.socket, tcp: config.tcp },
         limits,
         log,

@@ -1,5 +1,11 @@
 /** `uplift audit show`, `check` and `export`: what was recorded, and whether the log of it is whole. */
 import { resolve } from 'node:path';
+import {
+  type Certificate,
+  type CertificateFinding,
+  checkCertificate,
+  parseCertificate,
+} from '../audit/certificate.ts';
 import { type AuditHead, type ChainRecord, isDecision, parseHead } from '../audit/chain.ts';
 import { loadRig } from '../config/load.ts';
 import { EXIT, type ExitCode } from '../errors.ts';
@@ -37,6 +43,8 @@ export interface AuditOptions {
   /** Of `check`: a signature over the log, and the public key of who is to have signed. */
   signature?: string;
   key?: string;
+  /** Of `check`: the text of a certificate, as its QR code has it. */
+  certificate?: string;
 }
 
 export function showAudit(options: AuditOptions, output: Output): ExitCode {
@@ -64,18 +72,31 @@ export function checkAudit(options: AuditOptions, output: Output): ExitCode {
     line === undefined ? '-' : `${log.path}:${line}`,
     message,
   ]);
+  const certificate = certificateOf(log, options);
+  for (const { code, message, field, expected, actual } of certificate?.findings ?? []) {
+    const words = [field, expected && `log: ${expected}`, actual && `certificate: ${actual}`];
+    const detail = words.filter((word) => word !== undefined).map(printable);
+    rows.push([paint('red', code), 'certificate', detail.join(', ') || '-', message]);
+  }
   const name = `${head.sequence}:${head.hash}`;
+  const isTrue = certificate?.findings.length === 0;
   const isWhole = findings.length === 0 && signature?.ok !== false;
   if (signature?.ok === false)
     rows.push([paint('red', signature.code), '-', '-', signature.message]);
   const signed = signature?.ok ? ', signed by this key' : '';
   const total = `${log.path}: ${records} records, ${isWhole ? 'whole' : 'not whole'}${signed}, head ${name}`;
+  const isGood = isWhole && (certificate === undefined || isTrue);
+  const lines = [...table(rows), total, ...(isTrue ? [certificateLine(certificate)] : [])];
   output.result(
-    { log: log.path, records, head, findings, ...(signature ? { signature } : {}) },
-    [...table(rows), total],
-    isWhole ? [] : [...table(rows), total],
+    {
+      ...{ log: log.path, records, head, findings },
+      ...(signature ? { signature } : {}),
+      ...(certificate ? { certificate } : {}),
+    },
+    lines,
+    isGood ? [] : lines,
   );
-  return isWhole ? EXIT.done : EXIT.refused;
+  return isGood ? EXIT.done : EXIT.refused;
 }
 
 /** A journal as a log that others can check, while its gateway runs or not. */
@@ -103,6 +124,28 @@ export function exportAudit({ journal, out, sign }: AuditExportOptions, output: 
   } finally {
     reader.close();
   }
+}
+
+interface CheckedCertificate {
+  /** What it says; absent where it says nothing that can be read. */
+  says?: Certificate;
+  findings: CertificateFinding[];
+}
+
+function certificateOf(
+  log: AuditLog,
+  { certificate }: AuditOptions,
+): CheckedCertificate | undefined {
+  if (certificate === undefined) return undefined;
+  const says = parseCertificate(certificate);
+  return { ...(says ? { says } : {}), findings: checkCertificate(certificate, log.records()) };
+}
+
+function certificateLine({ says }: CheckedCertificate): string {
+  const { device, ran, runs, done, job } = says!;
+  const before = ran === undefined ? '' : ` from ${ran}`;
+  const words = `the certificate is true: ${device} was upgraded${before} to ${runs} by job ${job}`;
+  return printable(`${words}, read back at ${done}`);
 }
 
 function signatureOf(

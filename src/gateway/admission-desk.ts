@@ -3,18 +3,25 @@
  * force, and what is around each device. Everything is read, and what is wrong said, before a job rests on it.
  */
 import type { RequestFacts } from '../admission/context.ts';
+import { decideAdmission } from '../admission/decide.ts';
+import { entriesInForce } from '../admission/entries.ts';
 import type { AdmissionPolicy, DeviceFacts } from '../admission/facts.ts';
 import type { Regulation } from '../admission/regulation.ts';
+import { whySecondPerson } from '../admission/second-person.ts';
+import { hexDigits } from '../bytes/hex.ts';
 import type { HubDevice, Rig, RigDevice } from '../config/schema.ts';
 import { assert, EXIT, UpliftError } from '../errors.ts';
+import type { JobActivation } from '../jobs/records.ts';
 import type { CentralProductsList, ListOptions } from '../products/central-products-list.ts';
 import type { OpenedImage } from '../store/images.ts';
 import { acceptList } from './accepted-list.ts';
+import type { ReviewView } from './control.ts';
 import { factsOfDevice } from './device-facts.ts';
 import { planOf } from './device-plan.ts';
 import type { Brief } from './field.ts';
-import { ImageFile } from './image-library.ts';
+import { ImageFile, type LoadedImage } from './image-library.ts';
 import { loadCentralProductsList } from './list-library.ts';
+import type { SaidVersion } from './record-keeper.ts';
 import type { StateFolder } from './state-folder.ts';
 import { type Surroundings, type SurroundingsOptions, surroundingsOf } from './surroundings.ts';
 
@@ -52,6 +59,15 @@ interface Placed {
   device: RigDevice;
   desk: RigDesk;
 }
+
+export interface ReviewOptions {
+  /** What the device said last that it runs. */
+  said: SaidVersion | undefined;
+  activation: JobActivation;
+  nowMs: number;
+}
+
+export type Review = Omit<ReviewView, 'device' | 'runs' | 'runsReadMs'>;
 
 export type ListMemory = Pick<StateFolder, 'acceptedList' | 'rememberList'>;
 
@@ -122,6 +138,12 @@ export class AdmissionDesk {
     return factsOfDevice(this.deskOf(id).device);
   }
 
+  /** Whether there is a waiver at all by which it might. */
+  mayGoBack(id: string): boolean {
+    const { device, desk } = this.deskOf(id);
+    return desk.surroundings.contextFor(device).waiver !== undefined;
+  }
+
   /** The EUI-64 of the Communications Hub of its premises, as far as its rig says; of a hub its own. */
   hubOf(id: string): string | undefined {
     const { device, desk } = this.deskOf(id);
@@ -141,6 +163,25 @@ export class AdmissionDesk {
   admitted(id: string, nowMs: number): void {
     const { rig, list } = this.deskOf(id).desk;
     acceptList(list, this.memoryOf(rig), nowMs);
+  }
+
+  /** The decision on what is known now, the rows it rests on, and the plan. @throws UpliftError */
+  review(sha256: string, id: string, { said, activation, nowMs }: ReviewOptions): Review {
+    const { device } = this.deskOf(id);
+    const { image, list, policy, context } = this.brief(sha256, id);
+    const known = saidFacts(factsOfDevice(device), said);
+    const facts = { image: image.facts, device: known, list, policy, context };
+    const plan = planOf(device, image, activation);
+    const installs = installedBy(image);
+    const secondPerson = whySecondPerson(facts, nowMs);
+    return {
+      decision: decideAdmission(facts, nowMs),
+      facts,
+      entries: entriesInForce(facts, nowMs),
+      ...(installs === undefined ? {} : { installs }),
+      ...(plan ? { plan } : {}),
+      ...(secondPerson === undefined ? {} : { secondPerson }),
+    };
   }
 
   /** At the longest, as far as can be said before. */
@@ -209,6 +250,18 @@ export class AdmissionDesk {
     if (kind === 'hub' && installation !== undefined && !desk.hubs.has(installation))
       desk.hubs.set(installation, device);
   }
+}
+
+function saidFacts(device: DeviceFacts, said: SaidVersion | undefined): DeviceFacts {
+  if (!said) return device;
+  if (device.kind === 'communications_hub') return { ...device, runningVersion: said.version };
+  const digits = said.fileVersion ?? said.version;
+  if (!/^[0-9a-f]{8}$/i.test(digits)) return device;
+  return { ...device, currentFileVersion: Number.parseInt(digits, 16) };
+}
+
+function installedBy({ image, hubImage }: LoadedImage): string | undefined {
+  return image ? hexDigits(image.header.fileVersion, 8) : hubImage?.version?.text;
 }
 
 function unusable(sha256: string, { code, message }: { code: string; message: string }) {

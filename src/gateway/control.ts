@@ -3,10 +3,14 @@
  * Every call that changes something is durable when it returns, or throws an `UpliftError` and changed
  * nothing. Codes of refusals are in `CONTROL_CODES`.
  */
+import type { Decision } from '../admission/decide.ts';
+import type { AdmissionFacts } from '../admission/facts.ts';
 import type { RuleText } from '../admission/rule.ts';
 import type { Job, Upgrade } from '../jobs/book.ts';
 import type { Actor, JobActivation, JobRequest } from '../jobs/records.ts';
+import type { ListEntry } from '../products/central-products-list.ts';
 import type { DeviceKind } from '../products/combinations.ts';
+import type { UpgradePlan } from '../upgrade/plan.ts';
 
 export const CONTROL_CODES = {
   'job-unknown': 'There is no such job.',
@@ -23,6 +27,7 @@ export const CONTROL_CODES = {
   'not-activatable': 'The device does not hold an image that waits for its activation.',
   'not-cancellable': 'It is over, or the device acts on the command already.',
   'not-retryable': 'It is not over, or went well.',
+  'not-done': 'No version was read back: nothing is certified before that.',
   'not-accepting': 'The gateway takes no new work: its store is damaged or full, or it stops.',
 } as const;
 
@@ -58,16 +63,35 @@ export interface GatewayListener {
   link?(link: string, up: boolean): void;
 }
 
+/** What answers when a device is asked: all of it, or only what is to bring it back. */
+export const DEVICE_ANSWERS = ['application', 'recovery', 'bootloader'] as const;
+
+/** How a device was found when it was asked last. */
+export interface DeviceReadingView {
+  atMs: number;
+  /** Absent where nothing answered that was understood, or it does not tell. */
+  answers?: (typeof DEVICE_ANSWERS)[number];
+  /** Why it did not say what it runs. */
+  code?: string;
+  detail?: string;
+  next?: string;
+}
+
 export interface DeviceView {
   id: string;
   kind: DeviceKind;
   eui64?: string;
+  /** As its model file says: manufacturer, model, hardware version and revision. */
+  deviceModel?: string;
+  /** Silence in a transfer of so long is looked into. */
+  stallMs?: number;
   /** `network:zigbee-1`, `port:hub-1`. */
   link: string;
   linkUp: boolean;
   /** As it last said itself, in its own words. */
   runs?: string;
   runsReadMs?: number;
+  reading?: DeviceReadingView;
   /** The upgrade that is not over, `JOB/DEVICE`. */
   upgrade?: string;
   /** Where it is in one that goes on. */
@@ -87,6 +111,25 @@ export interface DeviceCampaignView {
 export interface UpgradeView {
   upgrade: Upgrade;
   waitsFor: string;
+}
+
+/** What would become of an upgrade, before anything is asked for or sent. */
+export interface ReviewView {
+  device: string;
+  decision: Decision;
+  /** What it was made on, for what each rule saw. */
+  facts: AdmissionFacts;
+  /** What the device would run, as far as the image tells. */
+  installs?: string;
+  /** What it runs, in its own words, as it said last. */
+  runs?: string;
+  runsReadMs?: number;
+  /** Rows of the Central Products List that speak for it. */
+  entries: readonly ListEntry[];
+  /** Absent where the image cannot be read as the device takes it. */
+  plan?: UpgradePlan;
+  /** Why somebody other than its author has to approve the job; absent: nobody has to. */
+  secondPerson?: string;
 }
 
 export interface ImageView {
@@ -299,6 +342,16 @@ export interface GatewayControl {
   ): Job;
   cancel(job: string, devices: readonly string[] | undefined, by: Actor, reason?: string): Job;
   retry(job: string, devices: readonly string[] | undefined, by: Actor): Job;
+
+  /**
+   * What each device would be told if it were asked now, on what is known of it; nothing is asked, sent or
+   * recorded.
+   */
+  review(
+    image: string,
+    devices: readonly string[],
+    activation: JobActivation,
+  ): readonly ReviewView[];
 
   devices(): readonly DeviceView[];
   /** Asks it what it runs; the answer, or why there is none, is a `device-read` record from then on. */

@@ -12,6 +12,24 @@ export interface DeviceWords {
   version: string;
   /** Of a device behind a coordinator: eight digits, as its OTA client has it. */
   fileVersion?: string;
+  /** Of a hub: its application, or what is to bring it back; absent where it does not tell. */
+  answers?: 'application' | 'recovery';
+}
+
+/** Something answers and says no version. */
+export class NotSaidError extends UpliftError {
+  /** Only this. */
+  readonly answers: 'recovery' | 'bootloader';
+
+  constructor(answers: 'recovery' | 'bootloader', actual: string) {
+    super('bootloader-only', 'only the bootloader of the hub answers', {
+      expected: 'an application that says which version it runs',
+      actual,
+      next: 'install an image: the bootloader takes one, whatever became of the application',
+      exit: EXIT.deviceFailed,
+    });
+    this.answers = answers;
+  }
 }
 
 /** @throws UpliftError where it says none */
@@ -30,9 +48,14 @@ export function wordsOfFinding(finding: HubFinding): DeviceWords {
     const { sentence, next, exit } = HUB_PROBLEMS[problem];
     throw new UpliftError(problem, `the hub was not heard: ${sentence}`, { next, exit });
   }
+  if (finding.kind === 'bootloader') throw new NotSaidError('bootloader', findingWords(finding));
   const running = finding.kind === 'smp' ? finding.images.find(({ active }) => active) : undefined;
-  if (!running || running.version === '') throw notSaid(findingWords(finding));
-  return { version: running.version };
+  const mode = finding.kind === 'smp' ? finding.mode : 'unknown';
+  if (!running || running.version === '') {
+    if (mode === 'recovery') throw new NotSaidError('recovery', findingWords(finding));
+    throw notSaid(findingWords(finding));
+  }
+  return { version: running.version, ...(mode === 'unknown' ? {} : { answers: mode }) };
 }
 
 /** Text without an answer may be of a start that is under way: it is asked once more. */
@@ -71,7 +94,7 @@ function notSaid(actual: string): UpliftError {
   return new UpliftError('version-not-said', 'the device does not say which version it runs', {
     expected: 'a version',
     actual,
-    next: 'a hub in its bootloader says none: bring its application up; its model may say how to ask',
+    next: 'its application is up and says none; its model may say how to ask',
     exit: EXIT.deviceFailed,
   });
 }

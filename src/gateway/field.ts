@@ -21,6 +21,8 @@ export interface FieldDevice {
   link: string;
   /** Whether it can keep an image beside the one it runs. */
   canHold: boolean;
+  /** Silence in a transfer of so long is looked into. */
+  stallMs?: number;
 }
 
 /** All that an upgrade is decided on and made of, gathered at the moment it begins. */

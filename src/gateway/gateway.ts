@@ -25,14 +25,15 @@ import { FAILURE_CLASSES, type RetryableCode } from '../schedule/retry.ts';
 import type { Scheduler } from '../schedule/scheduler.ts';
 import type { LocalHours } from '../schedule/windows.ts';
 import type { UploadSample } from '../upgrade/hub-session-messages.ts';
-import type { GatewayListener } from './control.ts';
-import type { DeviceWords } from './device-words.ts';
+import type { DeviceReadingView, GatewayListener } from './control.ts';
+import { type DeviceWords, NotSaidError } from './device-words.ts';
 import type { Brief, Field, FieldDevice } from './field.ts';
 import { type Floor, JobDesk, refused, UPGRADES_A_PIECE } from './job-desk.ts';
 import {
   type GatewayJournal,
   type JournalBody,
   RecordKeeper,
+  type SaidVersion,
   type StateMore,
 } from './record-keeper.ts';
 import { type AttemptEnd, nextOf, type RunDesk, UpgradeRun } from './upgrade-run.ts';
@@ -189,8 +190,12 @@ export class Gateway implements RunDesk, Floor {
       return words;
     } catch (error) {
       if (!(error instanceof UpliftError)) throw error;
-      const { code, message, actual } = error;
-      if (!this.trouble) this.record({ ...about, code, detail: textOf(message, actual) });
+      const { code, message, actual, next } = error;
+      if (!this.trouble) {
+        const answers = error instanceof NotSaidError ? { answers: error.answers } : {};
+        const why = { code, detail: textOf(message, actual), ...(next ? { next } : {}) };
+        this.record({ ...about, ...answers, ...why });
+      }
       throw error;
     }
   }
@@ -210,8 +215,12 @@ export class Gateway implements RunDesk, Floor {
     return this.links;
   }
 
-  runsOf(device: string): { version: string; atMs: number } | undefined {
+  runsOf(device: string): SaidVersion | undefined {
     return this.records.said.get(device);
+  }
+
+  readingOf(device: string): DeviceReadingView | undefined {
+    return this.records.readings.get(device);
   }
 
   get fieldDevices(): readonly FieldDevice[] {

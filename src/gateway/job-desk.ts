@@ -51,6 +51,14 @@ export interface JobDeskOptions {
   hasImage(sha256: string): boolean;
 }
 
+/** What a door demands of a job on top of what was asked. */
+export interface Demands {
+  /** Somebody other than its author has to approve it. */
+  secondPerson: boolean;
+}
+
+const NO_DEMANDS: Demands = { secondPerson: false };
+
 const PRIORITY_MAX = 8;
 /** What is put on record and scheduled in one turn: some 50 ms. */
 export const UPGRADES_A_PIECE = 500;
@@ -67,11 +75,13 @@ export class JobDesk {
   }
 
   /** The same `requestId` with the same content gives the job that is there. */
-  create(request: JobRequest, by: Actor): Job {
-    const known = this.knownRequest(request);
+  create(asked: JobRequest, by: Actor, demandsOf?: (request: JobRequest) => Demands): Job {
+    const known = this.knownRequest(asked);
     if (known) return known;
     this.floor.assertAccepting();
-    this.checkRequest(request);
+    this.checkRequest(asked);
+    const { secondPerson } = demandsOf?.(asked) ?? NO_DEMANDS;
+    const request = secondPerson ? { ...asked, needsApproval: true } : asked;
     const superseded = this.supersede(request);
     const id = `j${this.records.head.sequence + 1}`;
     const state = request.needsApproval ? 'awaiting-approval' : 'scheduled';
@@ -206,7 +216,7 @@ export class JobDesk {
     const { requestId } = request;
     const known = requestId === undefined ? undefined : this.records.book.jobOfRequest(requestId);
     if (!known) return undefined;
-    if (JSON.stringify(known.request) === JSON.stringify(request)) return known;
+    if (isSameRequest(known.request, request)) return known;
     throw refused('request-id-reused', { actual: `${requestId}, of ${known.id}` });
   }
 
@@ -295,6 +305,12 @@ export function refused(
   detail: { expected?: string; actual?: string; next?: string },
 ): UpliftError {
   return new UpliftError(code, CONTROL_CODES[code], detail);
+}
+
+/** Approval may have been demanded on top of what was asked. */
+function isSameRequest(known: JobRequest, asked: JobRequest): boolean {
+  const demanded = { ...asked, needsApproval: true };
+  return [asked, demanded].some((one) => JSON.stringify(one) === JSON.stringify(known));
 }
 
 type CommandBody = JobRecordBody & { kind: 'command' };

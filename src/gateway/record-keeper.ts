@@ -7,7 +7,7 @@ import { JobBook, type Upgrade } from '../jobs/book.ts';
 import { isJobRecord, type JobRecordBody } from '../jobs/records.ts';
 import { isOver, STATE_RULES, type UpgradeState } from '../jobs/states.ts';
 import type { UploadSample } from '../upgrade/hub-session-messages.ts';
-import type { GatewayListener, GatewayRecord } from './control.ts';
+import type { DeviceReadingView, GatewayListener, GatewayRecord } from './control.ts';
 
 /** Of the store's journal, as much as is used here. */
 export interface GatewayJournal {
@@ -31,10 +31,19 @@ export interface StateMore {
   runs?: string;
 }
 
+/** A version in the device's own words; of one behind a coordinator also as its OTA client has it. */
+export interface SaidVersion {
+  version: string;
+  fileVersion?: string;
+  atMs: number;
+}
+
 export class RecordKeeper {
   readonly book = new JobBook();
   /** What each device said last that it runs. */
-  readonly said = new Map<string, { version: string; atMs: number }>();
+  readonly said = new Map<string, SaidVersion>();
+  /** How each was found when it was asked last, outside of an upgrade. */
+  readonly readings = new Map<string, DeviceReadingView>();
   /** Why nothing is written any more. */
   trouble: UpliftError | undefined;
   private readonly journal: GatewayJournal;
@@ -196,10 +205,26 @@ export class RecordKeeper {
     // Notes that were written with them are not.
     const isKnown = isApplied && (record.kind === 'state' || record.kind === 'intent');
     if (isJobRecord(record) && !isKnown) this.book.apply(record);
-    const version = record.kind === 'state' ? record['runs'] : record['version'];
-    const isSaid = record.kind === 'state' || record.kind === 'device-read';
-    if (isSaid && typeof version === 'string') {
-      this.said.set(record['device'] as string, { version, atMs: record.atMs });
-    }
+    if (record.kind === 'state') this.keepSaid(record, record['runs']);
+    if (record.kind !== 'device-read') return;
+    this.keepSaid(record, record['version']);
+    const { atMs, device, version: _, fileVersion: _file, ...found } = record;
+    const { answers, code, detail, next } = found as Partial<DeviceReadingView>;
+    this.readings.set(device as string, {
+      atMs,
+      ...(answers === undefined ? {} : { answers }),
+      ...(code === undefined ? {} : { code }),
+      ...(detail === undefined ? {} : { detail }),
+      ...(next === undefined ? {} : { next }),
+    });
+  }
+
+  private keepSaid({ device, atMs, fileVersion }: GatewayRecord, version: unknown): void {
+    if (typeof version !== 'string') return;
+    this.said.set(device as string, {
+      version,
+      ...(typeof fileVersion === 'string' ? { fileVersion } : {}),
+      atMs,
+    });
   }
 }

@@ -54,7 +54,8 @@ export class RigField implements Field {
     const devices = options.rigs.flatMap((rig) => rig.devices);
     this.known = new Map(devices.map((device) => [device.id, device]));
     assert(this.known.size === devices.length, 'rigs of one gateway share no device id');
-    this.devices = devices.map(fieldDevice);
+    const limits = options.limits ?? LIMITS;
+    this.devices = devices.map((device) => fieldDevice(device, limits));
   }
 
   start(listener: FieldListener): void {
@@ -136,10 +137,11 @@ export class RigField implements Field {
   }
 }
 
-function fieldDevice(device: RigDevice): FieldDevice {
+function fieldDevice(device: RigDevice, limits: typeof LIMITS): FieldDevice {
   if (device.kind === 'ppmid') {
     const { id, eui64, coordinator } = device;
-    return { id, kind: 'ppmid', eui64, link: `network:${coordinator}`, canHold: true };
+    const { stallMs } = limits.ppmid;
+    return { id, kind: 'ppmid', eui64, link: `network:${coordinator}`, canHold: true, stallMs };
   }
   const { id, model, eui64 } = device;
   return {
@@ -148,5 +150,6 @@ function fieldDevice(device: RigDevice): FieldDevice {
     ...(eui64 === undefined ? {} : { eui64 }),
     link: `port:${id}`,
     canHold: model.smp !== undefined,
+    stallMs: limits.hub.stallMs,
   };
 }

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rules } from '../admission/decide.ts';
+import type { DeviceFacts } from '../admission/facts.ts';
 import type { RuleText } from '../admission/rule.ts';
 import { UpliftError } from '../errors.ts';
 import { recogniseFormat } from '../image/file-format.ts';
@@ -25,6 +26,7 @@ import {
   LIST_FIELDS,
   type ListKind,
   type ListView,
+  type ReviewView,
   type UpgradeView,
   type UploadView,
 } from './control.ts';
@@ -123,7 +125,21 @@ export class ServiceControl implements GatewayControl {
   }
 
   createJob(request: JobRequest, by: Actor): Job {
-    return this.options.gateway.jobs.create(request, by);
+    const { gateway } = this.options;
+    return gateway.jobs.create(request, by, (asked) => ({
+      secondPerson: asked.devices.some((device) => this.needsSecondPerson(asked, device)),
+    }));
+  }
+
+  review(
+    image: string,
+    devices: readonly string[],
+    activation: JobActivation,
+  ): readonly ReviewView[] {
+    const { gateway, images } = this.options;
+    if (!images.has(image)) throw refused('image-unknown', image);
+    for (const device of devices) gateway.assertKnown(device);
+    return devices.map((device) => this.reviewOf(image, device, activation));
   }
 
   approve(job: string, by: Actor): Job {
@@ -152,18 +168,23 @@ export class ServiceControl implements GatewayControl {
   }
 
   devices(): readonly DeviceView[] {
-    const { gateway } = this.options;
-    return gateway.fieldDevices.map(({ id, kind, eui64, link }) => {
+    const { gateway, desk } = this.options;
+    return gateway.fieldDevices.map(({ id, kind, eui64, link, stallMs }) => {
       const runs = gateway.runsOf(id);
+      const reading = gateway.readingOf(id);
+      const deviceModel = deviceModelText(desk.factsOf(id));
       const [open] = gateway.book.openFor(id);
       const campaign = this.campaigns?.campaignOf(id);
       return {
         id,
         kind,
         ...(eui64 === undefined ? {} : { eui64 }),
+        ...(deviceModel === undefined ? {} : { deviceModel }),
+        ...(stallMs === undefined ? {} : { stallMs }),
         link,
         linkUp: gateway.linkStates.get(link)?.up === true,
         ...(runs ? { runs: runs.version, runsReadMs: runs.atMs } : {}),
+        ...(reading ? { reading } : {}),
         ...(open ? { upgrade: open.id } : {}),
         ...(campaign ? { campaign } : {}),
       };
@@ -293,6 +314,27 @@ export class ServiceControl implements GatewayControl {
     };
   }
 
+  private reviewOf(image: string, device: string, activation: JobActivation): ReviewView {
+    const { gateway, desk, nowMs } = this.options;
+    const said = gateway.runsOf(device);
+    return {
+      device,
+      ...(said ? { runs: said.version, runsReadMs: said.atMs } : {}),
+      ...desk.review(image, device, { said, activation, nowMs: nowMs() }),
+    };
+  }
+
+  /** What cannot be judged now is judged when it begins, and refused there. */
+  private needsSecondPerson({ image, activation }: JobRequest, device: string): boolean {
+    if (!this.options.desk.mayGoBack(device)) return false;
+    try {
+      return this.reviewOf(image, device, activation).secondPerson !== undefined;
+    } catch (error) {
+      if (error instanceof UpliftError) return true;
+      throw error;
+    }
+  }
+
   private tellStored(sha256: string, bytes: number, name: string, by: Actor): void {
     this.options.gateway.record({ kind: 'image-stored', sha256, bytes, name, by });
   }
@@ -325,6 +367,14 @@ export class ServiceControl implements GatewayControl {
       request.image === sha256 && upgrades.some(({ state }) => !isOver(state)) ? [id] : [],
     );
   }
+}
+
+/** As far as its model file says. */
+function deviceModelText({ deviceModel }: DeviceFacts): string | undefined {
+  if (!deviceModel) return undefined;
+  const { manufacturer, model, hardwareVersion, hardwareRevision } = deviceModel;
+  const words = [manufacturer, model, hardwareVersion, hardwareRevision];
+  return words.map((word) => word ?? '?').join(' ');
 }
 
 function storeError({ code, message, offset }: StoreRefusal & { offset?: number }): UpliftError {

@@ -3,6 +3,7 @@
  * what it announces is done. When the store takes no more, the device is left as it is.
  */
 
+import { entryIdsOf } from '../admission/entries.ts';
 import { decisionEntry } from '../audit/decision-entry.ts';
 import { hexDigits } from '../bytes/hex.ts';
 import { UpliftError } from '../errors.ts';
@@ -92,7 +93,13 @@ export class UpgradeRun implements FieldOwner {
           if (version !== undefined) this.desk.saidToRun(this.upgrade.device, version);
           const subject = { by: 'gateway', device: this.upgrade.device, image: image.path };
           const entry = decisionEntry(subject, facts, event.decision);
-          this.desk.record({ ...entry, job: this.upgrade.job.id });
+          const entries = entryIdsOf(facts, event.decision.decidedAtMs);
+          this.desk.record({
+            ...entry,
+            job: this.upgrade.job.id,
+            ...(version === undefined ? {} : { runs: version }),
+            ...(entries.length === 0 ? {} : { entries }),
+          });
           if (event.decision.verdict === 'admitted') this.desk.admitted(this.upgrade);
           return;
         }

@@ -2,6 +2,7 @@
  * A gateway in memory that keeps what it is told and refuses as the real one does; no device, no
  * disk.
  */
+import { decideAdmission } from '../../src/admission/decide.ts';
 import { RULES } from '../../src/admission/rules.ts';
 import { UpliftError } from '../../src/errors.ts';
 import {
@@ -24,6 +25,7 @@ import {
   OUTBOX_CODES,
   type OutboxCode,
   type OutboxView,
+  type ReviewView,
   type ServiceRequestView,
   type UploadView,
 } from '../../src/gateway/control.ts';
@@ -43,6 +45,7 @@ export const IMAGE = '11'.repeat(32);
 export const DEVICES = ['hub-1', 'hub-2', 'ppmid-1'] as const;
 const IMAGE_BYTES_MAX = 1_000_000;
 const UPLOADS_MAX = 16;
+const UNREADABLE = { ok: false, code: 'format-unknown', message: 'It is none.' } as const;
 
 interface Upload extends UploadView {
   sha256: string;
@@ -193,6 +196,16 @@ export class FakeControl implements GatewayControl {
       linkUp: true,
       ...this.campaigns?.place(id),
     }));
+  }
+
+  review(image: string, devices: readonly string[]): ReviewView[] {
+    if (!this.stored.has(image)) throw refused('image-unknown', image);
+    const stranger = devices.find((id) => !(DEVICES as readonly string[]).includes(id));
+    if (stranger !== undefined) throw refused('device-unknown', stranger);
+    return devices.map((device) => {
+      const facts = { image: UNREADABLE, device: {} };
+      return { device, facts, decision: decideAdmission(facts, this.nowMs()), entries: [] };
+    });
   }
 
   readDevice(device: string, by: Actor): { from: number } {

@@ -473,6 +473,85 @@ test('a gateway of no fleet has no campaigns, and says so', async () => {
   }
 });
 
+test('who asks is told so, and by which role', async () => {
+  const { json } = await ask('whoAmI', { path: '/api/v1/me' });
+  assert.equal(json, { by: 'socket:local', role: 'admin' });
+  const remote = await served.remote({ path: '/api/v1/me', token: TOKENS.viewer });
+  assert.equal(remote.json, { by: 'api:viewer', role: 'viewer' });
+});
+
+test('upgrades that are not over are listed over all jobs, with the record that they are as of', async () => {
+  const first = await createJob({ devices: ['hub-1', 'hub-2'] });
+  const second = await createJob({ devices: ['ppmid-1'] });
+  const job = served.control.job(first)!;
+  served.control.move(job, [job.upgrades[0]!], 'verifying');
+  const { json } = await ask('listUpgrades', { path: '/api/v1/upgrades' });
+  assert.is(json.sequence, served.control.journal.length);
+  assert.equal(
+    json.upgrades.map((one: { job: string; device: string; state: string }) => [
+      one.job,
+      one.device,
+      one.state,
+    ]),
+    [
+      [first, 'hub-1', 'verifying'],
+      [first, 'hub-2', 'scheduled'],
+      [second, 'ppmid-1', 'scheduled'],
+    ],
+  );
+  const page = await ask('listUpgrades', { path: '/api/v1/upgrades?limit=2' });
+  assert.is(page.json.next, 2);
+  const rest = await ask('listUpgrades', { path: '/api/v1/upgrades?limit=2&skip=2' });
+  assert.equal([rest.json.upgrades.length, rest.json.next], [1, undefined]);
+  served.control.move(job, [...job.upgrades], 'cancelled');
+  assert.is((await ask('listUpgrades', { path: '/api/v1/upgrades' })).json.upgrades.length, 1);
+});
+
+test('a review says what each rule would, and keeps nothing', async () => {
+  const path = '/api/v1/reviews';
+  const wanted = { image: IMAGE, devices: ['hub-1', 'hub-2'], activation: { when: 'now' } };
+  const { json } = await ask('reviewUpgrade', post(path, wanted));
+  assert.is(json.image.sha256, IMAGE);
+  const [review] = json.reviews;
+  assert.equal(
+    [review.device, review.verdict, review.ruleId],
+    ['hub-1', 'refused', 'image.readable'],
+  );
+  const [finding] = review.findings;
+  assert.is(finding.outcome, 'refuse');
+  assert.ok(finding.text && finding.next && finding.source.document, JSON.stringify(finding));
+  assert.is(served.control.journal.length, 1);
+  await refuses('reviewUpgrade', post(path, { ...wanted, devices: ['x'] }), 422, 'device-unknown');
+  await refuses(
+    'reviewUpgrade',
+    post(path, { ...wanted, image: '22'.repeat(32) }),
+    422,
+    'image-unknown',
+  );
+  const many = Array.from({ length: schemas.REVIEW_DEVICES_MAX + 1 }, (_, n) => `d${n}`);
+  await refuses('reviewUpgrade', post(path, { ...wanted, devices: many }), 400, 'request-invalid');
+});
+
+test('there is a certificate when the version was read back, and not before', async () => {
+  const id = await createJob({ devices: ['hub-1', 'hub-2'] });
+  const path = (device: string, job = id) => ({ path: `${JOBS}/${job}/certificates/${device}` });
+  const early = await refuses('showCertificate', path('hub-1'), 409, 'not-done');
+  assert.is(early.actual, 'scheduled');
+  await refuses('showCertificate', path('hub-3'), 409, 'not-done');
+  await refuses('showCertificate', path('hub-1', 'j999'), 404, 'job-unknown');
+  const state = { kind: 'state', job: id, device: 'hub-1', attempt: 1 } as const;
+  for (const name of ['verifying', 'staged', 'distributing', 'distributed', 'activating'] as const)
+    served.control.append({ ...state, state: name, owner: 'device' });
+  served.control.append({ ...state, state: 'done', owner: 'nobody', runs: '2.0.0' });
+  const { json } = await ask('showCertificate', path('hub-1'));
+  assert.equal(
+    [json.gateway, json.job, json.device, json.runs, json.image, json.by],
+    ['test', id, 'hub-1', '2.0.0', IMAGE, 'socket:local'],
+  );
+  assert.match(json.text, /^UPLIFT-CERTIFICATE-1;job=/);
+  await refuses('showCertificate', path('hub-2'), 409, 'not-done');
+});
+
 test('every operation was asked well, and every one that names something was refused', () => {
   const wanted = ROUTES.map(({ operation }) => operation).filter((name) => name !== 'events');
   const unseen = wanted.filter(

@@ -1,0 +1,23 @@
+/**
+ * Whether an upgrade goes where nobody goes alone: back to an older version, on the word of a waiver. The
+ * waiver was signed by two people for this device and this image; that it is used now is for two to say.
+ */
+import { decideAdmission } from './decide.ts';
+import type { AdmissionFacts } from './facts.ts';
+
+const VERSION_FACTS: readonly string[] = ['currentFileVersion', 'runningVersion'];
+
+/** Why, in a sentence; `undefined`: one person is enough. */
+export function whySecondPerson(facts: AdmissionFacts, nowMs: number): string | undefined {
+  const { context } = facts;
+  if (!context?.waiver) return undefined;
+  const { waiver: _, ...plain } = context;
+  const without = decideAdmission({ ...facts, context: plain }, nowMs);
+  const given = decideAdmission(facts, nowMs);
+  if (given.verdict === 'refused') return undefined;
+  if (without.verdict === 'refused') {
+    return `it goes back to an older version: without its waiver ${without.ruleId} would refuse it`;
+  }
+  if (!given.pending.some((fact) => VERSION_FACTS.includes(fact))) return undefined;
+  return 'there is a waiver for going back, and the device has not said yet which version it runs';
+}
