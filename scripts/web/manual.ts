@@ -29,7 +29,9 @@ export function manualPage(text: string, { style, icon, name }: ManualHead): str
           const inside = cells.map(({ tokens }) => `<td>${this.parser.parseInline(tokens)}</td>`);
           return `<tr${code === undefined ? '' : ` id="${escaped(code)}"`}>${inside.join('')}</tr>`;
         });
-        return `<table><thead><tr>${head.join('')}</tr></thead><tbody>${body.join('')}</tbody></table>\n`;
+        // What scrolls sideways on a phone has to be reached by keyboard.
+        const region = '<div class="wide" tabindex="0" role="group" aria-label="Table">';
+        return `${region}<table><thead><tr>${head.join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div>\n`;
       },
       link({ href, tokens }: Tokens.Link) {
         return `<a href="${escaped(addressOf(href, name))}">${this.parser.parseInline(tokens)}</a>`;

@@ -133,7 +133,8 @@ export class HubHost {
     const { device, isPresent, timers } = this.options;
     const isThere = await isPresent(device);
     if (this.isClosed) return;
-    if (!this.running) this.tell(isThere, isThere ? 'its port is there' : 'its port is not there');
+    // Also while it runs: the session has its own patience, and people are to see what it waits for.
+    this.tell(isThere, isThere ? 'its port is there' : 'its port is not there');
     this.timer = timers.after(LOOK_MS, () => void this.look());
   }
 

@@ -107,6 +107,12 @@ export class PageState {
     this.forgetOldest();
   }
 
+  /** One that this page brought: it need not wait until it is told of. */
+  addImage(image: Image): void {
+    const others = this.images.filter(({ sha256 }) => sha256 !== image.sha256);
+    this.images = [...others, image];
+  }
+
   applyRecord(record: GatewayRecord): Wanted[] {
     this.sequence = Math.max(this.sequence, record.sequence);
     const job = String(record['job'] ?? '');

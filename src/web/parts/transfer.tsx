@@ -81,7 +81,7 @@ function repeatsText({ progress }: Upgrade): string {
 export function UpgradeLink({ upgrade }: { upgrade: Upgrade }) {
   const { job, device } = upgrade;
   return (
-    <a href={hrefOf('jobs', [job, device])} aria-label={`${device} in job ${job}`}>
+    <a href={hrefOf('jobs', [job, device])}>
       <strong>{device}</strong>
       <span class="quiet block">{keyOf(upgrade).split('/')[0]}</span>
     </a>

@@ -105,7 +105,7 @@ function DeviceActions({ device }: { device: Device }) {
         <button
           type="button"
           disabled={isBusy || !device.linkUp}
-          aria-label={`Read the version of ${id}`}
+          aria-label={`Read version of ${id}`}
           onClick={() => run(() => client.ask('readDevice', { path: { device: id } }))}
         >
           Read version

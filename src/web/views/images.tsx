@@ -78,7 +78,7 @@ function ImageActions({ image: { sha256, name, neededBy } }: { image: Image }) {
 
 /** `onDone`: with the image when it is in the store. */
 export function Upload({ onDone }: { onDone?: (image: Image) => void }) {
-  const { client } = usePage();
+  const { client, state } = usePage();
   const [step, setStep] = useState<UploadStep | undefined>();
   const [done, setDone] = useState<Image | undefined>();
   const { isBusy, trouble, run } = useAction();
@@ -92,6 +92,7 @@ export function Upload({ onDone }: { onDone?: (image: Image) => void }) {
         const image = await uploadImage(file, {
           ...{ client, kept: KEPT, wait, onStep: setStep, signal },
         });
+        state.addImage(image);
         setDone(image);
         onDone?.(image);
       } finally {

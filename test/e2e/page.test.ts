@@ -1,0 +1,366 @@
+/**
+ * The page as its users have it: a real browser on a real gateway over virtual devices, with the real driver
+ * and real serial lines between them, on a desk and on a phone.
+ */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import jsqr from 'jsqr';
+import type { Page } from 'playwright-core';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { buildWeb } from '../../scripts/web/build.ts';
+import { mayBrowse, SIZES, type Size, signIn, TestBrowser } from '../support/browser.ts';
+import { PageSite, TOKENS } from '../support/page-site.ts';
+import { FIRMWARE, QUICK_CLIENT, runCli } from '../support/rigs.ts';
+
+const test = suite('page');
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+/** Slow enough to be cut in the middle, quick enough to be waited for. */
+const HUB_BAUD = 230_400;
+/** WCAG asks for 24 px; these are for gloves. */
+const TARGET_PX = 44;
+
+let site: PageSite;
+let browser: TestBrowser;
+
+async function begin(): Promise<void> {
+  await buildWeb();
+  // First: it would be handed down the lines of the rig, and hold them open when they are cut.
+  browser = await TestBrowser.start();
+  site = await PageSite.make({
+    devices: 2,
+    hubs: [
+      { id: 'hub-desktop', baudRate: HUB_BAUD },
+      { id: 'hub-phone', baudRate: HUB_BAUD },
+      { id: 'hub-lost', virtual: { smp: { startsInRecovery: true } } },
+    ],
+    otaClient: QUICK_CLIENT,
+  });
+  await site.serve();
+}
+
+async function goTo(page: Page, name: string): Promise<void> {
+  await page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name }).click();
+}
+
+async function upload(page: Page, path: string): Promise<void> {
+  await goTo(page, 'Images');
+  await page.getByLabel('Image file').setInputFiles(path);
+  await page.getByText('is in the store, all').waitFor();
+}
+
+async function pick(page: Page, device: string, image: string): Promise<void> {
+  await goTo(page, 'New upgrade');
+  await page.getByRole('checkbox', { name: device, exact: true }).check();
+  await page.getByRole('radio', { name: image }).check();
+}
+
+const sizes = Object.keys(SIZES) as Size[];
+
+for (const [at, size] of sizes.entries()) {
+  test(`pick, refuse, upgrade, on a ${size}`, async () => {
+    const page = await browser.open(site.address, { size });
+    await signIn(page, TOKENS.operator);
+    const device = `ppmid-${at + 1}`;
+    await upload(page, FIRMWARE.wrongHardware);
+    await upload(page, FIRMWARE.new);
+    await pick(page, device, '121D-0084-02000000-test-wrong-hardware.zigbee');
+    await page.getByText('0 of 1 devices may have it').waitFor();
+    const refused = page.locator('details.review');
+    await refused.getByText('Refuses').first().waitFor();
+    await refused.getByRole('link', { name: 'device.hardware-range' }).waitFor();
+    await refused.getByText('What to do').first().waitFor();
+    assert.is(await page.getByRole('button', { name: `Upgrade ${device}` }).count(), 0);
+    await page.getByRole('radio', { name: '121D-0084-02000000-test.zigbee' }).check();
+    await page.getByText('1 of 1 devices may have it').waitFor();
+    await page.getByText(/each takes .+ to .+\./).waitFor();
+    await page.getByText('TEST-0003 (line 5)').waitFor();
+    await page.getByRole('button', { name: `Upgrade ${device}` }).click();
+    await page.getByRole('heading', { name: /^Job j\d+/ }).waitFor();
+    const states: string[] = [];
+    const heading = page.locator('#state-head');
+    for (let said = ''; !/Done|Failed|Refused/.test(said); ) {
+      said = ((await heading.textContent()) ?? '').trim();
+      if (states.at(-1) !== said) states.push(said);
+      await page.waitForTimeout(30);
+    }
+    assert.is(states.at(-1), 'Done, version read back', states.join());
+    await page.getByText('says that it runs 02000000').waitFor();
+    await page.getByRole('link', { name: 'Certificate' }).waitFor();
+    await page.context().close();
+  });
+
+  test(`cut the link, resume, certificate, on a ${size}`, async () => {
+    const page = await browser.open(site.address, { size });
+    await signIn(page, TOKENS.operator);
+    const device = `hub-${size}`;
+    await upload(page, FIRMWARE.hubNew);
+    await pick(page, device, 'hub-2.0.0-test.mcuboot.bin');
+    await page.getByRole('button', { name: `Ask ${device}` }).click();
+    await page.getByText(/^1\.0\.0.*, read/).waitFor();
+    await page.locator('details.review summary').getByText('Allowed', { exact: true }).waitFor();
+    await page.getByRole('button', { name: `Upgrade ${device}` }).click();
+    await page.locator('#state-head').getByText('Sending').waitFor();
+    await page.getByText(/^\d+ s ago, at most 20 s$/).waitFor();
+    await page
+      .getByText(/KiB\/s$/)
+      .first()
+      .waitFor();
+    await site.rig.hub(device).unplug();
+    await page.getByText(`The link to ${device} is gone.`).waitFor();
+    await site.rig.hub(device).plug();
+    await page
+      .locator('#state-head')
+      .getByText('Done, version read back')
+      .waitFor({ timeout: 120_000 });
+    await page.getByRole('link', { name: 'Certificate' }).click();
+    await page.getByRole('heading', { name: 'Certificate of a firmware upgrade' }).waitFor();
+    const text = await readQrCode(page);
+    assert.match(
+      text,
+      new RegExp(`^UPLIFT-CERTIFICATE-1;job=j\\d+;device=${device};ran=1\\.0\\.0`),
+    );
+    assert.is(text, await page.locator('.proof .text').textContent());
+    const log = join(site.rig.folder, `${size}.jsonl`);
+    const exported = await runCli(['audit', 'export', '--journal', site.journal, '--out', log]);
+    assert.is(exported.code, 0, exported.stderr);
+    const check = (said: string) =>
+      runCli(['audit', 'check', '--log', log, '--certificate', said, '--json']);
+    const good = await check(text);
+    assert.is(good.code, 0, good.stderr + good.stdout);
+    const forged = await check(text.replace('ran=1.0.0', 'ran=1.9.0'));
+    assert.is(forged.code, 3, forged.stdout);
+    assert.match(forged.stdout, /certificate-differs/);
+    await page.emulateMedia({ media: 'print' });
+    assert.is(await page.getByRole('button', { name: 'Print' }).isVisible(), false);
+    assert.is(await page.locator('header').isVisible(), false);
+    assert.is(await page.locator('.qr').isVisible(), true);
+    await page.context().close();
+  });
+}
+
+test('a hub of which only the bootloader answers is recognised, and recovery is offered', async () => {
+  const page = await browser.open(site.address);
+  await signIn(page, TOKENS.operator);
+  await page.getByRole('button', { name: 'Read version of hub-lost' }).click();
+  const notice = page.getByRole('region', { name: 'Recovery of hub-lost' });
+  await notice.getByText('has no application that answers').waitFor();
+  await notice.getByRole('link', { name: 'Recover hub-lost' }).click();
+  assert.ok(await page.getByRole('checkbox', { name: 'hub-lost', exact: true }).isChecked());
+  await page.context().close();
+});
+
+test('what wants a second person waits for one, who is not its author', async () => {
+  const page = await browser.open(site.address);
+  await signIn(page, TOKENS.operator);
+  await upload(page, FIRMWARE.hubNew);
+  await pick(page, 'hub-lost', 'hub-2.0.0-test.mcuboot.bin');
+  await page.getByRole('checkbox', { name: 'Somebody else approves it first' }).check();
+  await page.getByRole('button', { name: 'Upgrade hub-lost' }).click();
+  await page.getByText('Somebody other than api:operator-1 has to approve this job').waitFor();
+  assert.is(await page.getByRole('button', { name: 'Approve' }).count(), 0);
+  const second = await browser.open(page.url());
+  await signIn(second, TOKENS.approver);
+  await second.getByRole('button', { name: 'Approve' }).click();
+  await page
+    .locator('#state-head')
+    .getByText('Done, version read back')
+    .waitFor({ timeout: 60_000 });
+  await page.getByText('api:approver-1', { exact: true }).waitFor();
+  await second.context().close();
+  await page.context().close();
+});
+
+test('a role that may only look is shown nothing else', async () => {
+  const page = await browser.open(site.address);
+  await signIn(page, TOKENS.viewer);
+  await page.getByText('ppmid-1', { exact: true }).waitFor();
+  assert.is(await page.getByRole('button', { name: /^Read version/ }).count(), 0);
+  assert.is(await page.getByRole('link', { name: 'New upgrade' }).count(), 0);
+  await goTo(page, 'Images');
+  await page.getByRole('heading', { name: 'Images' }).waitFor();
+  assert.is(await page.getByLabel('Image file').count(), 0);
+  await page.context().close();
+});
+
+test('a token that is none is refused with a code, and what to do stands in the manual', async () => {
+  const page = await browser.open(site.address);
+  await page.getByLabel('Token').fill('nobody');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  const link = page.getByRole('alert').getByRole('link', { name: 'unauthenticated' });
+  await link.click();
+  await page.waitForURL('**/manual/errors#unauthenticated');
+  await page.locator('tr#unauthenticated').getByText('Who asks has to say who they are.').waitFor();
+  await page.context().close();
+});
+
+test('when the gateway is killed and comes back the page says so, and recovers by itself', async () => {
+  const page = await browser.open(site.address);
+  await signIn(page, TOKENS.operator);
+  await page.getByText('ppmid-1', { exact: true }).waitFor();
+  await site.kill();
+  await page.getByText(/Gateway not reachable since \d\d:\d\d:\d\d/).waitFor();
+  assert.is(await page.locator('main.lost').count(), 1, 'what is shown is marked as of before');
+  await site.serve();
+  await page.locator('main.live').waitFor();
+  assert.is(await page.getByText('Gateway not reachable').count(), 0);
+  await page.getByRole('button', { name: 'Read version of ppmid-1' }).click();
+  await page
+    .getByText(/^read \d s ago$/)
+    .first()
+    .waitFor();
+  await page.context().close();
+});
+
+for (const size of sizes) {
+  for (const dark of [false, true]) {
+    test(`axe finds nothing in any view, on a ${size}, ${dark ? 'dark' : 'light'}`, async () => {
+      const page = await browser.open(site.address, { size, dark });
+      await assertAccessible(page, 'sign in');
+      await signIn(page, TOKENS.operator);
+      const views = ['devices', 'jobs', 'new', 'images', 'campaigns', 'rules', 'audit', 'health'];
+      const { jobs } = await jobsOf();
+      const job = jobs.find(({ states }) => states['done'] === 1)!;
+      const device = await deviceOf(job.id);
+      for (const place of [...views, `jobs/${job.id}`, `certificate/${job.id}/${device}`]) {
+        await page.goto(`${site.address}#/${place}`);
+        await page.locator('main h1').waitFor();
+        await page.waitForTimeout(300);
+        await assertAccessible(page, place);
+        await assertFits(page, place);
+        await assertTargets(page, place);
+      }
+      await page.goto(`${site.address}manual/errors`);
+      await assertAccessible(page, 'manual');
+      await page.context().close();
+    });
+  }
+}
+
+test('everything can be reached and done by keyboard', async () => {
+  const page = await browser.open(site.address);
+  await page.keyboard.press('Tab');
+  await page.keyboard.type(TOKENS.operator);
+  await page.keyboard.press('Enter');
+  await page.getByRole('navigation', { name: 'Views' }).waitFor();
+  const names: string[] = [];
+  for (let n = 0; n < 40; n++) {
+    await page.keyboard.press('Tab');
+    names.push(await page.evaluate('document.activeElement.textContent.trim().slice(0, 40)'));
+    const outline = await page.evaluate('getComputedStyle(document.activeElement).outlineStyle');
+    assert.is.not(outline, 'none', `the focus is seen on ${names.at(-1)}`);
+    if (names.includes('Upgrade')) break;
+  }
+  for (const name of [
+    'Skip to the content',
+    'Sign out',
+    'Devices',
+    'Health',
+    'Read version',
+    'Upgrade',
+  ])
+    assert.ok(names.includes(name), `${name} in ${names.join(', ')}`);
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'New upgrade' }).waitFor();
+  assert.is(
+    await page.evaluate('document.activeElement.id'),
+    'content',
+    'a new view has the focus',
+  );
+  await page.context().close();
+});
+
+test('nothing was asked for outside of the gateway, and the page complained of nothing', () => {
+  const foreign = browser.requests.filter((address) => !address.startsWith(site.address));
+  assert.equal(foreign, []);
+  assert.ok(browser.requests.length > 100);
+  assert.equal(browser.complaints, []);
+});
+
+test.after(async () => {
+  await browser?.close();
+  await site?.remove();
+});
+
+interface JobList {
+  jobs: { id: string; states: Record<string, number> }[];
+}
+
+async function api<T>(path: string): Promise<T> {
+  const headers = { authorization: `Bearer ${TOKENS.viewer}` };
+  const response = await fetch(`${site.address}api/v1${path}`, { headers });
+  return (await response.json()) as T;
+}
+
+function jobsOf(): Promise<JobList> {
+  return api('/jobs');
+}
+
+async function deviceOf(job: string): Promise<string> {
+  const { upgrades } = await api<{ upgrades: { device: string }[] }>(`/jobs/${job}`);
+  return upgrades[0]!.device;
+}
+
+interface AxeResult {
+  violations: { id: string; nodes: { html: string; failureSummary: string }[] }[];
+}
+
+async function assertAccessible(page: Page, place: string): Promise<void> {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate<AxeResult>('axe.run()');
+  const said = violations.map(
+    ({ id, nodes }) => `${id}: ${nodes[0]!.html} ${nodes[0]!.failureSummary}`,
+  );
+  assert.equal(said, [], place);
+}
+
+/** Nothing has to be scrolled sideways. */
+async function assertFits(page: Page, place: string): Promise<void> {
+  const spare = await page.evaluate<number>(
+    'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+  );
+  assert.ok(spare <= 0, `${place} is ${spare} px too wide`);
+}
+
+/** Whatever is pressed; links in the middle of a sentence are text. */
+async function assertTargets(page: Page, place: string): Promise<void> {
+  const small = await page.evaluate<string[]>(`
+    [...document.querySelectorAll('button, .button, select, summary, nav a, .pick, input:not(.pick input)')]
+      .map((one) => [one.outerHTML.slice(0, 80), one.getBoundingClientRect()])
+      .filter(([, box]) => box.width > 1 && (box.height < ${TARGET_PX} || box.width < ${TARGET_PX}))
+      .map(([text, box]) => text + ' ' + box.width + ' x ' + box.height)
+  `);
+  assert.equal(small, [], place);
+}
+
+/** As a camera would: from the pixels of the screen. */
+async function readQrCode(page: Page): Promise<string> {
+  await page.locator('.qr').scrollIntoViewIfNeeded();
+  const png = await page.locator('.qr').screenshot();
+  const { width, height, pixels } = await page.evaluate<{
+    width: number;
+    height: number;
+    pixels: number[];
+  }>(`
+    (async () => {
+      const bytes = Uint8Array.from(atob('${png.toString('base64')}'), (one) => one.charCodeAt(0));
+      const bitmap = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
+      const { width, height } = bitmap;
+      const context = new OffscreenCanvas(width, height).getContext('2d');
+      context.drawImage(bitmap, 0, 0);
+      return { width, height, pixels: [...context.getImageData(0, 0, width, height).data] };
+    })()
+  `);
+  const decode = jsqr as unknown as typeof jsqr.default;
+  return decode(new Uint8ClampedArray(pixels), width, height)?.data ?? 'no code was read';
+}
+
+if (mayBrowse('the page in a browser')) {
+  test.before(begin);
+  test.run();
+} else {
+  const skipped = suite('page without a browser');
+  skipped.skip('a browser', () => {});
+  skipped.run();
+}
