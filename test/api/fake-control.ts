@@ -14,6 +14,7 @@ import {
   type ControlCode,
   type CoordinatorLinkView,
   type DeviceCampaignView,
+  type DeviceView,
   type DuisControl,
   type GatewayControl,
   type GatewayListener,
@@ -188,7 +189,7 @@ export class FakeControl implements GatewayControl {
     return this.move(job, again, 'scheduled');
   }
 
-  devices() {
+  devices(): readonly DeviceView[] {
     return DEVICES.map((id) => ({
       id,
       kind: 'communications_hub' as const,

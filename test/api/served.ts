@@ -44,12 +44,15 @@ export const realTimers: Timers = {
 
 export class Served {
   readonly folder = mkdtempSync(join(tmpdir(), 'uplift-api-'));
-  readonly control = new FakeControl(() => Date.now());
+  control = new FakeControl(() => Date.now());
   readonly log: { level: LogLevel; message: string; fields: LogFields | undefined }[] = [];
   server!: ApiServer;
 
-  static async start(options: Partial<ApiOptions> = {}): Promise<Served> {
+  static async start(
+    options: Partial<ApiOptions> & { control?: FakeControl } = {},
+  ): Promise<Served> {
     const served = new Served();
+    served.control = options.control ?? served.control;
     const tokensFile = join(served.folder, 'tokens');
     const lines = Object.entries(TOKENS).map(([name, token]) => {
       const sha256 = createHash('sha256').update(token).digest('hex');
