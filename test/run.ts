@@ -22,6 +22,7 @@ const LONGEST = [
   'test/e2e/fleet',
   'test/e2e/upgrade',
   'test/e2e/serve',
+  'test/e2e/page',
   'test/e2e/duis-service',
   'test/e2e/campaigns',
   'test/sweep/trust-bits',

@@ -106,7 +106,8 @@ function meaningOf(value: unknown): Meaning | undefined {
 
 /** `new UpliftError('code', 'sentence', { …, next: '…' })`, as far as it is written out there. */
 function thrownIn(text: string): [string, Meaning][] {
-  const thrown = /new UpliftError\(\s*'([a-z0-9-]+)',\s*(['`])([^'`]+)\2([\s\S]{0,600}?)\}\)/g;
+  const thrown =
+    /(?:new UpliftError|super)\(\s*'([a-z0-9-]+)',\s*(['`])([^'`]+)\2([\s\S]{0,600}?)\}\)/g;
   return [...text.matchAll(thrown)].map(([, code, , sentence, rest]) => {
     const [, next = ''] = /\bnext:\s*'([^']+)'/.exec(rest!) ?? [];
     return [code!, { sentence: sentence!.replace(/\$\{[^}]*\}/g, '…'), next }];

@@ -125,6 +125,7 @@ export class PageState {
       case 'command':
         return [{ job }];
       case 'device-read':
+      case 'campaign-device':
         return ['devices'];
       case 'image-stored':
       case 'image-removed':
@@ -195,4 +196,20 @@ export function isOver({ owner }: { owner: string }): boolean {
 
 export function keyOf({ job, device }: { job: string; device: string }): string {
   return `${job}/${device}`;
+}
+
+/** How many devices of each ring of a campaign are in which state. */
+export function ringsOf(
+  devices: Iterable<Device>,
+  campaign: string,
+): Map<string, Record<string, number>> {
+  const rings = new Map<string, Record<string, number>>();
+  for (const { campaign: place } of devices) {
+    if (place?.id !== campaign) continue;
+    const ring = place.ring ?? 'without a name';
+    const states = rings.get(ring) ?? {};
+    states[place.state] = (states[place.state] ?? 0) + 1;
+    rings.set(ring, states);
+  }
+  return rings;
 }

@@ -5,6 +5,7 @@ import { useAnswer, usePage } from '../page.ts';
 import { StateMark } from '../parts/mark.tsx';
 import { Meter } from '../parts/meter.tsx';
 import { Fact, Trouble, TroubleText } from '../parts/trouble.tsx';
+import { ringsOf } from '../state.ts';
 import { CAMPAIGN_WORDS } from '../words.ts';
 
 export function Campaigns() {
@@ -35,6 +36,7 @@ export function Campaigns() {
               />
             )}
             <Progress devices={campaign.devices} />
+            <Rings campaign={campaign.id} />
             <dl class="facts">
               <Fact name="Brought by" value={campaign.carrier} />
               <Fact name="Digest" value={<code>{shortHash(campaign.digest)}…</code>} />
@@ -46,6 +48,29 @@ export function Campaigns() {
         ))}
       </ul>
     </>
+  );
+}
+
+/** Devices of this gateway by ring; a ring of which it has none is not here. */
+function Rings({ campaign }: { campaign: string }) {
+  const { state } = usePage();
+  const rings = ringsOf(state.devices.values(), campaign);
+  return (
+    <ul class="plain rings">
+      {[...rings].map(([ring, states]) => {
+        const { succeeded = 0, failed = 0 } = states;
+        const all = Object.values(states).reduce((sum, count) => sum + count, 0);
+        return (
+          <li key={ring}>
+            <h3>Ring {ring}</h3>
+            <p>
+              {countText(succeeded)} of {countText(all)} succeeded, {countText(failed)} failed
+            </p>
+            <Meter label={`Ring ${ring}: succeeded`} percent={percentOf(succeeded, all)} />
+          </li>
+        );
+      })}
+    </ul>
   );
 }
 

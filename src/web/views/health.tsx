@@ -4,12 +4,37 @@ import { useAnswer, usePage } from '../page.ts';
 import { StateMark } from '../parts/mark.tsx';
 import { Fact, Trouble, TroubleText } from '../parts/trouble.tsx';
 import { VirtualList } from '../parts/virtual-list.tsx';
+import type { Health } from '../state.ts';
 import { HEALTH_WORDS } from '../words.ts';
 
 const LINK = {
   true: { word: 'Up', mark: 'good' },
   false: { word: 'Down', mark: 'bad' },
 } as const;
+
+type CoordinatorLink = NonNullable<Health['coordinator']>;
+
+function Coordinator({ link }: { link: CoordinatorLink }) {
+  const { nowMs } = usePage();
+  const { connected, enrolled, lastContactMs, eventsWaiting, trouble } = link;
+  return (
+    <>
+      <h2>Coordinator</h2>
+      <p>
+        <StateMark words={LINK[`${connected}`]} />
+      </p>
+      {trouble && <TroubleText told={{ code: trouble.code, cause: 'It is not well connected.' }} />}
+      <dl class="facts">
+        <Fact name="Enrolled" value={enrolled ? 'yes' : 'not yet'} />
+        <Fact
+          name="Heard of"
+          value={lastContactMs === undefined ? 'never' : ageText(lastContactMs, nowMs)}
+        />
+        <Fact name="Events that wait" value={countText(eventsWaiting)} />
+      </dl>
+    </>
+  );
+}
 
 export function HealthView() {
   const { state, nowMs } = usePage();
@@ -31,6 +56,7 @@ export function HealthView() {
         <Fact name="Newest record" value={countText(state.sequence)} />
         <Fact name="You are" value={`${identity?.by}, ${identity?.role}`} />
       </dl>
+      {health.coordinator && <Coordinator link={health.coordinator} />}
       <h2>Links</h2>
       <VirtualList
         label="Links"
