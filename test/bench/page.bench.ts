@@ -2,9 +2,8 @@
  * The page with 1,000 devices and 200 transfers that are live, in a real browser: how long one update takes it,
  * from the moment it is drawn until it is laid out, and whether its memory grows over an hour.
  *
- * The hour is simulated: each transfer tells of itself four times a second, as sessions do, and a tenth of a
- * percent of them end at each second and others begin, so that what is over comes and goes as well. The
- * events are stamped a quarter of a second apart and sent as fast as the page takes them; nothing in the page
+ * The hour is simulated: each transfer tells of itself four times a second, as sessions do, and every
+ * second second one of them ends and another begins, so that what is over comes and goes as well. The events are stamped a quarter of a second apart and sent as fast as the page takes them; nothing in the page
  * depends on when they come, but on their stamps. Memory is what lives after a full collection.
  */
 import { buildWeb } from '../../scripts/web/build.ts';
@@ -25,8 +24,9 @@ const BLOCK_BYTES = 5_000;
 /** Seconds that are sent before the page is asked whether it has drawn. */
 const AHEAD_S = 1;
 /** A second in so many one transfer ends and another begins. */
-const END_EVERY_S = 5;
+const END_EVERY_S = 2;
 const UPDATE_MS_MAX = 100;
+/** Of the heap, from the first third of the hour on: by then what the page keeps is full. */
 const GROWTH_MAX = 0.1;
 
 class BusyControl extends FakeControl {
@@ -130,7 +130,6 @@ async function measure(): Promise<void> {
       }
       digest = mix(digest, control.live[0]!.blocks);
       if (second % AHEAD_S === 0) await drawn();
-      // On either side of the middle, and at the end: what was warmed up is warm.
       if (second % Math.floor(SECONDS / 6) === 0) heaps.push(await heapBytes());
     }
     await drawn();
