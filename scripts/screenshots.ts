@@ -11,6 +11,9 @@ const IMAGES = resolve(import.meta.dirname, '../docs/images');
 /** A radio that takes its time: the transfer is to be seen. */
 const LINK_DELAY_MS = 8;
 
+/** Within the page. */
+const TO_THE_TOP = '(element) => element.scrollIntoView()';
+
 if (CHROMIUM === undefined) {
   console.error('screenshots: expected Chromium, found none; scripts/setup-interop brings it');
   process.exit(2);
@@ -41,16 +44,16 @@ try {
   await page.getByRole('link', { name: 'Install' }).click();
   await page.getByRole('checkbox', { name: 'ppmid-1', exact: true }).check();
   await page.getByText('1 of 1 devices may have it').waitFor();
-  await page.getByRole('heading', { name: '3. Before the first byte' }).scrollIntoViewIfNeeded();
+  await page.locator('#review-head').evaluate(TO_THE_TOP);
   await take(page, 'review');
   await page.getByRole('button', { name: 'Upgrade ppmid-1' }).click();
   await page.getByRole('figure').first().waitFor({ timeout: 60_000 });
-  await page.waitForTimeout(12_000);
+  await page.waitForTimeout(9_000);
   await take(page, 'transfer');
   const phone = await browser.open(page.url(), { size: 'phone', dark: true });
   await signIn(phone, TOKENS.operator);
   await phone.locator('#state-head').waitFor();
-  await phone.locator('#state-head').scrollIntoViewIfNeeded();
+  await phone.locator('h1').evaluate(TO_THE_TOP);
   await take(phone, 'phone');
   await page.getByRole('link', { name: 'Certificate' }).click({ timeout: 240_000 });
   await page.getByRole('heading', { name: 'Certificate of a firmware upgrade' }).waitFor();

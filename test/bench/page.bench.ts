@@ -1,10 +1,11 @@
 /**
- * The page with 1,000 devices and 200 transfers that are live, in a real browser: how long one update takes it,
- * from the moment it is drawn until it is laid out, and whether its memory grows over an hour.
+ * The page with 1,000 devices and 200 transfers that are live, in a real browser: how long one update takes
+ * it, from the moment it is drawn until it is laid out, and whether its memory grows over an hour.
  *
- * The hour is simulated: each transfer tells of itself four times a second, as sessions do, and every
- * second second one of them ends and another begins, so that what is over comes and goes as well. The events are stamped a quarter of a second apart and sent as fast as the page takes them; nothing in the page
- * depends on when they come, but on their stamps. Memory is what lives after a full collection.
+ * The hour is simulated: each transfer tells of itself four times a second, as sessions do, and every second
+ * second one of them ends and another begins, so that what is over comes and goes as well. The events are
+ * stamped a quarter of a second apart and sent as fast as the page takes them; nothing in the page depends
+ * on when they come, but on their stamps. Memory is what lives after a full collection.
  */
 import { buildWeb } from '../../scripts/web/build.ts';
 import type { DeviceView, LiveProgress } from '../../src/gateway/control.ts';

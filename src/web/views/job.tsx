@@ -40,9 +40,9 @@ export function JobView({ job: id, device }: { job: string; device: string | und
         {shown ? `, ${shown.device}` : ''}
       </h1>
       <Trouble error={trouble} />
-      <Asked job={job} />
       <Commands job={job} upgrades={shown ? [shown] : upgrades} onDone={ask} />
       {shown ? <DeviceUpgrade upgrade={shown} /> : <Upgrades upgrades={upgrades} />}
+      <Asked job={job} />
       <Story job={id} device={shown?.device} version={key} />
     </>
   );
