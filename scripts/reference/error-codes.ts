@@ -19,6 +19,7 @@ const TABLE =
 export const TITLES: Readonly<Record<string, string>> = {
   FAILURES: 'An upgrade that failed',
   HUB_PROBLEMS: "What is on a hub's line",
+  READING_PROBLEMS: 'What a device does not say',
   XMODEM_FAILURES: 'XMODEM and bootloaders',
   CLIENT_FAILURES: 'SMP',
   IMAGE_REFUSALS: 'An image that is not taken',
@@ -26,6 +27,7 @@ export const TITLES: Readonly<Record<string, string>> = {
   VERDICT_CODES: 'What a rule found',
   TRUST_CODES: 'Certificates, keys and revocation lists',
   SIGNATURE_KEY_CODES: 'Keys of signatures',
+  CERTIFICATE_CODES: 'Certificates of upgrades',
   DETACHED_SIGNATURE_CODES: 'Detached signatures',
   COSE_CODES: 'Signed documents (COSE)',
   SIGNER_CODES: 'Who signed',

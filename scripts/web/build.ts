@@ -19,7 +19,6 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { build, type Metafile } from 'esbuild';
-import { errorsPage } from './errors-page.ts';
 import { manualPage } from './manual.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -73,30 +72,16 @@ async function fill(folder: string): Promise<void> {
     main: assetOf(metafile, 'main.tsx'),
   });
   writeFileSync(join(folder, 'index.html'), page);
-  await writeManual(join(folder, 'manual'), head);
+  writeManual(join(folder, 'manual'), head);
 }
 
-async function writeManual(folder: string, head: { style: string; icon: string }): Promise<void> {
-  const pages = new Map<string, string>([['errors.md', await errorsPage()]]);
-  for (const name of globSync('**/*.md', { cwd: join(ROOT, 'docs') }).sort())
-    pages.set(name.replaceAll('\\', '/'), readFileSync(join(ROOT, 'docs', name), 'utf8'));
-  for (const [name, text] of pages) {
-    const path = join(
-      folder,
-      name.replace(/(README|index)\.md$/, 'index.md').replace(/\.md$/, '.html'),
-    );
+function writeManual(folder: string, head: { style: string; icon: string }): void {
+  for (const name of globSync('**/*.md', { cwd: join(ROOT, 'docs') }).sort()) {
+    const text = readFileSync(join(ROOT, 'docs', name), 'utf8');
+    const path = join(folder, name.replace(/README\.md$/, 'index.md').replace(/\.md$/, '.html'));
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, manualPage(text, { ...head, name }));
+    writeFileSync(path, manualPage(text, { ...head, name: name.replaceAll('\\', '/') }));
   }
-  const index = join(folder, 'index.html');
-  if (existsSync(index)) return;
-  const links = [...pages.keys()].map((name) => `- [${titleOf(pages.get(name)!)}](${name})`);
-  const text = `# Manual\n\n${links.join('\n')}\n`;
-  writeFileSync(index, manualPage(text, { ...head, name: 'index.md' }));
-}
-
-function titleOf(text: string): string {
-  return /^# (.+)$/m.exec(text)?.[1] ?? 'Untitled';
 }
 
 /** Where the browser finds what came of a source. */

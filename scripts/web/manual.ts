@@ -17,17 +17,24 @@ export interface ManualHead {
  * of codes is linked to by `#code`.
  */
 export function manualPage(text: string, { style, icon, name }: ManualHead): string {
+  // Of a heading or a code that comes again the first is linked to.
+  const ids = new Set<string>();
   const marked = new Marked({
     renderer: {
       heading({ tokens, depth, text: words }: Tokens.Heading) {
-        return `<h${depth} id="${slugOf(words)}">${this.parser.parseInline(tokens)}</h${depth}>\n`;
+        const slug = slugOf(words);
+        const id = ids.has(slug) ? '' : ` id="${slug}"`;
+        ids.add(slug);
+        return `<h${depth}${id}>${this.parser.parseInline(tokens)}</h${depth}>\n`;
       },
       table({ header, rows }: Tokens.Table) {
         const head = header.map(({ tokens }) => `<th>${this.parser.parseInline(tokens)}</th>`);
         const body = rows.map((cells) => {
           const code = /^`([^`]+)`$/.exec(cells[0]?.text ?? '')?.[1];
           const inside = cells.map(({ tokens }) => `<td>${this.parser.parseInline(tokens)}</td>`);
-          return `<tr${code === undefined ? '' : ` id="${escaped(code)}"`}>${inside.join('')}</tr>`;
+          const isFirst = code !== undefined && !ids.has(code);
+          if (isFirst) ids.add(code);
+          return `<tr${isFirst ? ` id="${escaped(code)}"` : ''}>${inside.join('')}</tr>`;
         });
         // What scrolls sideways on a phone has to be reached by keyboard.
         const region = '<div class="wide" tabindex="0" role="group" aria-label="Table">';
@@ -38,7 +45,9 @@ export function manualPage(text: string, { style, icon, name }: ManualHead): str
       },
       // Pictures are for the web; what the manual tells stands in its words.
       image: ({ text: words }: Tokens.Image) => `<em>${escaped(words)}</em>`,
-      html: ({ text: words }: Tokens.HTML | Tokens.Tag) => escaped(words),
+      // Comments are for the tests of the manual.
+      html: ({ text: words }: Tokens.HTML | Tokens.Tag) =>
+        escaped(words.replace(/<!--[\s\S]*?-->/g, '')),
     },
   });
   const title = /^# (.+)$/m.exec(text)?.[1] ?? 'Manual';

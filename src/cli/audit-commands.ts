@@ -30,7 +30,7 @@ export function addAuditCommands(program: Command): void {
     .option('--after <sequence:hash>', 'the record that the log begins after: of an archive')
     .option('--signature <file>', 'a signature over the log')
     .option('--key <file>', 'the public key (.pem) of who is to have signed it')
-  .option('--certificate <text>', 'the text of a certificate: whether the log says the same')
+    .option('--certificate <text>', 'the text of a certificate: whether the log says the same')
     .action(
       run(async (options, output) =>
         (await import('./audit.ts')).checkAudit(options as never, output),

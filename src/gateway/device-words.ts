@@ -1,7 +1,7 @@
 /** What a device says of the version that it runs, when it is asked outside of an upgrade. */
 import { hexDigits } from '../bytes/hex.ts';
 import type { HubDevice } from '../config/schema.ts';
-import { EXIT, UpliftError } from '../errors.ts';
+import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
 import type { DeviceReading } from '../protocol/zcl-ota/device-reading.ts';
 import type { LinkDriver } from '../transport/serial/driver.ts';
 import { findingWords, HUB_PROBLEMS, type HubFinding, problemOf } from '../upgrade/hub-finding.ts';
@@ -16,18 +16,24 @@ export interface DeviceWords {
   answers?: 'application' | 'recovery';
 }
 
+/** Why a device that answers does not say what it runs: codes, never reused. */
+export const READING_PROBLEMS = {
+  'bootloader-only': {
+    sentence: 'only the bootloader of the hub answers',
+    next: 'install an image: the bootloader takes one, whatever became of the application',
+    exit: EXIT.deviceFailed,
+  },
+} as const satisfies Record<string, { sentence: string; next: string; exit: ExitCode }>;
+
 /** Something answers and says no version. */
 export class NotSaidError extends UpliftError {
   /** Only this. */
   readonly answers: 'recovery' | 'bootloader';
 
   constructor(answers: 'recovery' | 'bootloader', actual: string) {
-    super('bootloader-only', 'only the bootloader of the hub answers', {
-      expected: 'an application that says which version it runs',
-      actual,
-      next: 'install an image: the bootloader takes one, whatever became of the application',
-      exit: EXIT.deviceFailed,
-    });
+    const { sentence, next, exit } = READING_PROBLEMS['bootloader-only'];
+    const expected = 'an application that says which version it runs';
+    super('bootloader-only', sentence, { expected, actual, next, exit });
     this.answers = answers;
   }
 }

@@ -190,7 +190,7 @@ test('a token that is none is refused with a code, and what to do stands in the 
   await page.getByRole('button', { name: 'Sign in' }).click();
   const link = page.getByRole('alert').getByRole('link', { name: 'unauthenticated' });
   await link.click();
-  await page.waitForURL('**/manual/errors#unauthenticated');
+  await page.waitForURL('**/manual/reference/error-codes#unauthenticated');
   await page.locator('tr#unauthenticated').getByText('Who asks has to say who they are.').waitFor();
   await page.context().close();
 });
@@ -231,7 +231,7 @@ for (const size of sizes) {
         await assertFits(page, place);
         await assertTargets(page, place);
       }
-      await page.goto(`${site.address}manual/errors`);
+      await page.goto(`${site.address}manual/reference/error-codes`);
       await assertAccessible(page, 'manual');
       await page.context().close();
     });

@@ -56,32 +56,28 @@ test('what did not change is not built again', async () => {
   assert.is(statSync(join(folder, 'index.html')).mtimeMs, made);
 });
 
-test('the manual says what each code means', () => {
-  const page = loadPages(folder).get('/manual/errors')!;
-  const text = Buffer.from(page.bytes).toString();
-  const codes = [API_CODES, CONTROL_CODES, STORE_CODES, FAILURES, CERTIFICATE_CODES].flatMap(
-    Object.keys,
-  );
-  const ids = [
-    ...codes,
-    ...rules().map(({ id }) => id),
-    'bootloader-only',
-    'link-down',
-    'port-missing',
-  ];
-  for (const id of ids) assert.ok(text.includes(`<tr id="${id}">`), id);
+test('the manual says what each code means, and has a place for each rule', () => {
+  const pages = loadPages(folder);
+  const textOf = (path: string) => Buffer.from(pages.get(path)!.bytes).toString();
+  const codes = textOf('/manual/reference/error-codes');
+  const tables = [API_CODES, CONTROL_CODES, STORE_CODES, FAILURES, CERTIFICATE_CODES];
+  for (const id of [...tables.flatMap(Object.keys), 'bootloader-only', 'link-down', 'port-missing'])
+    assert.ok(codes.includes(`<tr id="${id}">`), id);
+  const places = textOf('/manual/reference/rules');
+  for (const { id } of rules()) assert.ok(places.includes(` id="${id}"`), id);
+  assert.ok(pages.has('/manual/'));
 });
 
 test('a file of the manual is shown as it is written, and its markup is text', () => {
   const html = manualPage(
-    '# A `b`\n\n[other](../x/y.md#z) ![picture](a.png) <script>alert(1)</script>\n\n| Code |\n|---|\n| `a-b` |\n',
+    '<!-- a comment -->\n\n# A `b`\n\n[other](../x/y.md#z) ![picture](a.png) <script>alert(1)</script>\n\n| Code |\n|---|\n| `c-d` |\n',
     { style: '/s.css', icon: '/i.svg', name: 'tasks/one.md' },
   );
   assert.match(html, /<title>A b – Uplift<\/title>/);
   assert.match(html, /<h1 id="a-b">A <code>b<\/code><\/h1>/);
   assert.match(html, /<a href="\/manual\/x\/y#z">other<\/a>/);
-  assert.match(html, /<tr id="a-b">/);
-  assert.not.match(html, /<script|<img/);
+  assert.match(html, /<tr id="c-d">/);
+  assert.not.match(html, /<script|<img|a comment/);
 });
 
 test.run();

@@ -45,8 +45,10 @@ export function TroubleText({ told: { code, cause, expected, actual, next } }: {
 
 /** The page of the manual that is on this gateway. */
 export function ManualLink({ code }: { code: string }) {
+  // A refusal by a rule has the name of the rule for its code.
+  const page = code.includes('.') ? 'rules' : 'error-codes';
   return (
-    <a href={`/manual/errors#${encodeURIComponent(code)}`}>
+    <a href={`/manual/reference/${page}#${encodeURIComponent(code)}`}>
       <code>{code}</code> in the manual
     </a>
   );

@@ -128,7 +128,8 @@ function Recovery({ device: { id, reading } }: { device: Device }) {
     <section class="notice" aria-label={`Recovery of ${id}`}>
       <p>
         <MarkIcon mark="person" /> <strong>{id} has no application that answers.</strong> {what}{' '}
-        does, and takes an image: this is how the hub is brought back.
+        does, and takes an image: this is how the hub is brought back.{' '}
+        <a href="/manual/field/recover-a-hub">The manual says how.</a>
       </p>
       {may('createJob') && (
         <a class="button primary" href={hrefOf('new', [], { device: id })}>
