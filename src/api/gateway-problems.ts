@@ -35,7 +35,6 @@ const CONTROL_STATUS: Record<ControlCode, number> = {
   'not-activatable': 409,
   'not-cancellable': 409,
   'not-retryable': 409,
-  'not-done': 409,
   'not-accepting': 503,
 };
 

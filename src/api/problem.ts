@@ -23,6 +23,7 @@ export const API_CODES = {
   'cursor-unknown': 'What the list was to go on from is not there any more.',
   'listeners-many': 'As many listen as may.',
   'list-refused': 'The list is not taken; why is said by a code of `uplift lists lint`.',
+  'not-done': 'No version was read back: nothing is certified before that.',
   internal: 'This should not have happened; it is in the log.',
 } as const;
 
@@ -46,6 +47,7 @@ const API_STATUS: Record<ApiCode, number> = {
   'cursor-unknown': 400,
   'listeners-many': 503,
   'list-refused': 422,
+  'not-done': 409,
   internal: 500,
 };
 

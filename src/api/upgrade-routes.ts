@@ -7,6 +7,7 @@ import type { GatewayControl } from '../gateway/control.ts';
 import { isOver } from '../jobs/states.ts';
 import { ControlError } from './gateway-problems.ts';
 import { type GatewayRoute, JSON_BYTES_MAX, route } from './gateway-route.ts';
+import { ApiError } from './problem.ts';
 import * as schemas from './schemas.ts';
 import { reviewOf, upgradeOf } from './views.ts';
 
@@ -82,7 +83,7 @@ export const upgradeRoutes: GatewayRoute[] = [
       const certificate = certificateOf(control.story(id), id, device);
       if (!certificate) {
         const upgrade = job.upgrades.find((one) => one.device === device);
-        throw new ControlError('not-done', {
+        throw new ApiError('not-done', {
           expected: 'an upgrade whose version was read back',
           actual: upgrade?.state ?? 'none of this device',
         });

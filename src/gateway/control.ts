@@ -27,7 +27,6 @@ export const CONTROL_CODES = {
   'not-activatable': 'The device does not hold an image that waits for its activation.',
   'not-cancellable': 'It is over, or the device acts on the command already.',
   'not-retryable': 'It is not over, or went well.',
-  'not-done': 'No version was read back: nothing is certified before that.',
   'not-accepting': 'The gateway takes no new work: its store is damaged or full, or it stops.',
 } as const;
 
