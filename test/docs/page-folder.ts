@@ -7,7 +7,7 @@
  *   duis      `duis`: a Service User and a gateway that know each other (duis-material.ts)
  *   tokens    `tokens`, and `ann.token`, `olive.token`: two operators
  *
- * Ports that pages name are other ones on the machine of a test; `toHere` and `toPage` translate.
+ * Ports and jobs that pages name are other ones on the machine of a test; `toHere` and `toPage` translate.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import {
@@ -26,11 +26,14 @@ import { writeFleetMaterial } from '../support/fleet-material.ts';
 import { freePort } from '../support/rigs.ts';
 import { type Page, ROOT } from './pages.ts';
 
+const JOB = /\bj\d+\b/g;
 const PORTS = [8460, 8461, 8470, 8471, 9464, 17754, 17755, 17756];
 
 export class PageFolder {
   readonly path: string;
   private readonly ports: ReadonlyMap<string, string>;
+  /** By their names here: numbers of records, of which a gateway has more or fewer before the first. */
+  private readonly jobs = new Map<string, string>();
 
   private constructor(path: string, ports: ReadonlyMap<string, string>) {
     this.path = path;
@@ -54,7 +57,20 @@ export class PageFolder {
   }
 
   toHere(text: string): string {
-    return text.replace(/\b\d{4,5}\b/g, (word) => this.ports.get(word) ?? word);
+    const here = new Map([...this.jobs].map(([job, page]) => [page, job]));
+    return text
+      .replace(/\b\d{4,5}\b/g, (word) => this.ports.get(word) ?? word)
+      .replace(JOB, (word) => here.get(word) ?? word);
+  }
+
+  /** Jobs that are new in what was said are those that are new on the page, in their order. */
+  meet(expected: readonly string[], said: string): void {
+    const known = new Set(this.jobs.values());
+    const newIn = (text: string) => [...new Set(text.match(JOB))].filter((job) => !known.has(job));
+    const onPage = newIn(expected.join('\n'));
+    for (const [at, job] of newIn(said).entries()) {
+      if (at < onPage.length) this.jobs.set(job, onPage[at]!);
+    }
   }
 
   toPage(text: string): string {
@@ -62,7 +78,8 @@ export class PageFolder {
     return text
       .replaceAll(this.path, '~/uplift')
       .replaceAll(ROOT, '~/uplift')
-      .replace(/(?<=:)\d{4,5}\b/g, (word) => back.get(word) ?? word);
+      .replace(/(?<=:)\d{4,5}\b/g, (word) => back.get(word) ?? word)
+      .replace(JOB, (word) => this.jobs.get(word) ?? word);
   }
 
   remove(): void {

@@ -96,7 +96,9 @@ async function runPage(page: Page): Promise<Omit<Outcome, 'wallMs'>> {
       if (block.language !== 'console' || block.notRun !== undefined) continue;
       const commands = commandsOf(block);
       for (const [at, command] of commands.entries()) {
-        const spoken = await give(shell, command);
+        const { said, code } = await give(shell, command);
+        folder.meet(command.expected, said);
+        const spoken = { said: folder.toPage(said), code };
         ran += 1;
         const mayFail = commands[at + 1]?.text === 'echo $?';
         const fault = faultIn(command, spoken, mayFail);

@@ -27,8 +27,9 @@ test('several devices are a table; narrowed, it begins anew and fits; the bell r
     assert.is(await seen.done, 0, screen.text);
     const lines = screen.text.split('\n');
     const heads = lines.flatMap((line, at) => (/^device +state/.test(line) ? [at] : []));
-    assert.is(heads.length, 2, `as it was, and once more beneath:\n${screen.text}`);
-    const table = lines.slice(heads[1]!, heads[1]! + 4);
+    // A wide picture that was on its way when the terminal became narrow may stand between the two.
+    assert.ok(heads.length >= 2, `as it was, and once more beneath:\n${screen.text}`);
+    const table = lines.slice(heads.at(-1)!, heads.at(-1)! + 4);
     for (const id of rig.rig.ppmids.map((device) => device.id)) {
       assert.ok(
         table.some((line) => new RegExp(`^${id} +✓ done$`).test(line)),
