@@ -13,6 +13,8 @@ export const EXIT = {
   transferFailed: 4,
   deviceFailed: 5,
   notReachable: 6,
+  /** Everything ran, and a check of a scenario did not hold. */
+  checkFailed: 7,
   bug: 70,
   interrupted: 130,
 } as const;

@@ -124,8 +124,8 @@ const MAY_IMPORT: Record<string, string[]> = {
     'dcc',
     'campaign',
     'fleet',
-    'virtual',
     'lab',
+    'virtual',
   ],
 };
 

@@ -25,6 +25,7 @@ const LONGEST = [
   'test/e2e/page',
   'test/e2e/duis-service',
   'test/e2e/campaigns',
+  'test/e2e/lab',
   'test/sweep/trust-bits',
   'test/e2e/bad-input',
   'test/e2e/link',

@@ -15,6 +15,7 @@ const EXITS: Record<keyof typeof EXIT, string> = {
   transferFailed: 'The transfer failed; what the device has it keeps.',
   deviceFailed: 'The device said no, went back to its old version, or did not do what it was told.',
   notReachable: 'A device, a port or a service is not reached.',
+  checkFailed: 'A check of a lab scenario did not hold.',
   bug: 'A bug in Uplift.',
   interrupted: 'Interrupted, and resumable: the same command goes on.',
 };

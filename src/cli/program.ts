@@ -9,6 +9,7 @@ import { addDuisCommands } from './duis-commands.ts';
 import { addFleetCommands } from './fleet-commands.ts';
 import { addGatewayCommands } from './gateway-commands.ts';
 import { LIST_KINDS } from './list-kinds.ts';
+import { addLabCommands } from './lab-commands.ts';
 import { addRigCommands } from './rig-commands.ts';
 import { addTraceCommands } from './trace-commands.ts';
 import { addUpgradeCommands } from './upgrade-commands.ts';
@@ -41,6 +42,7 @@ export function makeProgram(version: string): Command {
   addCampaignCommands(program);
   addFleetCommands(program, version);
   addBundleCommands(program);
+  addLabCommands(program);
   addTraceCommands(program);
   addCompletionCommands(program);
   return program;

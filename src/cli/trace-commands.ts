@@ -17,22 +17,4 @@ export function addTraceCommands(program: Command): void {
         (await import('./trace.ts')).showTrace(path, options as never, output),
       ),
     );
-  addCommand(labOf(program), 'replay <recording>', 'has its machines do the same again')
-    .addHelpText('after', example('uplift lab replay run-12.uplrec'))
-    .action(
-      run(async (_options, output, path: string) =>
-        (await import('./lab-replay.ts')).replay(path, output),
-      ),
-    );
-}
-
-/** The group of commands of the lab, made by whoever comes first. */
-function labOf(program: Command): Command {
-  const made = program.commands.find((command) => command.name() === 'lab');
-  if (made) return made;
-  return program
-    .command('lab')
-    .enablePositionalOptions()
-    .description('lab rigs: replay')
-    .addHelpText('after', example('uplift lab replay run-12.uplrec'));
 }

@@ -69,7 +69,17 @@ export const GATEWAY_CODES = {
   'folder-unwritable': 'A folder for state cannot be written by whoever asks.',
 } as const;
 
-export const CONFIG_CODES = { ...FILE_CODES, ...GATEWAY_CODES };
+/** Of scenarios. */
+export const SCENARIO_CODES = {
+  'step-unclear': 'A step says nothing to do, or several things.',
+  'variable-unknown': 'A value names a variable that the file does not have.',
+  'matrix-size': 'The matrix has no combination, or too many.',
+  'role-unknown': 'A step names a part that the scenario does not have.',
+  'reading-unknown': 'An assertion names a reading that no step before it took.',
+  'image-missing': 'The image is not there.',
+} as const;
+
+export const CONFIG_CODES = { ...FILE_CODES, ...GATEWAY_CODES, ...SCENARIO_CODES };
 
 export type ConfigCode = keyof typeof CONFIG_CODES;
 

@@ -142,11 +142,18 @@ function suggestion(issue: SchemaIssue, found: Found): string | undefined {
 function schemaAt(schema: JsonSchema, path: KeyPath, source: YamlSource): JsonSchema | undefined {
   let at: JsonSchema | undefined = schema;
   for (const [index, step] of path.entries()) {
-    at =
+    const property =
       typeof step === 'number' ? at?.items : (at?.properties?.[step] ?? at?.additionalProperties);
-    at = optionAt(at, path.slice(0, index + 1), source);
+    at = referred(property, schema);
+    at = referred(optionAt(at, path.slice(0, index + 1), source), schema);
   }
   return at;
+}
+
+/** A schema that holds itself is named once and referred to. */
+function referred(at: JsonSchema | undefined, root: JsonSchema): JsonSchema | undefined {
+  const name = at?.$ref?.split('/').at(-1);
+  return name === undefined ? at : root.$defs?.[name];
 }
 
 /** Of several schemas for one place, the one that knows most of the keys that are there. */

@@ -236,6 +236,10 @@ export const hubFaults = z.strictObject({
     .boolean()
     .default(false)
     .describe('Such an erase or program is left half done, instead of not begun.'),
+  losesSlotOnPowerCut: z
+    .boolean()
+    .default(false)
+    .describe('With MCUboot: an image that waits beside the one that runs is gone with the power.'),
   wrongBaudRate: z
     .boolean()
     .default(false)

@@ -84,6 +84,10 @@ export const ppmidFaults = z.strictObject({
     .boolean()
     .default(false)
     .describe('Activates, then comes back with the old version.'),
+  claimsNewVersion: z
+    .boolean()
+    .default(false)
+    .describe('Activates and states the new file version, and runs the build that it ran before.'),
   neverActivates: z.boolean().default(false).describe('Says success, then never activates.'),
   stallAtBlock: whole(0, 0xffff_ffff).optional().describe('Stops asking at this block.'),
   stallMs: milliseconds.optional().describe('How long it stalls; for ever where absent.'),

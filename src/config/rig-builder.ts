@@ -29,8 +29,9 @@ import type {
 } from './schema.ts';
 import { type KeyPath, throwAny, type YamlSource } from './yaml-source.ts';
 
-/** An image on trial is MCUboot's. */
+/** An image on trial, and one that waits beside another, are MCUboot's. */
 const CRASH = ['faults', 'crashAfterActivationMs'];
+const LOST_SLOT = ['faults', 'losesSlotOnPowerCut'];
 
 const EUI64_MAX = 0xffff_ffff_ffff_fffen;
 
@@ -171,6 +172,7 @@ class RigBuilder {
       const ofSmp = [
         ...(smp === undefined ? [] : [['smp']]),
         ...(faults.crashAfterActivationMs === undefined ? [] : [CRASH]),
+        ...(faults.losesSlotOnPowerCut ? [LOST_SLOT] : []),
       ];
       for (const key of ofSmp) this.add('protocol-other', [...path, 'virtual', ...key], expected);
     }

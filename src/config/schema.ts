@@ -123,6 +123,9 @@ export interface JsonSchema {
   anyOf?: JsonSchema[];
   oneOf?: JsonSchema[];
   additionalProperties?: JsonSchema;
+  /** Such as `#/$defs/steps`. */
+  $ref?: string;
+  $defs?: Record<string, JsonSchema>;
   enum?: unknown[];
   [keyword: string]: unknown;
 }

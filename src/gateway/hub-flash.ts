@@ -1,7 +1,7 @@
 /** One hub of a flash: its port opened, its session run, its outcome told. */
 
 import { UpliftError } from '../errors.ts';
-import { SYSTEM_TIMERS } from '../transport/serial/driver.ts';
+import { COMMAND_TIMERS } from '../transport/serial/driver.ts';
 import { newLink } from '../transport/serial/link.ts';
 import { describePort } from '../transport/serial/ports.ts';
 import { SerialLink } from '../transport/serial/serial-link.ts';
@@ -35,7 +35,7 @@ export async function flashHub(
     activation,
     limits: limits.hub,
     link,
-    timers: SYSTEM_TIMERS,
+    timers: COMMAND_TIMERS,
     onEvent: (event) => {
       if (event.kind !== 'progress' && event.kind !== 'stopped') return report(run, event, onEvent);
       if (event.kind === 'progress') reportProgress(run, event.sample, onEvent);

@@ -5,7 +5,7 @@
  */
 import type { CoordinatorConfig, PpmidDevice } from '../config/schema.ts';
 import { assert, EXIT, UpliftError } from '../errors.ts';
-import { SYSTEM_TIMERS } from '../transport/serial/driver.ts';
+import { COMMAND_TIMERS } from '../transport/serial/driver.ts';
 import type { LinkEvent } from '../transport/zigbee/messages.ts';
 import {
   aborted,
@@ -132,7 +132,7 @@ function openDevice(
     limits: limits.ppmid,
     link: site.link(device.coordinator),
     state,
-    timers: SYSTEM_TIMERS,
+    timers: COMMAND_TIMERS,
     onEvent: (event) => report(run, event, onEvent),
   });
 }

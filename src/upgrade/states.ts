@@ -1,19 +1,22 @@
 /** The states of one device's upgrade, and the ways it fails: one table, codes never reused. */
 import { EXIT, type ExitCode } from '../errors.ts';
 
-export type SessionState =
-  | 'planned'
-  | 'staged'
-  | 'distributing'
-  | 'distributed'
-  | 'awaiting-activation'
-  | 'activating'
-  | 'confirming'
-  | 'done'
-  | 'failed'
-  | 'refused'
-  | 'cancelled'
-  | 'unknown-outcome';
+export const SESSION_STATES = [
+  'planned',
+  'staged',
+  'distributing',
+  'distributed',
+  'awaiting-activation',
+  'activating',
+  'confirming',
+  'done',
+  'failed',
+  'refused',
+  'cancelled',
+  'unknown-outcome',
+] as const;
+
+export type SessionState = (typeof SESSION_STATES)[number];
 
 const FINAL: readonly SessionState[] = [
   'done',

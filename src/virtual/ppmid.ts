@@ -61,6 +61,8 @@ export interface PpmidNetwork {
 /** What a device carries through a restart of the rig, beside the bytes in its slot. */
 export interface PpmidState {
   fileVersion: number;
+  /** What it really runs, where it says that it runs another version. */
+  builtVersion?: number | undefined;
   activeSha256: string | undefined;
   association: Association | undefined;
   download: (ClientRecord & { storedBytes: number }) | undefined;
@@ -102,6 +104,8 @@ export class VirtualPpmid implements RadioNode {
   association: Association | undefined;
   /** The version it runs, and the hash of the whole file it came from where that was downloaded. */
   fileVersion: number;
+  /** What it really runs, where it says that it runs another version. */
+  builtVersion: number | undefined;
   activeSha256: string | undefined;
   /** Hash of the last complete download. */
   flashedSha256: string | undefined;
@@ -127,6 +131,7 @@ export class VirtualPpmid implements RadioNode {
     this.endpoints = [{ endpoint, profileId, deviceId, version, inputClusters, outputClusters }];
     this.slot = new FlashSlot(model.flash);
     this.fileVersion = restored?.state.fileVersion ?? options.fileVersion;
+    this.builtVersion = restored?.state.builtVersion;
     this.activeSha256 = restored?.state.activeSha256;
     this.association = restored?.state.association;
     this.restartsDone = new Set(restored?.state.restartsDone);
@@ -146,6 +151,7 @@ export class VirtualPpmid implements RadioNode {
     const { record, writer } = this.client;
     return {
       fileVersion: this.fileVersion,
+      builtVersion: this.builtVersion,
       activeSha256: this.activeSha256,
       association: this.association,
       download: record && { ...record, storedBytes: writer.storedBytes },
@@ -309,6 +315,7 @@ export class VirtualPpmid implements RadioNode {
         const { fileVersion } = this;
         onEvent?.({ kind: 'reverted', fileVersion, refusedVersion: record.fileVersion });
       } else {
+        if (faults.claimsNewVersion) this.builtVersion ??= this.fileVersion;
         this.fileVersion = record.fileVersion;
         this.activeSha256 = sha256;
         onEvent?.({ kind: 'activated', fileVersion: record.fileVersion, sha256 });
@@ -364,7 +371,7 @@ export class VirtualPpmid implements RadioNode {
       case 0x0007:
         return { type: 'enum8', value: this.sleepyPollMs > 0 ? POWER_BATTERY : POWER_MAINS };
       case 0x4000:
-        return { type: 'text', value: versionText(this.fileVersion) };
+        return { type: 'text', value: versionText(this.builtVersion ?? this.fileVersion) };
       default:
         return undefined;
     }

@@ -15,6 +15,7 @@ import {
   readinessPolicyJsonSchema,
   rigJsonSchema,
 } from '../../src/config/schema.ts';
+import { scenarioJsonSchema } from '../../src/lab/scenario/schema.ts';
 
 const HW_CONFIG = resolve(import.meta.dirname, '../../hw-config');
 
@@ -37,6 +38,7 @@ export function jsonSchemaFiles(): { path: string; text: string }[] {
       path: resolve(HW_CONFIG, 'installations.schema.json'),
       text: written(installationsJsonSchema()),
     },
+    { path: resolve(HW_CONFIG, 'scenario.schema.json'), text: written(scenarioJsonSchema()) },
   ];
 }
 

@@ -69,6 +69,8 @@ export interface TestRigOptions {
   installation?: string;
   /** Beside the rig file. */
   auditLog?: string;
+  /** Whether the rig names the products list and the trust anchors of the test material. */
+  vouched?: boolean;
   /** From 1, of the rigs of one gateway: names and addresses of their own from the second on. */
   number?: number;
 }
@@ -267,6 +269,10 @@ function rigText(port: string, options: TestRigOptions): string {
     description: 'a rig for tests',
     state: 'state',
     ...(options.auditLog && { auditLog: options.auditLog }),
+    ...(options.vouched && {
+      centralProductsList: FIRMWARE.list,
+      trustAnchors: FIRMWARE.trust,
+    }),
     coordinators: (options.devices ?? 1) === 0 ? [] : [coordinatorOf(port, options)],
     devices: [
       ...((options.devices ?? 1) === 0 ? [] : [ppmidOf(options)]),

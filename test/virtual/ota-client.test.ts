@@ -578,6 +578,12 @@ test('faults of the end: refuses, reverts, never activates', () => {
   assert.is(reverts.device.fileVersion, VERSION_OLD);
   assert.is(reverts.announcements, 1);
 
+  const claims = upgraded({ faults: { claimsNewVersion: true } });
+  assert.is(claims.kinds().at(-1), 'activated');
+  assert.is(claims.device.fileVersion, VERSION_NEW);
+  assert.is(claims.device.builtVersion, VERSION_OLD);
+  assert.is(claims.device.state().builtVersion, VERSION_OLD);
+
   const never = upgraded({ faults: { neverActivates: true } });
   assert.is(never.kinds().at(-1), 'activation-ignored');
   assert.is(never.device.fileVersion, VERSION_OLD);

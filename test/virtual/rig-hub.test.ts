@@ -40,6 +40,7 @@ const FAULTS = {
   skipsVerification: true,
   crashAfterActivationMs: 14,
   neverReturns: true,
+  losesSlotOnPowerCut: true,
 };
 
 const SMP = { bufBytes: 1024, bufCount: 2, poolLines: 8, startsInRecovery: true };

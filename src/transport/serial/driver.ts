@@ -53,6 +53,15 @@ export const SYSTEM_TIMERS: Timers = {
   },
 };
 
+/**
+ * The time of day as it was when the process began, and steady from there: a clock that is set moves no
+ * deadline. For what is over in hours, as a command is.
+ */
+export const COMMAND_TIMERS: Timers = {
+  ...SYSTEM_TIMERS,
+  nowMs: () => Math.floor(performance.timeOrigin + performance.now()),
+};
+
 interface Running {
   machine: ByteMachine<unknown>;
   owner: MachineOwner<unknown>;

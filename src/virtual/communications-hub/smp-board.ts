@@ -88,6 +88,15 @@ export class SmpBoard implements Board {
   losePower(): void {
     this.recoveryAsked = false;
     this.stop();
+    if (this.context.options.faults.losesSlotOnPowerCut) this.blankSecondarySlots();
+  }
+
+  private blankSecondarySlots(): void {
+    const { options, flash } = this.context;
+    const nothing = new Uint8Array(0);
+    for (let image = 0; image < options.smp.imageCount; image++) {
+      flash.load(areaOf(image, 1), nothing);
+    }
   }
 
   /**

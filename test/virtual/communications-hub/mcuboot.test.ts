@@ -237,6 +237,16 @@ test('an image that confirms itself stays; one that crashes is reverted', () => 
   assert.is(confirmed.state(), ONLY_B);
 });
 
+test('an image that waits outlives the power, unless the hub loses its slot', () => {
+  for (const losesSlotOnPowerCut of [false, true]) {
+    const bench = uploaded(B, { faults: { losesSlotOnPowerCut } });
+    bench.hub.powerOff();
+    bench.hub.powerOn();
+    bench.scheduler.run(2_000);
+    assert.is(bench.state(), losesSlotOnPowerCut ? ONLY_A : A_AND_B);
+  }
+});
+
 test('a bootloader that refuses every new image', () => {
   const bench = onTrial({ faults: { refusesImage: true } });
   assert.is(bench.state(), ONLY_A);
