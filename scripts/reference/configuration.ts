@@ -11,6 +11,7 @@ import {
   readinessPolicyJsonSchema,
   rigJsonSchema,
 } from '../../src/config/schema.ts';
+import { scenarioJsonSchema } from '../../src/lab/scenario/schema.ts';
 import { code, page, table } from './markdown.ts';
 
 interface File {
@@ -18,6 +19,10 @@ interface File {
   where: string;
   schema: JsonSchema;
 }
+
+/** A list of steps may hold lists of steps: those are told once, as a file of their own. */
+const SCENARIO = scenarioJsonSchema({ standIns: false }) as JsonSchema;
+const [STEPS] = Object.values(SCENARIO.$defs ?? {});
 
 interface Row {
   key: string;
@@ -47,6 +52,19 @@ const FILES: readonly File[] = [
     title: 'A PPMID model',
     where: 'What `model` of a PPMID names; `hw-config/ppmids` has one.',
     schema: ppmidJsonSchema(),
+  },
+  {
+    title: 'A scenario',
+    where:
+      'What `uplift lab run` takes; `hw-config/scenarios` has some. For any value a variable may stand, its ' +
+      'name in braces behind a dollar; or a choice by chance: `random` with `between` two whole numbers, or ' +
+      '`of` a list.',
+    schema: SCENARIO,
+  },
+  {
+    title: 'A step of a scenario',
+    where: 'An entry of `setUp`, `steps` and `cleanUp`, and of every list of steps in a step.',
+    schema: STEPS?.items ?? {},
   },
   {
     title: 'A campaign',
@@ -142,6 +160,7 @@ function rowOf(key: string, schema: JsonSchema, isRequired: boolean): Row {
 }
 
 function typeOf(schema: JsonSchema): string {
+  if (schema.$ref) return 'list of steps';
   if ('const' in schema) return code(JSON.stringify(schema['const']));
   if (schema.enum) return schema.enum.map((value) => code(JSON.stringify(value))).join(', ');
   if (schema.anyOf) return [...new Set(schema.anyOf.map(typeOf))].join(' or ');

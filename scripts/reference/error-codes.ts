@@ -7,6 +7,7 @@ import { ACCEPTED_CODES, REFUSED_CODES } from '../../src/duis/refusals.ts';
 import { EXIT } from '../../src/errors.ts';
 import { FLEET_CODES } from '../../src/fleet/codes.ts';
 import { OPERATOR_PROBLEMS } from '../../src/fleet/coordinator/fleet-problems.ts';
+import { EXIT_OF_CLASS, type LabClass } from '../../src/lab/failure-classes.ts';
 import { listedPeerErrors } from '../../src/protocol/smp/codes.ts';
 import { code, page, sentence, table } from './markdown.ts';
 
@@ -59,6 +60,7 @@ export const TITLES: Readonly<Record<string, string>> = {
   POWER_FAILURES: 'Supplies and buttons of a rig',
   RECORDING_REFUSALS: 'Recordings',
   REPLAY_REFUSALS: 'Replays',
+  LAB_CODES: 'A run of a lab that failed',
 };
 
 /** Parts of another table, statuses of several, or tables from codes of others to those of DUIS. */
@@ -69,6 +71,7 @@ export const NOT_TABLES: readonly string[] = [
   'OPERATOR_PROBLEMS',
   'GATEWAY_DOOR_PROBLEMS',
   'GATEWAY_CODES',
+  'SCENARIO_CODES',
   'ACCEPTED_CODES',
   'REFUSED_CODES',
   'ALERT_CODES',
@@ -86,6 +89,8 @@ interface FoundTable {
 }
 
 interface CodeRow {
+  /** Of a failed run of a lab: it says how the lab ends. */
+  class?: LabClass;
   sentence?: string;
   text?: string;
   next?: string;
@@ -154,8 +159,9 @@ function rowsOf({ codes }: FoundTable): string[][] {
       sentence: says,
       text = '',
       next = '',
-      exit,
-    } = typeof row === 'string' ? { sentence: row } : (row as CodeRow);
+      class: failedAs,
+      exit = failedAs && EXIT_OF_CLASS[failedAs],
+    }: CodeRow = typeof row === 'string' ? { sentence: row } : row;
     return [
       code(name),
       sentence(says ?? text),

@@ -6,7 +6,7 @@
  * The table is total over the codes that a run can end with: a test goes over every table of codes and
  * every UpliftError of the layers below.
  */
-import { assert } from '../errors.ts';
+import { assert, EXIT, type ExitCode } from '../errors.ts';
 import type { FailureCode } from '../upgrade/states.ts';
 
 export const LAB_CLASSES = {
@@ -17,6 +17,14 @@ export const LAB_CLASSES = {
 } as const;
 
 export type LabClass = keyof typeof LAB_CLASSES;
+
+/** What a lab ends with where that was the worst of its failures, the worst first. */
+export const EXIT_OF_CLASS = {
+  device: EXIT.deviceFailed,
+  assertion: EXIT.checkFailed,
+  flash: EXIT.transferFailed,
+  infra: EXIT.notReachable,
+} as const satisfies Record<LabClass, ExitCode>;
 
 export function isLabClass(text: unknown): text is LabClass {
   return typeof text === 'string' && Object.hasOwn(LAB_CLASSES, text);

@@ -191,7 +191,7 @@ packaged(
   },
 );
 
-packaged('runs without any other program: version, an image, a list, a configuration', () => {
+packaged('runs without any other program: version, image, list, scenario, configuration', () => {
   const said = run('--version');
   assert.is(said.stdout.trim(), version, said.stderr);
   const image = run('inspect', FIRMWARE.new, '--json');
@@ -199,6 +199,8 @@ packaged('runs without any other program: version, an image, a list, a configura
   assert.match(image.stdout, '"sha256"');
   const list = run('lists', 'lint', join(examples, 'firmware/central-products-list.csv'));
   assert.is(list.status, 0, list.stderr);
+  const scenarios = run('lab', 'show', 'power-cut');
+  assert.is(scenarios.status, 0, scenarios.stderr);
   const config = run(
     'config',
     'check',

@@ -12,7 +12,7 @@ import { nearest } from '../../config/nearest.ts';
 import type { Rig, RigDevice } from '../../config/schema.ts';
 import { EXIT, type ExitCode, UpliftError } from '../../errors.ts';
 import { failureOf, labError } from '../failure.ts';
-import type { LabClass } from '../failure-classes.ts';
+import { EXIT_OF_CLASS, type LabClass } from '../failure-classes.ts';
 import type { Lease, LinkRecorder } from '../ports.ts';
 import type { RunResult } from '../run-result.ts';
 import type { Scenario } from '../scenario/scenario.ts';
@@ -319,10 +319,9 @@ function turnNamed(run: string): number {
 
 /** What counts most comes first: a device that failed, a check, a transfer, the rig. */
 export function exitOf({ failed, isInterrupted, left }: LabEnd): ExitCode {
-  if (failed.device > 0) return EXIT.deviceFailed;
-  if (failed.assertion > 0) return EXIT.checkFailed;
-  if (failed.flash > 0) return EXIT.transferFailed;
-  if (failed.infra > 0) return EXIT.notReachable;
+  for (const [name, exit] of Object.entries(EXIT_OF_CLASS)) {
+    if (failed[name as LabClass] > 0) return exit;
+  }
   return isInterrupted && left > 0 ? EXIT.interrupted : EXIT.done;
 }
 

@@ -342,12 +342,12 @@ const BY_CHANCE = {
   additionalProperties: false,
 } as const;
 
-/** hw-config/scenario.schema.json, for editors. */
-export function scenarioJsonSchema() {
+/** hw-config/scenario.schema.json, for editors; without `standIns` the values themselves alone. */
+export function scenarioJsonSchema({ standIns = true } = {}) {
   const { $schema, ...rest } = z.toJSONSchema(scenarioSchema, {
     io: 'input',
     override: ({ zodSchema, jsonSchema: node }) => {
-      if (!STANDS_FOR.includes(zodSchema._zod.def.type)) return;
+      if (!standIns || !STANDS_FOR.includes(zodSchema._zod.def.type)) return;
       const { description, default: preset, ...own } = node;
       for (const key of Object.keys(node)) delete node[key];
       Object.assign(node, {
