@@ -4,10 +4,10 @@ import { escapeText } from '../bytes/escape-text.ts';
 import { encodeHex } from '../bytes/hex.ts';
 import type { HubDevice, Rig } from '../config/schema.ts';
 import { UpliftError } from '../errors.ts';
+import { portOf } from '../gateway/device-ports.ts';
 import { probeHub } from '../gateway/device-words.ts';
 import type { ImageEntry } from '../protocol/smp/messages.ts';
 import { LinkDriver } from '../transport/serial/driver.ts';
-import { newLink } from '../transport/serial/link.ts';
 import { describePort } from '../transport/serial/ports.ts';
 import { type PortReading, SerialLink } from '../transport/serial/serial-link.ts';
 import { findingWords, HUB_PROBLEMS, type HubFinding, problemOf } from '../upgrade/hub-finding.ts';
@@ -56,7 +56,7 @@ export function checkHubs(hubs: readonly HubDevice[]): Promise<HubCheck[]> {
 
 async function checkHub(hub: HubDevice): Promise<HubCheck> {
   const { id, port, baudRate, model } = hub;
-  const link = newLink({ port, baudRate, rtscts: model.serial.rtscts });
+  const link = portOf(hub);
   const check = { device: id, port, opens: false, answers: false };
   try {
     const driver = new LinkDriver(link);

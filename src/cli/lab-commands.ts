@@ -4,7 +4,7 @@ import { addCommand, example, run } from './command.ts';
 
 const RIG = 'hw-config/rigs/virtual-site.yaml';
 
-export function addLabCommands(program: Command): void {
+export function addLabCommands(program: Command, version: string): void {
   const lab = program
     .command('lab')
     .enablePositionalOptions()
@@ -37,7 +37,7 @@ export function addLabCommands(program: Command): void {
     .option('--run <name...>', 'only these runs, as a report names them')
     .option('--out <folder>', 'where log and reports go; else a new folder below .uplift/lab')
     .option('--resume <folder>', 'go on with what a lab that was cut off has not done')
-    .option('--keep-all', 'keep what runs that passed leave as well')
+    .option('--keep-recordings', 'keep those of runs that passed, too')
     .addHelpText(
       'after',
       example(`uplift lab run upgrade held-activation --rig ${RIG} --parallel 2`) +
@@ -47,7 +47,7 @@ export function addLabCommands(program: Command): void {
     )
     .action(
       run(async (options, output, paths: string[]) =>
-        (await import('./lab-run.ts')).runScenarios(paths, options as never, output),
+        (await import('./lab-run.ts')).runScenarios(paths, options as never, version, output),
       ),
     );
   addCommand(lab, 'report <folder...>', 'how steady it is over one night or many, and reports anew')

@@ -1,9 +1,10 @@
 /** `uplift lab run`: scenarios on a rig, with what happens as it does. Ctrl-C cleans up; `--resume` goes on. */
 import { randomInt } from 'node:crypto';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { escapeText } from '../bytes/escape-text.ts';
 import { loadRig } from '../config/load.ts';
 import { EXIT, type ExitCode, UpliftError } from '../errors.ts';
+import { replayCommand } from '../lab/report/replay.ts';
 import { writeReports } from '../lab/report/write-reports.ts';
 import type { RunResult } from '../lab/run-result.ts';
 import { exitOf, type LabEnd, type LabEvent, type LabOptions, runLab } from '../lab/runner/lab.ts';
@@ -27,7 +28,7 @@ export interface LabRunCommandOptions {
   run?: string[];
   out?: string;
   resume?: string;
-  keepAll?: boolean;
+  keepRecordings?: boolean;
 }
 
 const SEED_MAX = 0xffff_ffff;
@@ -38,6 +39,7 @@ const RETRIES_MAX = 100;
 export async function runScenarios(
   named: readonly string[],
   options: LabRunCommandOptions,
+  version: string,
   output: Output,
 ): Promise<ExitCode> {
   const lab = options.resume === undefined ? newLab(named, options) : resumedLab(named, options);
@@ -49,9 +51,14 @@ export async function runScenarios(
   };
   process.on('SIGINT', onInterrupt);
   process.on('SIGTERM', onInterrupt);
-  const show = new LabScreen(output);
+  const show = new LabScreen(output, resolve(lab.folder));
   try {
-    const end = await runLab({ ...lab, signal: stop.signal, onEvent: (event) => show.take(event) });
+    const end = await runLab({
+      ...lab,
+      version,
+      signal: stop.signal,
+      onEvent: (event) => show.take(event),
+    });
     show.done();
     const reports = writeReports(lab.folder);
     const lines = endLines(end, reports.html);
@@ -118,12 +125,12 @@ function resumedLab(named: readonly string[], options: LabRunCommandOptions): La
   };
 }
 
-function pacing({ parallel, retryFailed, setAsideAfter, keepAll }: LabRunCommandOptions) {
+function pacing({ parallel, retryFailed, setAsideAfter, keepRecordings }: LabRunCommandOptions) {
   return {
     parallel: positive(parallel, '--parallel', PARALLEL_MAX),
     retries: wholeNumber(retryFailed, '--retry-failed', RETRIES_MAX),
     setAsideAfter: positive(setAsideAfter, '--set-aside-after', REPEAT_MAX),
-    keepAll: keepAll === true,
+    keepRecordings: keepRecordings === true,
   };
 }
 
@@ -136,12 +143,14 @@ function positive(text: string, option: string, most: number): number {
 /** What is seen of it: a line for each run that ends, and at a terminal one for each device that moves. */
 class LabScreen {
   private readonly output: Output;
+  private readonly folder: string;
   private readonly board: ProgressBoard;
   private runs = 0;
   private ended = 0;
 
-  constructor(output: Output) {
+  constructor(output: Output, folder: string) {
     this.output = output;
+    this.folder = folder;
     this.board = new ProgressBoard(boardKind(output));
   }
 
@@ -156,7 +165,10 @@ class LabScreen {
     }
     if (event.kind === 'ended' && event.isFinal) this.ended++;
     if (this.output.json) this.output.event(plain(event));
-    else if (!this.output.quiet) this.board.line(this.lineOf(event));
+    if (this.output.json || this.output.quiet) return;
+    this.board.line(this.lineOf(event));
+    const replay = event.kind === 'ended' && replayCommand(event.result, this.folder);
+    if (replay) this.board.line(`    replay  ${replay}`);
   }
 
   done(): void {

@@ -8,8 +8,8 @@ import { addCompletionCommands } from './completion-commands.ts';
 import { addDuisCommands } from './duis-commands.ts';
 import { addFleetCommands } from './fleet-commands.ts';
 import { addGatewayCommands } from './gateway-commands.ts';
-import { LIST_KINDS } from './list-kinds.ts';
 import { addLabCommands } from './lab-commands.ts';
+import { LIST_KINDS } from './list-kinds.ts';
 import { addRigCommands } from './rig-commands.ts';
 import { addTraceCommands } from './trace-commands.ts';
 import { addUpgradeCommands } from './upgrade-commands.ts';
@@ -42,7 +42,7 @@ export function makeProgram(version: string): Command {
   addCampaignCommands(program);
   addFleetCommands(program, version);
   addBundleCommands(program);
-  addLabCommands(program);
+  addLabCommands(program, version);
   addTraceCommands(program);
   addCompletionCommands(program);
   return program;

@@ -64,6 +64,7 @@ class RigBuilder {
   build(): Rig {
     const { document, folder } = this;
     this.checkCoordinators();
+    this.checkWan();
     const list = this.file('products-list-missing', document.centralProductsList, [
       'centralProductsList',
     ]);
@@ -80,6 +81,7 @@ class RigBuilder {
       trustAnchors,
       admission,
       auditLog: document.auditLog === undefined ? undefined : resolve(folder, document.auditLog),
+      wan: document.wan,
       coordinators: document.coordinators.map((coordinator) => ({
         ...coordinator,
         port: resolvedPort(folder, coordinator.port),
@@ -103,6 +105,12 @@ class RigBuilder {
       }
       this.checkWiring({ power: coordinator.power }, coordinator.virtual !== undefined, path);
     }
+  }
+
+  private checkWan(): void {
+    const ids = new Map<string, KeyPath>();
+    for (const [index, { id }] of this.document.wan.entries())
+      this.once(ids, id, ['wan', index, 'id'], 'id-duplicate', 'an id of its own');
   }
 
   private devices(): RigDevice[] {

@@ -22,6 +22,7 @@ import {
 import { baudRate, hubFaults, virtualSmp } from './hub-schema.ts';
 import { MOMENT, momentMs } from './moment.ts';
 import { nearest } from './nearest.ts';
+import { listen } from './network-fields.ts';
 import { buttons, power } from './power-schema.ts';
 import { otaClientOverrides, ppmidFaults } from './ppmid-schema.ts';
 
@@ -247,6 +248,15 @@ const admission = z
   })
   .describe('What decisions rest on, as the options of verify, plan and flash name it.');
 
+const WAN_TARGET = 'a host and its port, such as fleet.example:8443';
+const wan = z.strictObject({
+  id: id.describe('As the steps of a scenario name it.'),
+  listen: listen.describe(
+    'Where the lab stands in front of it: this is what a gateway is to name.',
+  ),
+  target: listen.refine(({ port }) => port > 0, WAN_TARGET).describe('The server itself.'),
+});
+
 export const rigSchema = z.strictObject({
   rig: id.describe('The name of this rig.'),
   description: text(0, 2000),
@@ -261,6 +271,11 @@ export const rigSchema = z.strictObject({
   auditLog: path
     .optional()
     .describe('The log that every decision is recorded in, relative to this file.'),
+  wan: z
+    .array(wan)
+    .max(16, 'at most 16 servers')
+    .default([])
+    .describe('Servers of the network that a lab can cut off and slow down.'),
   coordinators: z.array(coordinator).max(64, 'at most 64 coordinators').default([]),
   devices: z
     .array(device)
@@ -275,6 +290,7 @@ export const JSON_SCHEMA_OPTIONS = new Map<z.core.$ZodType, readonly z.ZodType[]
 
 export type RigDocument = z.output<typeof rigSchema>;
 export type AdmissionDocument = z.output<typeof admission>;
+export type WanConfig = RigDocument['wan'][number];
 export type CoordinatorConfig = RigDocument['coordinators'][number];
 export type ZigbeeDeviceDocument = z.output<typeof zigbeeDevice>;
 export type SerialDeviceDocument = z.output<typeof serialDevice>;

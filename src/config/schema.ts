@@ -28,6 +28,7 @@ import {
   type CoordinatorConfig,
   JSON_SCHEMA_OPTIONS,
   rigSchema,
+  type WanConfig,
 } from './rig-schema.ts';
 
 export type {
@@ -40,7 +41,7 @@ export type {
 } from './hub-schema.ts';
 export type { PowerConfig } from './power-schema.ts';
 export type { OtaClientConfig, PpmidFaults, PpmidModel } from './ppmid-schema.ts';
-export type { CoordinatorConfig, LinkFaults } from './rig-schema.ts';
+export type { CoordinatorConfig, LinkFaults, WanConfig } from './rig-schema.ts';
 
 /** What decisions rest on, its paths absolute. */
 export type RigAdmission = AdmissionDocument;
@@ -106,6 +107,8 @@ export interface Rig {
   admission: RigAdmission | undefined;
   /** What every decision is recorded in. */
   auditLog: string | undefined;
+  /** Servers of the network that a lab stands in front of. */
+  wan: readonly WanConfig[];
   coordinators: CoordinatorConfig[];
   /** All of them, in the order of the file. */
   devices: RigDevice[];

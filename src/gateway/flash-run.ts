@@ -13,6 +13,7 @@ import type { SessionEvent, SessionLimits } from '../upgrade/session.ts';
 import { FAILURES, type FailureCode, isFinal, type SessionState } from '../upgrade/states.ts';
 import type { AuditRecorder } from './audit-recorder.ts';
 import { factsOfDevice } from './device-facts.ts';
+import type { DevicePorts } from './device-ports.ts';
 import type { LoadedImage } from './image-library.ts';
 import type { SiteEvent } from './zigbee-site.ts';
 
@@ -27,6 +28,8 @@ export interface FlashRequest {
   contextFor(device: RigDevice): AdmissionContext;
   activation: Activation;
   limits: { ppmid: SessionLimits; hub: SessionLimits };
+  /** Of a lab. */
+  ports?: DevicePorts;
 }
 
 export type HubSiteEvent =

@@ -2,9 +2,9 @@
 
 import { UpliftError } from '../errors.ts';
 import { COMMAND_TIMERS } from '../transport/serial/driver.ts';
-import { newLink } from '../transport/serial/link.ts';
 import { describePort } from '../transport/serial/ports.ts';
 import { SerialLink } from '../transport/serial/serial-link.ts';
+import { linkTo } from './device-ports.ts';
 import {
   aborted,
   type FlashRequest,
@@ -25,9 +25,9 @@ export async function flashHub(
   signal: AbortSignal,
 ): Promise<UpliftError | undefined> {
   const { device, image, context } = run;
-  const { port, baudRate, model } = device;
-  const { list, policy, activation, limits } = request;
-  const link = newLink({ port, baudRate, rtscts: model.serial.rtscts });
+  const { port, baudRate } = device;
+  const { list, policy, activation, limits, ports } = request;
+  const link = linkTo(device, ports);
   let leftAs = 'stopped before the hub was turned to';
   const { session, runner } = newHubRun({
     device,
@@ -36,6 +36,7 @@ export async function flashHub(
     limits: limits.hub,
     link,
     timers: COMMAND_TIMERS,
+    watch: ports?.watch && ((made) => ports.watch!(device, made)),
     onEvent: (event) => {
       if (event.kind !== 'progress' && event.kind !== 'stopped') return report(run, event, onEvent);
       if (event.kind === 'progress') reportProgress(run, event.sample, onEvent);

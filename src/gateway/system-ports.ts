@@ -4,9 +4,9 @@ import { existsSync } from 'node:fs';
 import type { CoordinatorConfig, HubDevice, Rig } from '../config/schema.ts';
 import { UpliftError } from '../errors.ts';
 import { SYSTEM_TIMERS } from '../transport/serial/driver.ts';
-import { newLink } from '../transport/serial/link.ts';
 import { listPorts, resolvePort } from '../transport/serial/ports.ts';
 import type { CoordinatorSite } from './coordinator-host.ts';
+import { portOf } from './device-ports.ts';
 import type { FieldPorts } from './rig-field.ts';
 import { StateFolder } from './state-folder.ts';
 import { type SiteEvent, ZigbeeSite } from './zigbee-site.ts';
@@ -38,8 +38,7 @@ export function takeSystemPorts(rigs: readonly Rig[]): SystemPorts {
     timers: SYSTEM_TIMERS,
     newSite: (coordinator: CoordinatorConfig, onEvent: (event: SiteEvent) => void) =>
       new ZigbeeSite(folderOf(coordinator.id), onEvent) satisfies CoordinatorSite,
-    newLink: ({ port, baudRate, model }: HubDevice) =>
-      newLink({ port, baudRate, rtscts: model.serial.rtscts }),
+    newLink: portOf,
     isPresent,
     records: folderOf,
     folderOf: ({ id }) => byRig.get(id)!,

@@ -42,11 +42,15 @@ export async function flashPpmids(
 ): Promise<(UpliftError | undefined)[]> {
   const runs = ppmids.map((run): Run => Object.assign(run, { zigbee: undefined }));
   const byEui64 = new Map(runs.map((run) => [run.device.eui64, run]));
-  const site = new ZigbeeSite(state, (event) => {
-    onEvent({ kind: 'site', event });
-    if (event.kind === 'link') route(event.coordinator, event.event, runs, byEui64, onEvent);
-    if (event.kind === 'ended') endAll(event.coordinator, event.reason, runs, onEvent);
-  });
+  const site = new ZigbeeSite(
+    state,
+    (event) => {
+      onEvent({ kind: 'site', event });
+      if (event.kind === 'link') route(event.coordinator, event.event, runs, byEui64, onEvent);
+      if (event.kind === 'ended') endAll(event.coordinator, event.reason, runs, onEvent);
+    },
+    request.ports,
+  );
   try {
     const used = new Set(runs.map((run) => run.device.coordinator));
     const coordinators = request.rig.coordinators.filter(({ id }) => used.has(id));

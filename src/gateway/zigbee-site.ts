@@ -2,12 +2,8 @@
 import type { CoordinatorConfig, PpmidDevice } from '../config/schema.ts';
 import { EXIT, UpliftError } from '../errors.ts';
 import { ZigbeeLink } from '../transport/zigbee/client.ts';
-import type {
-  KnownDevice,
-  LinkEvent,
-  OpenResult,
-  ServerSaid,
-} from '../transport/zigbee/messages.ts';
+import type { KnownDevice, LinkEvent, OpenResult } from '../transport/zigbee/messages.ts';
+import type { DevicePorts } from './device-ports.ts';
 import type { StateFolder } from './state-folder.ts';
 
 export type SiteEvent =
@@ -16,32 +12,27 @@ export type SiteEvent =
   | { kind: 'link'; coordinator: string; event: LinkEvent }
   | { kind: 'ended'; coordinator: string; reason: string };
 
-export interface ZigbeeSiteOptions {
-  /** Is told every call into the OTA server of a coordinator, and nobody else is. */
-  onServer?: (coordinator: string, said: ServerSaid) => void;
-}
-
 export class ZigbeeSite {
   private readonly state: StateFolder;
   private readonly onEvent: (event: SiteEvent) => void;
-  private readonly options: ZigbeeSiteOptions;
+  private readonly ports: Pick<DevicePorts, 'onServer'>;
   private readonly links = new Map<string, ZigbeeLink>();
 
   constructor(
     state: StateFolder,
     onEvent: (event: SiteEvent) => void,
-    options: ZigbeeSiteOptions = {},
+    ports: Pick<DevicePorts, 'onServer'> = {},
   ) {
     this.state = state;
     this.onEvent = onEvent;
-    this.options = options;
+    this.ports = ports;
   }
 
   /** Opens a coordinator of the rig; throws an UpliftError that says why not. */
   async open(coordinator: CoordinatorConfig): Promise<ZigbeeLink> {
     const { id, port } = coordinator;
     this.state.checkCoordinator(id);
-    const { onServer } = this.options;
+    const { onServer } = this.ports;
     const link = new ZigbeeLink(
       (event) => {
         if (event.kind === 'server') onServer?.(id, event.said);

@@ -131,6 +131,26 @@ const BELOW_CLASS = {
 
   // The scenario does not tell what the rules have to know.
   'context-missing': 'assertion',
+
+  // What a lab itself stands on.
+  'disk-shared': 'infra',
+  'fault-not-possible': 'infra',
+  'fault-out-of-range': 'infra',
+  'fault-port-unavailable': 'infra',
+  'lease-held': 'infra',
+  'lease-lost': 'infra',
+  'lease-of-run': 'infra',
+  'leases-unusable': 'infra',
+  'power-tool-missing': 'infra',
+  'power-tool-failed': 'infra',
+  'power-timeout': 'infra',
+  'power-unreachable': 'infra',
+  'power-refused': 'infra',
+  'power-answer-wrong': 'infra',
+  'power-not-switched': 'infra',
+  'power-virtual-elsewhere': 'infra',
+  'recording-content-missing': 'infra',
+  'recording-not-written': 'infra',
 } as const satisfies Record<string, LabClass>;
 
 interface LabCode {
@@ -149,11 +169,7 @@ export const LAB_CODES = {
   'glitch-missing': { class: 'infra', sentence: 'nothing moves the modem lines of the device' },
   'reset-missing': { class: 'infra', sentence: 'nothing resets the coordinator' },
   'command-failed': { class: 'infra', sentence: 'a command ended otherwise than it has to' },
-  'disk-shared': {
-    class: 'infra',
-    sentence: 'the state folder is on a file system that others need',
-  },
-  'lease-lost': { class: 'infra', sentence: 'the lease of the device was lost' },
+  'wan-missing': { class: 'infra', sentence: 'the rig has no such server of the network' },
   'hands-failed': {
     class: 'infra',
     sentence: 'what a step reaches into the rig by did not answer',

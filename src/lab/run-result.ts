@@ -45,6 +45,13 @@ export interface UpgradeRecord {
   samples: readonly Sample[];
 }
 
+export interface RunRecording {
+  /** Below the folder of the lab. */
+  path: string;
+  /** Of the machines in it, which a replay does the same with again. */
+  machines: number;
+}
+
 export interface RunResult {
   run: string;
   scenario: string;
@@ -67,6 +74,6 @@ export interface RunResult {
   timeline: readonly TimelineEntry[];
   upgrades: readonly UpgradeRecord[];
   faults: Readonly<Record<string, number>>;
-  /** Below the folder of the lab, where something was kept. */
-  folder?: string | undefined;
+  /** What passed on its links, where that was kept. */
+  recording?: RunRecording | undefined;
 }

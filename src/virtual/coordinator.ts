@@ -172,13 +172,11 @@ export class VirtualCoordinator implements ZnpContext {
   /** What a device sends; nothing comes of it where the device is not in the network. */
   uplink(node: RadioNode, frame: UplinkFrame): void {
     if (!this.registry.inNetwork(node)) return;
-    for (const payload of this.radio.tampered(node, frame.payload, 'up')) {
-      this.radio.up(node, () => {
-        if (this.registry.inNetwork(node) && this.state === DEVICE_STATE.coordinator) {
-          indicateIncoming(this, node, { ...frame, payload });
-        }
-      });
-    }
+    this.radio.up(node, () => {
+      if (this.registry.inNetwork(node) && this.state === DEVICE_STATE.coordinator) {
+        indicateIncoming(this, node, frame);
+      }
+    });
   }
 
   /** A device has come back and tells its address. */

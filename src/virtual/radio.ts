@@ -42,17 +42,8 @@ export interface RadioCounters {
   lateUp: number;
 }
 
-/** What arrives in place of what a frame carries; `down` is towards the device. */
-export type RadioTamper = (
-  node: RadioNode,
-  payload: Uint8Array,
-  direction: 'up' | 'down',
-) => readonly Uint8Array[];
-
 export class Radio {
   faults: LinkFaults;
-  /** Faults that come and go while the network is in use, beside those of the rig file. */
-  tamper: RadioTamper | undefined;
   linkDelayMs: number;
   readonly counters: RadioCounters = {
     framesDown: 0,
@@ -132,11 +123,6 @@ export class Radio {
     this.scheduler.after(2 * this.linkDelayMs, answer);
   }
 
-  /** What arrives in place of what was sent. */
-  tampered(node: RadioNode, payload: Uint8Array, direction: 'up' | 'down'): readonly Uint8Array[] {
-    return this.tamper === undefined ? [payload] : this.tamper(node, payload, direction);
-  }
-
   /** How long until a sleepy device listens next. */
   private sleepMs(node: RadioNode): number {
     if (node.sleepyPollMs === 0) return 0;
@@ -157,9 +143,7 @@ export class Radio {
         return;
       }
       confirm(CONFIRM.success);
-      for (const payload of this.tampered(node, frame.payload, 'down')) {
-        node.receive(payload === frame.payload ? frame : { ...frame, payload });
-      }
+      node.receive(frame);
     });
   }
 }

@@ -1,10 +1,11 @@
 /** Steps, deadlines and the clean-up, on a rig without devices. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { labError } from '../../src/lab/failure.ts';
-import { fillDisk, jumpClock } from '../../src/lab/runner/host-faults.ts';
+import { jumpClock } from '../../src/lab/faults/clock-jump.ts';
+import { refuseSharedDisk } from '../../src/lab/faults/full-disk.ts';
 import type { LabRun } from '../../src/lab/runner/lab-run.ts';
 import type { ScenarioDefinition } from '../../src/lab/scenario/define.ts';
 import { FakeRig, newFolder, removeFolders, runOn } from './fake-hands.ts';
@@ -128,7 +129,7 @@ test('a call gets the run: its devices, and what is to be undone', async () => {
       {
         call: (run: LabRun) => {
           assert.is(run.device('left').id, 'hub');
-          run.undo.push(() => void undone++);
+          run.undoAtEnd(() => void undone++);
         },
       },
     ],
@@ -186,12 +187,11 @@ test('the clock jumps for the rest of the run, and no further', async () => {
 
 test('a disk that others need is not filled', async () => {
   const folder = newFolder();
-  mkdirSync(folder, { recursive: true });
   assert.throws(
-    () => fillDisk(folder, () => 2 ** 31),
+    () => refuseSharedDisk(folder, () => 2 ** 31),
     (error: Error & { code?: string }) => error.code === 'disk-shared',
   );
-  assert.not.ok(existsSync(join(folder, 'uplift-lab-disk-full')));
+  refuseSharedDisk(folder, () => 2 ** 20);
 });
 
 test('interrupted, a run cleans up and is neither passed nor failed', async () => {

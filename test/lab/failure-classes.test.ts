@@ -9,6 +9,7 @@ import {
   LAB_CLASSES,
   LAB_CODES,
 } from '../../src/lab/failure-classes.ts';
+import { POWER_FAILURES } from '../../src/lab/power/codes.ts';
 import { HUB_PROBLEMS } from '../../src/upgrade/hub-finding.ts';
 import { FAILURES } from '../../src/upgrade/states.ts';
 
@@ -16,7 +17,16 @@ const test = suite('failure classes');
 const SRC = resolve(import.meta.dirname, '../../src');
 
 /** Folders whose errors come out of a flash, a reading, or the start of virtual devices. */
-const BELOW = ['gateway', 'transport', 'virtual', 'store'];
+const BELOW = [
+  'gateway',
+  'transport',
+  'virtual',
+  'store',
+  'lab/faults',
+  'lab/power',
+  'lab/recording',
+  'lab/rig',
+];
 
 /** Errors that another door makes: of a service's jobs, or of a program that signs. */
 const OTHER_DOORS = [
@@ -37,8 +47,9 @@ function codesInSources(): { code: string; file: string }[] {
   );
 }
 
-test('every failure of a session, and every problem of a hub', () => {
-  const codes = [...Object.keys(FAILURES), ...Object.keys(HUB_PROBLEMS)];
+test('every failure of a session, every problem of a hub and every one of a supply', () => {
+  const tables = [FAILURES, HUB_PROBLEMS, POWER_FAILURES];
+  const codes = tables.flatMap((table) => Object.keys(table));
   assert.equal(
     codes.filter((code) => !isClassified(code)),
     [],

@@ -11,7 +11,7 @@ import { defineScenario, type ScenarioDefinition } from '../../src/lab/scenario/
 import { TestRig } from '../support/rigs.ts';
 
 export interface FakeOptions {
-  /** Of a device whose power driver never answers. */
+  /** Of a device whose power driver never answers when it is to switch off. */
   hangs?: string;
   /** Of one whose power driver fails: so many times, or for ever. */
   fails?: { device: string; times: number };
@@ -38,11 +38,12 @@ export class FakeRig {
     this.openMax = Math.max(this.openMax, this.open.size);
     return {
       rig: request.rig,
+      ports: {},
       power: (device) => this.power(device),
       button: () => undefined,
       faults: () => undefined,
       resetCoordinator: () => undefined,
-      glitchLine: () => undefined,
+      glitchLine: async () => false,
       close: async () => {
         this.deeds.push(`${ids.join('+')}: closed`);
         for (const id of ids) this.open.delete(id);
@@ -54,7 +55,7 @@ export class FakeRig {
     let state: 'on' | 'off' = 'on';
     const { options, deeds } = this;
     const turn = async (to: 'on' | 'off') => {
-      if (options.hangs === device) await new Promise(() => {});
+      if (options.hangs === device && to === 'off') await new Promise(() => {});
       if (options.fails?.device === device && options.fails.times-- > 0) {
         throw new LabError('power-failed', { message: 'the relay does not answer' });
       }

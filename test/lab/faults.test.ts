@@ -1,13 +1,11 @@
-/** Faults of links, frames, the network, the clock and the disk. */
-import { lstatSync, mkdirSync, readFileSync } from 'node:fs';
+/** Faults of links, frames and the network. */
+import { lstatSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { JumpingTimers } from '../../src/lab/faults/clock-jump.ts';
 import { FaultyLink } from '../../src/lab/faults/faulty-link.ts';
 import { FrameFaults } from '../../src/lab/faults/frame-faults.ts';
-import { FillingDisk } from '../../src/lab/faults/full-disk.ts';
 import { glitchLine } from '../../src/lab/faults/line-glitch.ts';
 import { SerialProxy } from '../../src/lab/faults/serial-proxy.ts';
 import { WanProxy } from '../../src/lab/faults/wan-proxy.ts';
@@ -15,7 +13,6 @@ import type { LinkFaultSettings } from '../../src/lab/ports.ts';
 import { readRecordingFile } from '../../src/lab/recording/reader.ts';
 import { openRecorder } from '../../src/lab/recording/writer.ts';
 import type { LinkClosed } from '../../src/ports.ts';
-import { realFiles, replaceFile, writeAll } from '../../src/store/files.ts';
 import { SerialLink } from '../../src/transport/serial/serial-link.ts';
 import { encodeFrame, FRAME_TYPE, SUBSYSTEM, ZnpFrameReader } from '../../src/virtual/znp/frame.ts';
 import { temporaryFolder } from '../store/failing-files.ts';
@@ -137,13 +134,13 @@ test('a fault that a link cannot have, and a number that makes no sense, are ref
 
 test('a glitch of a line, where there is one', async () => {
   const { inner, scheduler, link } = await openFaulty();
-  const glitch = glitchLine(link, { line: 'rts', durationMs: 20 }, scheduler);
+  const glitch = glitchLine(link, { rts: true, ms: 20 }, scheduler);
   await turn();
   scheduler.run(30);
   assert.is(await glitch, true);
   assert.equal(inner.done, ['signals {"rts":true}', 'signals {"rts":false}']);
   inner.hasLines = false;
-  assert.is(await glitchLine(link, { line: 'dtr', durationMs: 20 }, scheduler), false);
+  assert.is(await glitchLine(link, { dtr: true, ms: 20 }, scheduler), false);
 });
 
 test('a proxy between a program and a device on pseudo-terminals', async () => {
@@ -395,42 +392,6 @@ test('a network that is cut, stalled and slow', async () => {
   again.end();
   await proxy.stop();
   server.close();
-});
-
-test('a clock that jumps: the time is another, waits are as long as before', () => {
-  const scheduler = new SimulatedScheduler();
-  const timers = new JumpingTimers(scheduler);
-  let fired = 0;
-  timers.after(100, () => fired++);
-  const beforeMs = timers.nowMs();
-  timers.jump(3_600_000);
-  assert.is(timers.nowMs() - beforeMs, 3_600_000);
-  scheduler.run(99);
-  assert.is(fired, 0);
-  scheduler.run(2);
-  assert.is(fired, 1);
-  timers.jump(-7_200_000);
-  assert.ok(timers.nowMs() < beforeMs);
-});
-
-test('a disk that fills up: what is there can be read, nothing new is written, room comes back', async () => {
-  const disk = new FillingDisk(realFiles);
-  const { files } = disk;
-  const path = join(folder, 'disk', 'file');
-  mkdirSync(join(folder, 'disk'));
-  replaceFile(files, path, 'old');
-  disk.fill(2);
-  assert.is(await codeOf(() => replaceFile(files, path, 'new content')), 'ENOSPC');
-  assert.is(readFileSync(path, 'utf8'), 'old');
-  assert.is(files.freeBytes(folder), 0);
-  assert.is(await codeOf(() => files.makeFolder(join(folder, 'more'))), 'ENOSPC');
-  const descriptor = files.open(path, 'r+');
-  assert.is(await codeOf(() => writeAll(files, descriptor, Buffer.from('x'), 0)), 'ENOSPC');
-  files.close(descriptor);
-  assert.ok(disk.refusals >= 3);
-  disk.makeRoom();
-  replaceFile(files, path, 'new');
-  assert.is(readFileSync(path, 'utf8'), 'new');
 });
 
 test.run();

@@ -1,13 +1,13 @@
 /** The runner: what is tried again, on which device, beside what, and what goes on after a crash. */
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { EXIT, UpliftError } from '../../src/errors.ts';
 import { labError } from '../../src/lab/failure.ts';
 import type { Lease } from '../../src/lab/ports.ts';
-import { exitOf } from '../../src/lab/runner/lab.ts';
-import type { LabRun } from '../../src/lab/runner/lab-run.ts';
+import { readRecordingFile } from '../../src/lab/recording/reader.ts';
+import { exitOf, type LabOptions } from '../../src/lab/runner/lab.ts';
 import { RUN_LOG, readRunLog } from '../../src/lab/runner/run-log.ts';
 import type { ScenarioDefinition } from '../../src/lab/scenario/define.ts';
 import { FakeRig, newFolder, removeFolders, runOn } from './fake-hands.ts';
@@ -256,26 +256,38 @@ test('a bug ends the lab with itself, and leaves the run to be done', async () =
   assert.is(content.begun.get('well test-hub #1'), 1);
 });
 
-test('what a run that failed left is kept, and of one that passed nothing', async () => {
-  const leaves = (name: string, code?: 'too-slow'): ScenarioDefinition => ({
-    name,
-    steps: [
-      {
-        call: (run: LabRun) => {
-          writeFileSync(join(run.rig.stateFolder, 'left'), 'something');
-          if (code) throw labError(code);
-        },
-      },
-    ],
-  });
-  const { results, folder } = await runOn(new FakeRig(), 1, [
-    leaves('passes'),
-    leaves('fails', 'too-slow'),
-  ]);
-  const folderOf = (name: string) =>
-    results.find(({ result }) => result.scenario === name)!.result.folder;
-  assert.is(folderOf('passes'), undefined);
-  assert.ok(existsSync(join(folder, folderOf('fails')!, 'state', 'left')));
+test('the recording of a run that failed is kept, and of one that passed where that is asked', async () => {
+  const fails = { name: 'fails', steps: [{ call: () => Promise.reject(labError('too-slow')) }] };
+  const recorded = async (options: Partial<LabOptions>) => {
+    const { results, folder } = await runOn(new FakeRig(), 1, [well, fails], options);
+    const kept = results.map(({ result }) => result.recording?.path);
+    for (const path of kept) assert.ok(path === undefined || existsSync(join(folder, path)));
+    return { names: readdirSync(join(folder, 'recordings')), kept };
+  };
+  const { names, kept } = await recorded({});
+  assert.is(names.length, 1);
+  assert.match(names[0]!, /^fails-test-hub-1-[0-9a-f]{8}-1\.uplrec$/);
+  assert.is(kept[0], undefined);
+  assert.is((await recorded({ keepRecordings: true })).names.length, 2);
+});
+
+test('a recording says which run it is of, and what was done to its device', async () => {
+  const { results, folder } = await runOn(new FakeRig(), 1, well, { keepRecordings: true });
+  const { header, records } = readRecordingFile(join(folder, results[0]!.result.recording!.path));
+  assert.equal(header.about, { run: 'well test-hub #1', scenario: 'well', attempt: 1 });
+  assert.equal(header.links, { hub: 'smp' });
+  const notes = records.flatMap((record) => (record.kind === 'note' ? [record.text] : []));
+  assert.equal(notes, ['power off']);
+});
+
+test('of a run that was cut off by a crash nothing is left when it is gone on with', async () => {
+  const out = join(newFolder(), 'out');
+  await runOn(new FakeRig(), 1, well, { folder: out, repeat: 1, keepRecordings: true });
+  const orphan = join(out, 'recordings', 'cut-off-1.uplrec');
+  writeFileSync(orphan, 'UPLREC');
+  await runOn(new FakeRig(), 1, well, { folder: out, repeat: 1, resume: true });
+  assert.not.ok(existsSync(orphan));
+  assert.is(readdirSync(join(out, 'recordings')).length, 1);
 });
 
 test.after(removeFolders);

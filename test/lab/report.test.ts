@@ -9,7 +9,7 @@ import { LAB_CLASSES, LAB_CODES, type LabCodeName } from '../../src/lab/failure-
 import { steadiness, wilson } from '../../src/lab/report/flakiness.ts';
 import { reportHtml } from '../../src/lab/report/html.ts';
 import { junitXml } from '../../src/lab/report/junit.ts';
-import { replayCommand } from '../../src/lab/report/replay.ts';
+import { againCommand, replayCommand } from '../../src/lab/report/replay.ts';
 import { runLines } from '../../src/lab/report/run-lines.ts';
 import { writeReports } from '../../src/lab/report/write-reports.ts';
 import type { RunResult } from '../../src/lab/run-result.ts';
@@ -75,7 +75,7 @@ const HEAD: RunLogContent['head'] = {
 
 function contentOf(attempts: RunResult[]): RunLogContent {
   const finals = new Map(attempts.map((result) => [result.run, result]));
-  return { head: HEAD, attempts, finals, begun: new Map() };
+  return { folder: '/labs/one night', head: HEAD, attempts, finals, begun: new Map() };
 }
 
 /** One of each class, one that passed, and one that passed later. */
@@ -231,9 +231,23 @@ test('lines for programs are JSON, one a run, without curves', () => {
 });
 
 test('a command to run it again is whole for a shell', () => {
-  const command = replayCommand(resultOf(3), HEAD);
+  const command = againCommand(resultOf(3), contentOf([]));
   assert.match(command, "--rig '/rigs/my rig.yaml'");
   assert.match(command, "--run 'cut test-hub image=a #3'");
+});
+
+test('a failure is replayed from its recording; without a machine in it, it is shown', () => {
+  const recording = { path: 'recordings/cut-1.uplrec', machines: 2 };
+  const folder = '/labs/one night';
+  const told = "uplift lab replay '/labs/one night/recordings/cut-1.uplrec'";
+  assert.is(replayCommand({ recording }, folder), told);
+  const bare = { recording: { ...recording, machines: 0 } };
+  assert.match(replayCommand(bare, folder)!, /^uplift trace show '/);
+  assert.is(replayCommand({}, folder), undefined);
+  const failed = contentOf([resultOf(1, 'too-slow', { recording })]);
+  for (const report of [junitXml(failed), reportHtml([failed])]) {
+    assert.ok(report.replaceAll('&#39;', "'").includes(told), report.slice(0, 2_000));
+  }
 });
 
 test('reports lie in the folder of their lab', () => {

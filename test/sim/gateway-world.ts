@@ -594,7 +594,7 @@ function rigOf(coordinators: CoordinatorConfig[], ppmids: PpmidDevice[], hubs: H
   return {
     ...{ id: 'sim', description: 'a rig of the simulation', path: 'rig.yaml' },
     ...{ stateFolder: 'state', centralProductsList: undefined, trustAnchors: undefined },
-    ...{ admission: undefined, auditLog: undefined },
+    ...{ admission: undefined, auditLog: undefined, wan: [] },
     ...{ coordinators, devices: [...ppmids, ...hubs], ppmids, hubs },
   };
 }

@@ -245,17 +245,6 @@ test('losses, duplicates and late frames up come about as often as they should',
   assert.equal([...new Set(arrivals)], [10, 410]);
 });
 
-test('what is tampered with on the air arrives so, each copy of it', () => {
-  const { scheduler, radio } = radioWith({});
-  const node = makeNode();
-  radio.tamper = (_node, payload, direction) =>
-    direction === 'down' ? [Uint8Array.of(9), payload] : [];
-  radio.down(node, FRAME, () => {});
-  scheduler.run(1_000);
-  assert.equal(node.received, [{ ...FRAME, payload: Uint8Array.of(9) }, FRAME]);
-  assert.equal(radio.tampered(node, FRAME.payload, 'up'), []);
-});
-
 test('a sleepy device gets its frame when it wakes, or never, and hears all after its own', () => {
   const { scheduler, radio } = radioWith({});
   const confirms: number[] = [];

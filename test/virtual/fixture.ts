@@ -147,6 +147,7 @@ export function makeRig(shape: RigShape = {}): Rig & { remove: () => void } {
     trustAnchors: undefined,
     admission: undefined,
     auditLog: undefined,
+    wan: [],
     coordinators: document.coordinators,
     devices: ppmids,
     ppmids,

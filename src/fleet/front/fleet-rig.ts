@@ -29,7 +29,7 @@ export function newFleetRig(path: string, stateFolder: string): Rig {
     description: 'the devices of a fleet, as its gateways tell of them',
     ...{ path, stateFolder },
     ...{ centralProductsList: undefined, trustAnchors: undefined, admission: undefined },
-    ...{ auditLog: undefined, coordinators: [], devices: [], ppmids: [], hubs: [] },
+    ...{ auditLog: undefined, wan: [], coordinators: [], devices: [], ppmids: [], hubs: [] },
   };
 }
 

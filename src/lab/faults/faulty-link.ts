@@ -13,7 +13,14 @@ import { ByteFaults, noByteFaults } from './byte-faults.ts';
 import { DelayLine } from './delay-line.ts';
 import { checkFaults, faultsOf } from './settings.ts';
 
-const POSSIBLE = ['drop', 'duplicate', 'corrupt', 'delayMs', 'burst', 'disconnected'] as const;
+export const LINK_FAULTS = [
+  'drop',
+  'duplicate',
+  'corrupt',
+  'delayMs',
+  'burst',
+  'disconnected',
+] as const;
 
 export interface FaultyLinkOptions {
   seed: number;
@@ -51,7 +58,7 @@ export class FaultyLink implements Link, LinkFaults {
   }
 
   set(settings: LinkFaultSettings): void {
-    checkFaults(settings, POSSIBLE, `the link ${this.name}`);
+    checkFaults(settings, LINK_FAULTS, `the link ${this.name}`);
     this.onSet?.(settings);
     const up = faultsOf(settings, 'up');
     const down = faultsOf(settings, 'down');

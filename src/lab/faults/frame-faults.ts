@@ -25,7 +25,7 @@ import { DelayLine } from './delay-line.ts';
 import { drawAt } from './draws.ts';
 import { checkFaults, type Direction, faultsOf } from './settings.ts';
 
-const POSSIBLE = ['drop', 'duplicate', 'corrupt', 'delayMs', 'disconnected'] as const;
+export const FRAME_FAULTS = ['drop', 'duplicate', 'corrupt', 'delayMs', 'disconnected'] as const;
 const PURPOSE = { drop: 32, duplicate: 33, corrupt: 34, bit: 35 } as const;
 const PURPOSES_OF_DOWN = 16;
 /** The driver gives a request up after 6 s: then the next may go. */
@@ -86,7 +86,7 @@ export class FrameFaults implements LinkFaults {
   }
 
   set(settings: LinkFaultSettings): void {
-    checkFaults(settings, POSSIBLE, 'a ZigBee network');
+    checkFaults(settings, FRAME_FAULTS, 'a ZigBee network');
     this.options.onSet?.(settings);
     this.settings.up = faultsOf(settings, 'up');
     this.settings.down = faultsOf(settings, 'down');

@@ -1,72 +1,54 @@
-/**
- * Files on a disk that fills up: from then on nothing that takes room is written, as the system refuses it
- * (ENOSPC), and everything else goes on. Room comes back when it is made.
- */
-import type { FileSystem } from '../../store/files.ts';
+/** A disk that is really full: one file takes what room is left, and gives it back. */
+import { closeSync, existsSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { EXIT, UpliftError } from '../../errors.ts';
 
-export class FillingDisk {
-  /** Writes that were refused. */
-  refusals = 0;
-  readonly files: FileSystem;
-  /** Bytes that still fit; Infinity where it is not filling. */
-  private roomBytes = Number.POSITIVE_INFINITY;
+/** A file system that is filled up must be nobody else's: one so small was made for it. */
+const DISK_BYTES_MAX = 1024 ** 3;
+const FILL_NAME = 'uplift-lab-disk-full';
+const FILL_BYTES = 1024 ** 2;
 
-  constructor(files: FileSystem) {
-    this.files = {
-      ...bound(files),
-      open: (path, flags) => {
-        // A new file takes a new entry; what is there may be opened on a full disk too.
-        const isNew = flags.startsWith('w') && files.status(path) === undefined;
-        if (isNew) this.take(0, 'open');
-        return files.open(path, flags);
-      },
-      write: (descriptor, bytes, position) => {
-        const fits = Math.min(bytes.length, this.take(bytes.length, 'write'));
-        return files.write(descriptor, bytes.subarray(0, fits), position);
-      },
-      makeFolder: (path) => {
-        this.take(0, 'mkdir');
-        files.makeFolder(path);
-      },
-      freeBytes: (path) => Math.min(this.roomBytes, files.freeBytes(path)),
-    };
+/** What frees it again. @throws UpliftError where others need the file system */
+export function fillDisk(folder: string): () => void {
+  refuseSharedDisk(folder);
+  const path = join(folder, FILL_NAME);
+  const file = openSync(path, 'w');
+  try {
+    for (let piece = FILL_BYTES; piece > 0; piece >>>= 1) fillBy(file, Buffer.alloc(piece));
+  } finally {
+    closeSync(file);
   }
+  return () => rmSync(path, { force: true });
+}
 
-  /** So many more bytes fit. */
-  fill(roomBytes = 0): void {
-    this.roomBytes = roomBytes;
-  }
+/** Fills nothing. @throws UpliftError */
+export function refuseSharedDisk(
+  folder: string,
+  bytesOf: (folder: string) => number = fileSystemBytes,
+): void {
+  const bytes = bytesOf(folder);
+  if (bytes <= DISK_BYTES_MAX) return;
+  throw new UpliftError('disk-shared', `others need the file system of ${folder}`, {
+    expected: `a file system of its own, at most ${DISK_BYTES_MAX} bytes`,
+    actual: `${bytes} bytes`,
+    next: 'put `state` of the rig on a small tmpfs or loop device',
+    exit: EXIT.notReachable,
+  });
+}
 
-  makeRoom(): void {
-    this.roomBytes = Number.POSITIVE_INFINITY;
-  }
-
-  /** How many of them fit; a disk takes a part of what it has room for. */
-  private take(bytes: number, syscall: string): number {
-    if (this.roomBytes <= 0) {
-      this.refusals++;
-      const words = `ENOSPC: no space left on device, ${syscall}`;
-      throw Object.assign(new Error(words), { code: 'ENOSPC', errno: -28, syscall });
-    }
-    const fits = Math.min(bytes, this.roomBytes);
-    this.roomBytes -= fits;
-    return fits;
+/** Pieces of this size until none goes in any more. */
+function fillBy(file: number, piece: Buffer): void {
+  try {
+    while (writeSync(file, piece) === piece.length);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error;
   }
 }
 
-function bound(files: FileSystem): FileSystem {
-  return {
-    open: (path, flags) => files.open(path, flags),
-    read: (descriptor, target, position) => files.read(descriptor, target, position),
-    write: (descriptor, bytes, position) => files.write(descriptor, bytes, position),
-    sync: (descriptor) => files.sync(descriptor),
-    syncData: (descriptor) => files.syncData(descriptor),
-    close: (descriptor) => files.close(descriptor),
-    status: (path) => files.status(path),
-    rename: (from, to) => files.rename(from, to),
-    remove: (path) => files.remove(path),
-    makeFolder: (path) => files.makeFolder(path),
-    list: (path) => files.list(path),
-    freeBytes: (path) => files.freeBytes(path),
-  };
+/** Of a folder that is not there yet, that of the one above it. */
+function fileSystemBytes(folder: string): number {
+  if (!existsSync(folder)) return fileSystemBytes(dirname(folder));
+  const { blocks, bsize } = statfsSync(folder);
+  return blocks * bsize;
 }

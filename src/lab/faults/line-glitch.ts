@@ -1,20 +1,27 @@
-/** A short pulse on a modem line of a real adapter, or a break: what a bad connector does. */
+/** A short pulse on the modem lines of a real adapter, or a break: what a bad connector does. */
 import type { Link, Timers } from '../../ports.ts';
 import { SYSTEM_TIMERS } from '../../transport/serial/driver.ts';
 
+/** Lines that are driven for so long, and then the other way; or a break in their place. */
 export interface LineGlitch {
-  line: 'rts' | 'dtr' | 'break';
-  durationMs: number;
+  rts?: boolean | undefined;
+  dtr?: boolean | undefined;
+  break?: boolean | undefined;
+  ms: number;
 }
 
-/** False where the link has no such line, as a pseudo-terminal and TCP have none. */
+/** False where the link has no such line now, as a pseudo-terminal and TCP have none ever. */
 export async function glitchLine(
   link: Link,
-  { line, durationMs }: LineGlitch,
+  { rts, dtr, break: isBreak, ms }: LineGlitch,
   timers: Timers = SYSTEM_TIMERS,
 ): Promise<boolean> {
-  if (line === 'break') return link.sendBreak(durationMs);
-  if (!(await link.setSignals({ [line]: true }))) return false;
-  await new Promise<void>((done) => timers.after(durationMs, done));
-  return link.setSignals({ [line]: false });
+  if (isBreak) return link.sendBreak(ms);
+  const driven = (isBack: boolean) => ({
+    ...(rts !== undefined && { rts: rts !== isBack }),
+    ...(dtr !== undefined && { dtr: dtr !== isBack }),
+  });
+  if (!(await link.setSignals(driven(false)))) return false;
+  await new Promise<void>((done) => timers.after(ms, done));
+  return link.setSignals(driven(true));
 }

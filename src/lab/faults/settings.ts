@@ -8,6 +8,22 @@ export type FaultKind = Exclude<keyof LinkFaultSettings, 'direction'>;
 
 const RATES = ['drop', 'duplicate', 'corrupt'] as const;
 
+const MADE = [
+  'dropped',
+  'duplicated',
+  'corrupted',
+  'bursts',
+  'delayed',
+  'disconnections',
+  'resets',
+] as const;
+
+/** Of what a link counts, the faults that were made in it. */
+export function faultsMade(counts: Readonly<Record<string, number>>): Record<string, number> {
+  const made = MADE.map((kind) => [kind, counts[kind] ?? 0] as const);
+  return Object.fromEntries(made.filter(([, count]) => count > 0));
+}
+
 /** @throws UpliftError where a link of that kind cannot have one of them, or a number makes no sense */
 export function checkFaults(
   settings: LinkFaultSettings,

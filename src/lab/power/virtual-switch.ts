@@ -1,4 +1,4 @@
-/** The supply of a device that is made of software and runs in this program. */
+/** The supply and the button of a device that is made of software and runs in this program. */
 import type { VirtualHub } from '../../virtual/communications-hub/hub.ts';
 import type { VirtualPpmid } from '../../virtual/ppmid.ts';
 import type { VirtualRig } from '../../virtual/rig.ts';
@@ -52,6 +52,36 @@ export function supplyIn(rig: VirtualRig, id: string): Supply | undefined {
       }
       await coordinator.restoreLink();
       coordinator.powerCycle();
+    },
+  };
+}
+
+/** A virtual PPMID whose button was pressed for so long forgets its network. */
+const LONG_PRESS_MS = 5_000;
+
+/** The button of a device of a running rig: what it does, it does when it is let go of. */
+export function buttonIn(rig: VirtualRig, id: string): Supply | undefined {
+  const hub = rig.hubs.get(id)?.hub;
+  if (hub) return pressed(() => hub.reset());
+  const ppmid = rig.devices.get(id);
+  if (ppmid === undefined) return undefined;
+  return pressed((heldMs) => {
+    if (heldMs >= LONG_PRESS_MS) ppmid.resetByHand();
+    else ppmid.restart();
+  });
+}
+
+function pressed(act: (heldMs: number) => void): Supply {
+  let sinceMs: number | undefined;
+  return {
+    isOn: () => sinceMs !== undefined,
+    set: async (isOn) => {
+      if (isOn) sinceMs ??= performance.now();
+      else if (sinceMs !== undefined) {
+        const heldMs = Math.round(performance.now() - sinceMs);
+        sinceMs = undefined;
+        act(heldMs);
+      }
     },
   };
 }

@@ -53,6 +53,8 @@ export class RecordingWriter implements LinkRecorder {
   /** Bytes of links that are in the recording, and those that came after the disk refused. */
   recordedBytes = 0;
   lostBytes = 0;
+  /** Machines that began in it. */
+  machines = 0;
   private readonly files: FileSystem;
   private readonly startedAtMs: number;
   private readonly contents: Contents;
@@ -114,6 +116,7 @@ export class RecordingWriter implements LinkRecorder {
 
   /** From here on a machine of that kind, made with those settings, is at the end of the link. */
   machine(link: string, machine: string, settings: unknown, atMs: number): void {
+    this.machines++;
     const encoded = this.encoded(settings, this.contents);
     this.stamped(RECORD_KIND.machine, link, JSON.stringify({ machine, settings: encoded }), atMs);
   }

@@ -9,7 +9,7 @@ import type { RunLogContent } from '../runner/run-log.ts';
 import { throughputSvg, timelineSvg } from './charts.ts';
 import { type SteadinessRow, steadiness } from './flakiness.ts';
 import { STYLE } from './html-style.ts';
-import { replayCommand } from './replay.ts';
+import { againCommand, replayCommand } from './replay.ts';
 import { xmlText } from './xml-text.ts';
 
 /** Runs that are told in full; of those that passed, the first. */
@@ -93,8 +93,9 @@ function steadinessTable(rows: readonly SteadinessRow[]): string {
   return table([...heads, 'infra, not counted', 'Passes (95 %)', ''], cells);
 }
 
-function runSection(result: RunResult, { head }: RunLogContent): string {
-  const { run, failure, wallMs, attempt, devices, seed, folder, faults } = result;
+function runSection(result: RunResult, log: RunLogContent): string {
+  const { run, failure, wallMs, attempt, devices, seed, faults } = result;
+  const replay = replayCommand(result, log.folder);
   const mark = failure
     ? `<span class="badge bad">${CLASS_SIGNS[failure.class]} ${failure.class}: ${xmlText(failure.code)}</span>`
     : '<span class="badge good">✔ passed</span>';
@@ -105,8 +106,8 @@ function runSection(result: RunResult, { head }: RunLogContent): string {
     ...(Object.keys(faults).length > 0
       ? [['faults made', countsText(faults)] as [string, string]]
       : []),
-    ['again', replayCommand(result, head)],
-    ...(folder ? [['kept in', folder] as [string, string]] : []),
+    ...(replay ? [['replay', replay] as [string, string]] : []),
+    ['again', againCommand(result, log)],
   ];
   return [
     `<details${failure ? ' open' : ''}><summary>${mark} ${xmlText(run)}</summary>`,

@@ -5,10 +5,11 @@
  */
 import type { RunResult } from '../run-result.ts';
 import type { RunLogContent } from '../runner/run-log.ts';
-import { replayCommand } from './replay.ts';
+import { againCommand, replayCommand } from './replay.ts';
 import { xmlText } from './xml-text.ts';
 
-export function junitXml({ head, finals, attempts }: RunLogContent): string {
+export function junitXml(log: RunLogContent): string {
+  const { head, finals, attempts } = log;
   const results = [...finals.values()];
   const tries = Map.groupBy(attempts, ({ run }) => run);
   const suites = [...Map.groupBy(results, ({ scenario }) => scenario)].map(([scenario, runs]) => {
@@ -20,7 +21,7 @@ export function junitXml({ head, finals, attempts }: RunLogContent): string {
         ([name, value]) => `      <property ${attributes({ name, value })}/>`,
       ),
       '    </properties>',
-      ...runs.flatMap((result) => caseLines(result, tries.get(result.run) ?? [], head)),
+      ...runs.flatMap((result) => caseLines(result, tries.get(result.run) ?? [], log)),
       '  </testsuite>',
     ];
   });
@@ -33,11 +34,8 @@ export function junitXml({ head, finals, attempts }: RunLogContent): string {
   ].join('\n');
 }
 
-function caseLines(
-  result: RunResult,
-  tries: readonly RunResult[],
-  head: RunLogContent['head'],
-): string[] {
+function caseLines(result: RunResult, tries: readonly RunResult[], log: RunLogContent): string[] {
+  const replay = replayCommand(result, log.folder);
   const { run, scenario, wallMs, failure, seed, devices } = result;
   const name = run.slice(scenario.length + 1);
   const opening = attributes({ classname: scenario, name, time: seconds(wallMs) });
@@ -46,7 +44,8 @@ function caseLines(
     `seed: ${seed}`,
     `attempts: ${Math.max(1, tries.length)}`,
     ...tries.slice(0, -1).map(({ failure: one }) => `before: ${one?.class} ${one?.code}`),
-    `again: ${replayCommand(result, head)}`,
+    ...(replay ? [`replay: ${replay}`] : []),
+    `again: ${againCommand(result, log)}`,
   ];
   return [
     `    <testcase ${opening}>`,

@@ -3,6 +3,7 @@ import type { RigDevice } from '../../config/schema.ts';
 import type { DeviceWords } from '../../gateway/device-words.ts';
 import { labError } from '../failure.ts';
 import type { LabCodeName } from '../failure-classes.ts';
+import { faultsMade } from '../faults/settings.ts';
 import type { UpgradeRecord } from '../run-result.ts';
 import type { Assertion } from '../scenario/scenario.ts';
 import type { LabRun } from './lab-run.ts';
@@ -101,7 +102,7 @@ function expectSame(
 function checkFaults({ faultsMin }: Assertion, run: LabRun, device: RigDevice): void {
   if (faultsMin === undefined) return;
   const counts = run.part(run.hands.faults(device.id), 'faults-missing', device).counts;
-  const count = Object.values(counts).reduce((sum, one) => sum + one, 0);
+  const count = Object.values(faultsMade(counts)).reduce((sum, one) => sum + one, 0);
   if (count >= faultsMin) return;
   const expected = `at least ${faultsMin} of them`;
   throw labError('faults-too-few', { expected, actual: `${count}` });

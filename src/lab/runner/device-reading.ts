@@ -1,6 +1,7 @@
 /** Asks a device of a run what it runs, over a link that is opened for it and closed again. */
 import type { HubDevice, PpmidDevice, Rig, RigDevice } from '../../config/schema.ts';
 import { assert, EXIT, UpliftError } from '../../errors.ts';
+import { type DevicePorts, linkTo } from '../../gateway/device-ports.ts';
 import {
   type DeviceWords,
   probeHub,
@@ -11,17 +12,17 @@ import { StateFolder } from '../../gateway/state-folder.ts';
 import { READ_TIMEOUT_MS } from '../../gateway/zigbee-device.ts';
 import { notJoined, ZigbeeSite } from '../../gateway/zigbee-site.ts';
 import { LinkDriver } from '../../transport/serial/driver.ts';
-import { newLink } from '../../transport/serial/link.ts';
 import { rigOfDevice } from './run-rig.ts';
 
 /** @throws UpliftError where it does not say */
-export function readDevice(device: RigDevice, rig: Rig): Promise<DeviceWords> {
-  return device.kind === 'hub' ? readHub(device) : readPpmid(device, rigOfDevice(rig, device));
+export function readDevice(device: RigDevice, rig: Rig, ports: DevicePorts): Promise<DeviceWords> {
+  return device.kind === 'hub'
+    ? readHub(device, ports)
+    : readPpmid(device, rigOfDevice(rig, device), ports);
 }
 
-async function readHub(device: HubDevice): Promise<DeviceWords> {
-  const { port, baudRate, model } = device;
-  const link = newLink({ port, baudRate, rtscts: model.serial.rtscts });
+async function readHub(device: HubDevice, ports: DevicePorts): Promise<DeviceWords> {
+  const link = linkTo(device, ports);
   try {
     const driver = new LinkDriver(link);
     await driver.open();
@@ -31,11 +32,11 @@ async function readHub(device: HubDevice): Promise<DeviceWords> {
   }
 }
 
-async function readPpmid(device: PpmidDevice, rig: Rig): Promise<DeviceWords> {
+async function readPpmid(device: PpmidDevice, rig: Rig, ports: DevicePorts): Promise<DeviceWords> {
   const coordinator = rig.coordinators.find(({ id }) => id === device.coordinator);
   assert(coordinator !== undefined, 'a device is behind a coordinator of its rig');
   const state = StateFolder.open(rig.stateFolder);
-  const site = new ZigbeeSite(state, () => {});
+  const site = new ZigbeeSite(state, () => {}, ports);
   try {
     const link = await site.open(coordinator);
     const missing = await site.missing(coordinator, [device]);

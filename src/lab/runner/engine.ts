@@ -6,11 +6,14 @@ import type { RigDevice } from '../../config/schema.ts';
 import { UpliftError } from '../../errors.ts';
 import { LabError, labError } from '../failure.ts';
 import type { LabCodeName } from '../failure-classes.ts';
+import { jumpClock } from '../faults/clock-jump.ts';
+import { fillDisk } from '../faults/full-disk.ts';
+import type { WanProxy } from '../faults/wan-proxy.ts';
 import { type Actions, actionOf, type Step, type StepKind } from '../scenario/scenario.ts';
 import { runAssertion, saysVersion } from './assertions.ts';
-import { fillDisk, jumpClock, runCommand } from './host-faults.ts';
 import { Interrupted } from './interrupted.ts';
 import type { LabRun } from './lab-run.ts';
+import { runCommand } from './run-command.ts';
 import { runActivation, runUpgrade } from './upgrade-step.ts';
 import { untilAborted, wait } from './wait.ts';
 
@@ -48,6 +51,7 @@ const KINDS: Readonly<Record<StepKind, Kind>> = {
   coordinatorReset: { deadlineMs: 30 * SECOND_MS, late: 'hands-failed' },
   lineGlitch: { deadlineMs: 30 * SECOND_MS, late: 'hands-failed' },
   wanCut: { deadlineMs: 15 * MINUTE_MS, late: 'command-failed' },
+  wanSlow: { deadlineMs: 15 * MINUTE_MS, late: 'step-too-long' },
   clockJump: { deadlineMs: 10 * SECOND_MS, late: 'step-too-long' },
   diskFull: { deadlineMs: 2 * MINUTE_MS, late: 'step-too-long' },
   runCommand: { deadlineMs: 5 * MINUTE_MS, late: 'command-failed' },
@@ -152,9 +156,9 @@ const CARRY_OUT: { [Kind in StepKind]: Carry<Kind> } = {
     await wait(offMs, signal);
     await switchPower(run, chosen, 'on');
   },
-  press: async ({ device, ms }, run) => {
+  press: async ({ device, button: name, ms }, run) => {
     const chosen = run.device(device);
-    const button = run.part(run.hands.button(chosen.id), 'button-missing', chosen);
+    const button = run.part(run.hands.button(chosen.id, name), 'button-missing', chosen);
     run.note(chosen.id, 'button pressed', `${ms} ms`);
     await button.press(ms);
   },
@@ -187,28 +191,29 @@ const CARRY_OUT: { [Kind in StepKind]: Carry<Kind> } = {
   },
   lineGlitch: async ({ device, ...glitch }, run) => {
     const chosen = run.device(device);
-    const done = run.hands.glitchLine(chosen.id, glitch);
-    if (!done) throw labError('glitch-missing', { actual: `none for ${chosen.id}` });
-    run.note(chosen.id, 'glitch on its modem lines', `${glitch.ms} ms`);
-    await done;
+    run.note(chosen.id, 'glitch on its line', faultText(glitch));
+    const isDone = await run.hands.glitchLine(chosen.id, glitch);
+    if (!isDone) throw labError('glitch-missing', { actual: `none at ${chosen.id} now` });
   },
-  wanCut: async ({ cut, restore, forMs }, run, signal) => {
-    const back = () => commandEndsWith(restore, 0, 'infra', new AbortController().signal);
-    run.undo.push(back);
-    await commandEndsWith(cut, 0, 'infra', signal);
-    run.note('gateway', 'network cut', `${forMs} ms`);
-    await wait(forMs, signal);
-    run.undo.splice(run.undo.indexOf(back), 1);
-    await back();
+  wanCut: ({ wan, stalled, cut, restore, forMs }, run, signal) => {
+    if (wan === undefined) return cutByCommand(cut!, restore!, forMs, run, signal);
+    const how = stalled ? 'stalled' : 'cut';
+    return throughWan(run, wan, `${how} for ${forMs} ms`, forMs, signal, (proxy) => {
+      if (stalled) proxy.stall(true);
+      else proxy.set({ disconnected: true });
+    });
   },
+  wanSlow: ({ wan, delayMs, forMs }, run, signal) =>
+    throughWan(run, wan, `${delayMs} ms late for ${forMs} ms`, forMs, signal, (proxy) =>
+      proxy.set({ delayMs }),
+    ),
   clockJump: async ({ ms }, run) => {
-    run.undo.push(jumpClock(ms));
+    run.undoAtEnd(jumpClock(ms));
     run.note('gateway', 'clock jumped', `${ms} ms`);
   },
   diskFull: async ({ full }, run) => {
-    const { stateFolder } = run.rig;
-    if (full) run.undo.push(named('disk', fillDisk(stateFolder)));
-    else for (const undo of run.undo.filter(({ name }) => name === 'disk')) await undo();
+    await run.undoNow('disk');
+    if (full) run.undoAtEnd(fillDisk(run.rig.stateFolder), 'disk');
     run.note('gateway', full ? 'disk filled' : 'disk freed');
   },
   runCommand: async ({ command, exit, failsAs }, run, signal) => {
@@ -238,14 +243,52 @@ function carryOut<Kind extends StepKind>(
   return (CARRY_OUT[kind] as Carry<Kind>)(told, run, signal, where);
 }
 
+/** What is off at the end of a run is switched on again: the next one wants the device. */
 async function switchPower(run: LabRun, device: RigDevice, to: 'on' | 'off'): Promise<void> {
   const power = run.part(run.hands.power(device.id), 'power-missing', device);
+  const what = `power of ${device.id}`;
   run.note(device.id, `power ${to}`);
+  if (to === 'off') run.undoAtEnd(() => power.on(), what);
   await power[to]();
+  if (to === 'on') run.undo.delete(what);
   const found = await power.state();
   if (found !== to && found !== 'unknown') {
     throw labError('power-failed', { expected: to, actual: `still ${found}` });
   }
+}
+
+async function cutByCommand(
+  cut: readonly string[],
+  restore: readonly string[],
+  forMs: number,
+  run: LabRun,
+  signal: AbortSignal,
+): Promise<void> {
+  const what = `network, by ${restore.join(' ')}`;
+  const never = new AbortController().signal;
+  run.undoAtEnd(() => commandEndsWith(restore, 0, 'infra', never), what);
+  await commandEndsWith(cut, 0, 'infra', signal);
+  run.note('gateway', 'network cut', `${forMs} ms`);
+  await wait(forMs, signal);
+  await run.undoNow(what);
+}
+
+async function throughWan(
+  run: LabRun,
+  id: string,
+  words: string,
+  forMs: number,
+  signal: AbortSignal,
+  begin: (proxy: WanProxy) => void,
+): Promise<void> {
+  const proxy = run.wan.get(id);
+  if (proxy === undefined) throw labError('wan-missing', { actual: `none called ${id}` });
+  const what = `network ${id}`;
+  run.undoAtEnd(() => proxy.clear(), what);
+  begin(proxy);
+  run.note('gateway', `network ${id}`, words);
+  await wait(forMs, signal);
+  await run.undoNow(what);
 }
 
 /** The first that fails ends the others, and all have ended when it is told. */
@@ -324,8 +367,4 @@ function faultText(settings: object): string {
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
     .join(', ');
-}
-
-function named(name: string, undo: () => void): () => void {
-  return Object.defineProperty(() => undo(), 'name', { value: name });
 }

@@ -1,5 +1,6 @@
 /** The runs that scenarios come to on a rig: each combination for each model that can play its parts. */
 import type { Rig, RigDevice } from '../../config/schema.ts';
+import { UpliftError } from '../../errors.ts';
 import { ImageFile } from '../../gateway/image-library.ts';
 import { seedFor } from '../scenario/chance.ts';
 import {
@@ -9,7 +10,9 @@ import {
   type DeviceRole,
   type Scenario,
   type Step,
+  type StepKind,
 } from '../scenario/scenario.ts';
+import { lackOf, needsOf } from './rig-parts.ts';
 
 export interface PlannedRun {
   /** The same for the same scenario, models, combination and turn, whatever else is run. */
@@ -27,6 +30,8 @@ export interface LeftOut {
   scenario: string;
   what: string;
   reason: string;
+  /** What no device that could play a part of it has in this rig. */
+  lack?: UpliftError;
 }
 
 export interface Expansion {
@@ -40,10 +45,13 @@ export interface ExpandOptions {
   rig: Rig;
   /** Only these devices of it. */
   devices?: readonly string[] | undefined;
+  /** Whatever does the steps, the rig file need not name it. */
+  hasOtherHands?: boolean;
 }
 
 /** Opens no port. */
-export function expandRuns({ scenarios, rig, devices }: ExpandOptions): Expansion {
+export function expandRuns(options: ExpandOptions): Expansion {
+  const { scenarios, rig, devices, hasOtherHands = false } = options;
   const chosen = rig.devices.filter(({ id }) => devices === undefined || devices.includes(id));
   const files = new Map<string, ImageFile>();
   const runs: Expansion['runs'][number][] = [];
@@ -57,8 +65,14 @@ export function expandRuns({ scenarios, rig, devices }: ExpandOptions): Expansio
       }
       for (const roles of casts) {
         const plan = { scenario, cell, roles };
-        if (takesImages(plan, files)) runs.push(plan);
-        else leftOut.push({ scenario: scenario.name, what: planText(plan), reason: OTHER_IMAGE });
+        const told = { scenario: scenario.name, what: planText(plan) };
+        if (!takesImages(plan, files)) {
+          leftOut.push({ ...told, reason: OTHER_IMAGE });
+          continue;
+        }
+        const able = hasOtherHands ? roles : ableOf(plan, rig);
+        if (!(able instanceof UpliftError)) runs.push({ ...plan, roles: able });
+        else leftOut.push({ ...told, reason: able.message, lack: able });
       }
     }
   }
@@ -66,6 +80,26 @@ export function expandRuns({ scenarios, rig, devices }: ExpandOptions): Expansio
 }
 
 const OTHER_IMAGE = 'its devices take images of another kind';
+
+/** Those players of each part at which every step can be done; why not, where there are none. */
+function ableOf(
+  { scenario, cell, roles }: Expansion['runs'][number],
+  rig: Rig,
+): ReadonlyMap<string, readonly RigDevice[]> | UpliftError {
+  const needs = needsOf(scenario.stepsOf(cell, 0));
+  const able = new Map<string, readonly RigDevice[]>();
+  for (const [role, players] of roles) {
+    const own = needs.filter(({ role: named }) => named === undefined || named === role);
+    const lacks = players.map((player) => {
+      const found = own.map(({ step }) => lackOf(step, player, rig));
+      return found.find((lack) => lack !== undefined);
+    });
+    const left = players.filter((_, index) => lacks[index] === undefined);
+    if (left.length === 0) return lacks[0]!;
+    able.set(role, left);
+  }
+  return able;
+}
 
 /** A turn of a planned run: its name, and the seed of its choices. */
 export function turnOf(run: Expansion['runs'][number], turn: number, seed: number): PlannedRun {
@@ -79,6 +113,9 @@ export function planText({ roles, cell }: Pick<PlannedRun, 'roles' | 'cell'>): s
   return [models, cellText(cell)].filter((text) => text !== '').join(' ');
 }
 
+/** They concern everything in this process, or beside it. */
+const HOST_FAULTS: readonly StepKind[] = ['clockJump', 'diskFull', 'wanCut', 'wanSlow'];
+
 /** A run with faults of the machine itself leaves no room for another beside it. */
 export function wantsLabAlone({ scenario, cell, seed }: PlannedRun): boolean {
   const { setUp, steps, cleanUp } = scenario.stepsOf(cell, seed);
@@ -88,7 +125,7 @@ export function wantsLabAlone({ scenario, cell, seed }: PlannedRun): boolean {
 function hasHostFault(steps: readonly Step[]): boolean {
   return steps.some((step) => {
     const [kind, told] = actionOf(step);
-    if (kind === 'clockJump' || kind === 'diskFull') return true;
+    if (HOST_FAULTS.includes(kind)) return true;
     if (kind === 'parallel') return (told as readonly Step[][]).some(hasHostFault);
     if (kind === 'group') return hasHostFault((told as { steps: Step[] }).steps);
     if (kind !== 'upgrade') return false;

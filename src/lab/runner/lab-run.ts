@@ -7,12 +7,14 @@ import { assert } from '../../errors.ts';
 import type { DeviceWords } from '../../gateway/device-words.ts';
 import type { FlashEvent } from '../../gateway/flash.ts';
 import { labError } from '../failure.ts';
-import type { LinkRecorder } from '../ports.ts';
+import { MONOTONIC_CLOCK } from '../recording/clock.ts';
+import type { RecordingWriter } from '../recording/writer.ts';
 import type { StepRecord, TimelineEntry, UpgradeRecord } from '../run-result.ts';
 import type { UpgradeStep } from '../scenario/scenario.ts';
 import { readDevice } from './device-reading.ts';
 import type { RigHands } from './hands.ts';
 import type { UpgradeWatch } from './upgrade-watch.ts';
+import type { Wan } from './wan.ts';
 
 /** Of a run that goes on for ever in one step. */
 const TIMELINE_MAX = 2_000;
@@ -23,7 +25,8 @@ export interface LabRunOptions {
   seed: number;
   devices: ReadonlyMap<string, RigDevice>;
   hands: RigHands;
-  recorder: LinkRecorder | undefined;
+  wan: Wan;
+  recorder: RecordingWriter;
   onEvent(event: LabRunEvent): void;
   /** Aborted where the run is to end before its time. */
   signal: AbortSignal;
@@ -45,17 +48,19 @@ export class LabRun {
   readonly id: string;
   readonly seed: number;
   readonly hands: RigHands;
+  readonly wan: Wan;
   readonly startedAtMs = Date.now();
   readonly steps: StepRecord[] = [];
   readonly timeline: TimelineEntry[] = [];
   readonly upgrades: UpgradeRecord[] = [];
   readonly readings = new Map<string, DeviceWords>();
-  /** What has to be undone, the newest first. */
-  readonly undo: (() => Promise<void> | void)[] = [];
+  /** What has to be undone when it ends, by what it is; the newest first. */
+  readonly undo = new Map<string, () => Promise<void> | void>();
   /** What says how long something took: no jump of the wall clock moves it. */
   private readonly startedMs = performance.now();
   private readonly options: LabRunOptions;
   private readonly desks = new Map<string, DeviceDesk>();
+  private undoes = 0;
   private readonly turns = new Map<string, Promise<unknown>>();
 
   constructor(options: LabRunOptions) {
@@ -63,6 +68,7 @@ export class LabRun {
     this.id = options.id;
     this.seed = options.seed;
     this.hands = options.hands;
+    this.wan = options.wan;
   }
 
   get rig(): Rig {
@@ -94,7 +100,7 @@ export class LabRun {
 
   /** Asks the device what it runs, and changes nothing. */
   read(device: RigDevice): Promise<DeviceWords> {
-    return this.inTurn(device, () => readDevice(device, this.rig));
+    return this.inTurn(device, () => readDevice(device, this.rig, this.hands.ports));
   }
 
   /** What opens the same link waits for what has it: a port and a coordinator have one user. */
@@ -112,11 +118,8 @@ export class LabRun {
   /** What was done to a device, for the report and the recording. */
   note(device: string, what: string, detail?: string): void {
     this.enter({ device, what, detail, kind: 'deed' });
-    this.options.recorder?.note(
-      device,
-      detail === undefined ? what : `${what}: ${detail}`,
-      Date.now(),
-    );
+    const text = detail === undefined ? what : `${what}: ${detail}`;
+    this.options.recorder.note(device, text, MONOTONIC_CLOCK.nowMs());
     this.options.onEvent({ kind: 'deed', device, what });
   }
 
@@ -137,6 +140,18 @@ export class LabRun {
 
   endStep(record: StepRecord): void {
     if (this.steps.length < STEPS_MAX) this.steps.push(record);
+  }
+
+  /** What is called the same is undone once. */
+  undoAtEnd(work: () => Promise<void> | void, what = `work ${++this.undoes}`): void {
+    this.undo.set(what, work);
+  }
+
+  /** Undoes it now, and not again when the run ends. */
+  async undoNow(what: string): Promise<void> {
+    const undo = this.undo.get(what);
+    this.undo.delete(what);
+    await undo?.();
   }
 
   /** Fails where there is none: the name says of what. */

@@ -6,23 +6,28 @@
  * again and counted; what a device or a check failed in is the result.
  */
 import { createHash } from 'node:crypto';
-import { rmSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { nearest } from '../../config/nearest.ts';
 import type { Rig, RigDevice } from '../../config/schema.ts';
 import { EXIT, type ExitCode, UpliftError } from '../../errors.ts';
+import { COMMAND_TIMERS } from '../../transport/serial/driver.ts';
 import { failureOf, labError } from '../failure.ts';
 import { EXIT_OF_CLASS, type LabClass } from '../failure-classes.ts';
-import type { Lease, LinkRecorder } from '../ports.ts';
+import type { Lease } from '../ports.ts';
+import { MONOTONIC_CLOCK } from '../recording/clock.ts';
+import { openRecorder, type RecordingWriter } from '../recording/writer.ts';
+import { LEASE_MS, LeaseBook } from '../rig/leases.ts';
 import type { RunResult } from '../run-result.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { DevicePool } from './device-pool.ts';
 import { type Expansion, expandRuns, type PlannedRun, turnOf, wantsLabAlone } from './expand.ts';
 import type { OpenHands } from './hands.ts';
 import type { LabRunEvent } from './lab-run.ts';
+import { openRigHands } from './rig-hands.ts';
 import { RunLog, type RunLogContent } from './run-log.ts';
 import { runOne } from './run-one.ts';
-import { openVirtualHands } from './virtual-hands.ts';
+import { closeWan, openWan, type Wan } from './wan.ts';
 
 export interface LabOptions {
   rig: Rig;
@@ -46,14 +51,19 @@ export interface LabOptions {
   retries?: number;
   /** Failures of the rig in a row at one device, after which it is not used any more. */
   setAsideAfter?: number;
-  /** Also what runs that passed leave. */
-  keepAll?: boolean;
+  /** Recordings of runs that passed, too. */
+  keepRecordings?: boolean;
+  /** Of Uplift, as recordings name it. */
+  version?: string;
+  /** In place of drivers and proxies by the rig file, which then need not name any. */
   openHands?: OpenHands;
-  openLease?: ((devices: readonly string[]) => Promise<Lease>) | undefined;
-  openRecorder?: ((folder: string) => LinkRecorder) | undefined;
+  /** In place of leases in the state folder of the rig. */
+  openLease?: OpenLease;
   onEvent?: (event: LabEvent) => void;
   signal?: AbortSignal;
 }
+
+export type OpenLease = (devices: readonly string[], run: string) => Promise<Lease>;
 
 export type LabEvent =
   | { kind: 'planned'; runs: number; seed: number; done: number }
@@ -74,7 +84,8 @@ export interface LabEnd {
 }
 
 const DEFAULTS = { parallel: 1, retries: 0, setAsideAfter: 3 };
-const RENEW_MS = 10_000;
+const RENEW_MS = LEASE_MS / 3;
+const RECORDINGS = 'recordings';
 
 interface Queued {
   plan: PlannedRun;
@@ -85,19 +96,39 @@ interface Queued {
 
 /** Throws where the lab itself is wrong, or nothing can be kept; what fails in a run is a result. */
 export async function runLab(options: LabOptions): Promise<LabEnd> {
-  const expansion = expandRuns(options);
+  const { rig, openHands } = options;
+  const expansion = expandRuns({ ...options, hasOtherHands: openHands !== undefined });
+  refuseLacks(expansion, options.only);
   if (expansion.runs.length === 0) throw nothingToRun(expansion);
   refuseUnknown(options.only ?? [], expansion);
-  const { log, content } = openLog(options);
+  const book = await LeaseBook.open(rig.stateFolder);
   try {
-    return await new Lab(options, expansion, log, content).run();
+    const wan = await openWan(rig.wan);
+    try {
+      const { log, content } = openLog(options);
+      const around = { openHands: openRigHands, openLease: leasesFrom(book), ...options, wan };
+      return await new Lab(around, expansion, log, content).run().finally(() => log.close());
+    } finally {
+      await closeWan(wan);
+    }
   } finally {
-    log.close();
+    book.close();
   }
 }
 
+type LabSurroundings = LabOptions &
+  Required<Pick<LabOptions, 'openHands' | 'openLease'>> & {
+    wan: Wan;
+  };
+
+/** The steady clock: where the time of day is set, a lease is as long as before. */
+function leasesFrom(book: LeaseBook): OpenLease {
+  const { nowMs } = COMMAND_TIMERS;
+  return async (devices, run) => book.take(devices, { holder: `lab run ${run}`, nowMs });
+}
+
 class Lab {
-  private readonly options: LabOptions & typeof DEFAULTS;
+  private readonly options: LabSurroundings & typeof DEFAULTS;
   private readonly expansion: Expansion;
   private readonly log: RunLog;
   private readonly pool: DevicePool;
@@ -111,7 +142,12 @@ class Lab {
   private isAloneRunning = false;
   private bug: { error: unknown } | undefined;
 
-  constructor(options: LabOptions, expansion: Expansion, log: RunLog, content?: RunLogContent) {
+  constructor(
+    options: LabSurroundings,
+    expansion: Expansion,
+    log: RunLog,
+    content: RunLogContent | undefined,
+  ) {
     this.options = { ...DEFAULTS, ...options };
     this.expansion = expansion;
     this.log = log;
@@ -120,6 +156,7 @@ class Lab {
     this.seed = content?.head.seed ?? options.seed;
     this.begun = content?.begun ?? new Map();
     const known = [...(content?.finals ?? [])];
+    if (content) dropCutOff(options.folder, content);
     this.finals = new Map(
       known.map(([run, { outcome, failure }]) => [run, { outcome, class: failure?.class }]),
     );
@@ -223,39 +260,63 @@ class Lab {
     { plan, attempt }: Queued,
     devices: ReadonlyMap<string, RigDevice>,
   ): Promise<RunResult> {
-    const { rig, folder, openHands = openVirtualHands, openRecorder, keepAll } = this.options;
-    const own = join(folder, 'runs', folderName(plan.id), `${attempt}`);
+    const { rig, wan, openHands } = this.options;
     const lost = new AbortController();
+    let recorder: RecordingWriter | undefined;
     const result = await runOne({
-      ...{ plan, rig, devices, attempt, folder: own, openRecorder },
-      openHands: this.leased(openHands, devices, lost),
+      ...{ plan, rig, devices, attempt, wan },
+      openHands: this.leased(openHands, plan, lost),
+      openRecorder: (own) => {
+        recorder = this.newRecorder(plan, attempt, own);
+        return recorder;
+      },
       onEvent: (event) => this.tell({ kind: 'run', run: plan.id, event }),
       signal: AbortSignal.any([this.signal, lost.signal]),
     });
-    const isKept = keepAll === true || openRecorder !== undefined || result.outcome !== 'passed';
-    if (!isKept)
-      rmSync(join(folder, 'runs', folderName(plan.id)), { recursive: true, force: true });
-    const kept = isKept ? { ...result, folder: relative(folder, own) } : result;
-    const isLost = lost.signal.aborted;
+    const failure = lost.signal.aborted ? failureOf(lost.signal.reason, 'lease') : undefined;
     // Nothing of the run listens any more.
     lost.abort();
-    if (!isLost) return kept;
-    const failure = failureOf(labError('lease-lost'), 'lease')!;
-    return { ...kept, outcome: 'failed', failure };
+    const told: RunResult = failure ? { ...result, outcome: 'failed', failure } : result;
+    return recorder === undefined ? told : this.withRecording(told, recorder);
+  }
+
+  private newRecorder({ id, seed, scenario }: PlannedRun, attempt: number, rig: Rig) {
+    const { folder, version = 'unknown' } = this.options;
+    const links = [
+      ...rig.hubs.map(({ id: hub, model }) => [hub, model.smp ? 'smp' : 'bootloader']),
+      ...rig.coordinators.flatMap(({ id: one, adapter }) =>
+        adapter === 'zstack' ? [[one, 'znp']] : [],
+      ),
+    ];
+    return openRecorder(join(folder, RECORDINGS, `${fileName(id)}-${attempt}.uplrec`), {
+      ...{ version, rig: rig.id, seed },
+      device: rig.devices.map((device) => device.id).join(', '),
+      startedAtMs: MONOTONIC_CLOCK.nowMs(),
+      links: Object.fromEntries(links),
+      about: { run: id, scenario: scenario.name, attempt },
+    });
+  }
+
+  /** What a failure leaves can be looked at and done again; what passed is like any other that did. */
+  private withRecording(result: RunResult, { path, machines }: RecordingWriter): RunResult {
+    const isKept = this.options.keepRecordings === true || result.outcome === 'failed';
+    if (isKept)
+      return { ...result, recording: { path: join(RECORDINGS, basename(path)), machines } };
+    rmSync(path, { force: true });
+    return result;
   }
 
   /** The lease is there before anything is opened, and given back after everything is closed. */
-  private leased(
-    open: OpenHands,
-    devices: ReadonlyMap<string, RigDevice>,
-    lost: AbortController,
-  ): OpenHands {
-    const { openLease } = this.options;
-    if (openLease === undefined) return open;
+  private leased(open: OpenHands, { id }: PlannedRun, lost: AbortController): OpenHands {
     return async (request) => {
-      const lease = await openLease([...devices.values()].map(({ id }) => id));
+      const { devices, coordinators } = request.rig;
+      const names = [...devices, ...coordinators].map((one) => one.id);
+      const lease = await this.options.openLease(names, id);
       const renewing = setInterval(() => {
-        lease.renew().catch(() => lost.abort());
+        lease.renew().catch((error: unknown) => {
+          // A book that is busy is asked again; a lease that nobody renews ends by itself.
+          if (error instanceof UpliftError) lost.abort(error);
+        });
       }, RENEW_MS);
       const release = async () => {
         clearInterval(renewing);
@@ -369,6 +430,13 @@ function nothingToRun({ leftOut }: Expansion): UpliftError {
   });
 }
 
+/** What the rig file does not name is missed before the first run, and not in the middle of the night. */
+function refuseLacks({ leftOut }: Expansion, only: readonly string[] | undefined): void {
+  const isMeant = (run: string) => !only || only.some((name) => name.replace(/ #\d+$/, '') === run);
+  const missed = leftOut.find(({ lack, scenario, what }) => lack && isMeant(`${scenario} ${what}`));
+  if (missed?.lack) throw missed.lack;
+}
+
 function refuseUnknown(only: readonly string[], { runs }: Expansion): void {
   const known = runs.map((run) => turnOf(run, 1, 0).id);
   const isKnown = (name: string) => known.includes(name.replace(/#\d+$/, '#1'));
@@ -395,8 +463,16 @@ function withoutDevice({ plan, attempt }: Queued): RunResult {
 }
 
 /** Short enough for a path, and of one run alone. */
-function folderName(run: string): string {
+function fileName(run: string): string {
   const digest = createHash('sha256').update(run).digest('hex').slice(0, 8);
   const words = run.replace(/[^A-Za-z0-9.]+/g, '-').slice(0, 60);
   return `${words}-${digest}`;
+}
+
+/** Recordings of attempts that ended with the runner: of no result, and cut off somewhere. */
+function dropCutOff(folder: string, { attempts }: RunLogContent): void {
+  const told = new Set(attempts.map(({ recording }) => recording && basename(recording.path)));
+  const names = existsSync(join(folder, RECORDINGS)) ? readdirSync(join(folder, RECORDINGS)) : [];
+  for (const name of names.filter((one) => one.endsWith('.uplrec') && !told.has(one)))
+    rmSync(join(folder, RECORDINGS, name), { force: true });
 }

@@ -4,7 +4,7 @@
  * it was writing then.
  */
 import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { EXIT, UpliftError } from '../../errors.ts';
 import { readBounded } from '../../gateway/bounded-file.ts';
 import { syncFolder, writeAll } from '../../gateway/durable-file.ts';
@@ -41,6 +41,8 @@ export type LogRecord =
   | { kind: 'ended'; isFinal: boolean; result: RunResult };
 
 export interface RunLogContent {
+  /** Where it is, absolute. */
+  folder: string;
   head: LogHead;
   /** Every attempt, in the order in which they ended. */
   attempts: readonly RunResult[];
@@ -133,7 +135,7 @@ function readLog(folder: string): { content: RunLogContent; wholeBytes: number }
     attempts.push(record.result);
     if (record.isFinal) finals.set(record.result.run, record.result);
   }
-  return { content: { head, attempts, finals, begun }, wholeBytes };
+  return { content: { folder: resolve(folder), head, attempts, finals, begun }, wholeBytes };
 }
 
 const KINDS = ['lab', 'resumed', 'begun', 'ended'];

@@ -1,13 +1,14 @@
 /**
  * One run from its set-up to its clean-up. The clean-up runs whatever happened, also after an interruption
  * and after a set-up that failed; each of its steps has a deadline of its own, and one that fails leaves
- * the next ones to run. The hands are closed last.
+ * the next ones to run. The hands are closed after it, and the recording of all of it last.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import type { Rig, RigDevice } from '../../config/schema.ts';
 import { assert } from '../../errors.ts';
 import { type Failure, failureOf, labError } from '../failure.ts';
-import type { LinkRecorder } from '../ports.ts';
+import { faultsMade } from '../faults/settings.ts';
+import type { RecordingWriter } from '../recording/writer.ts';
 import type { RunResult } from '../run-result.ts';
 import type { ScenarioSteps } from '../scenario/scenario.ts';
 import { runStep, runSteps, StepError } from './engine.ts';
@@ -15,8 +16,9 @@ import type { PlannedRun } from './expand.ts';
 import type { OpenHands, RigHands } from './hands.ts';
 import { Interrupted } from './interrupted.ts';
 import { LabRun, type LabRunEvent } from './lab-run.ts';
-import { rigOfRun } from './run-rig.ts';
+import { rigOfRun, runFolderOf } from './run-rig.ts';
 import { untilAborted } from './wait.ts';
+import type { Wan } from './wan.ts';
 
 /** To open or close what the run reaches into the rig by. */
 const HANDS_MS = 60_000;
@@ -27,26 +29,19 @@ export interface RunOneOptions {
   /** By the parts they play. */
   devices: ReadonlyMap<string, RigDevice>;
   attempt: number;
-  /** Of this attempt alone. */
-  folder: string;
   openHands: OpenHands;
-  openRecorder?: ((folder: string) => LinkRecorder) | undefined;
+  openRecorder(rig: Rig): RecordingWriter;
+  wan: Wan;
   onEvent(event: LabRunEvent): void;
   signal: AbortSignal;
 }
 
 /** Throws where the lab itself is wrong; everything else is a result. */
 export async function runOne(options: RunOneOptions): Promise<RunResult> {
-  const { plan, devices, attempt, folder, signal } = options;
-  mkdirSync(folder, { recursive: true });
+  const { plan, devices, attempt, signal } = options;
   const startedAtMs = Date.now();
   const started = performance.now();
-  const opened = await openHands(options);
-  const end: Ended =
-    'failure' in opened
-      ? { outcome: 'failed', failure: opened.failure, cleanUpFailures: [], run: undefined }
-      : await runOpened(options, opened.hands);
-  const { outcome, failure, cleanUpFailures, run } = end;
+  const { outcome, failure, cleanUpFailures, run, faults = {} } = await runRecorded(options);
   assert((outcome === 'failed') === (failure !== undefined), 'what failed has a class');
   const { id, scenario, cell, seed } = plan;
   return {
@@ -62,7 +57,7 @@ export async function runOne(options: RunOneOptions): Promise<RunResult> {
     steps: run?.steps ?? [],
     timeline: run?.timeline ?? [],
     upgrades: run?.upgrades ?? [],
-    faults: end.faults ?? {},
+    faults,
   };
 }
 
@@ -74,29 +69,64 @@ interface Ended {
   faults?: Record<string, number>;
 }
 
-async function openHands({
-  plan,
-  rig,
-  devices,
-  folder,
-  openHands: open,
-}: RunOneOptions): Promise<{ hands: RigHands } | { failure: Failure }> {
+async function runRecorded(options: RunOneOptions): Promise<Ended> {
+  const { rig, devices } = options;
+  const folder = runFolderOf(rig, [...devices.values()]);
   const own = rigOfRun(rig, [...devices.values()], folder);
-  mkdirSync(own.stateFolder, { recursive: true });
-  const late = AbortSignal.timeout(HANDS_MS);
+  let recorder: RecordingWriter;
   try {
-    const hands = await untilAborted(open({ rig: own, folder, seed: plan.seed }), late, 0);
-    return { hands };
+    recorder = options.openRecorder(own);
   } catch (error) {
-    return { failure: toldFailure(error, 'hands') };
+    return notBegun(error, 'recording');
+  }
+  const ended = await runInFolder(options, own, folder, recorder);
+  try {
+    await recorder.close();
+  } catch (error) {
+    const failure = toldFailure(error, 'recording');
+    ended.cleanUpFailures.push(failure);
+    if (ended.outcome === 'passed') return { ...ended, outcome: 'failed', failure };
+  }
+  return ended;
+}
+
+/** What virtual devices remember, and the gateway of them, is the run's own and ends with it. */
+async function runInFolder(
+  options: RunOneOptions,
+  rig: Rig,
+  folder: string,
+  recorder: RecordingWriter,
+): Promise<Ended> {
+  const late = AbortSignal.timeout(HANDS_MS);
+  let hands: RigHands;
+  try {
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(rig.stateFolder, { recursive: true });
+    const { seed } = options.plan;
+    const opening = options.openHands({ rig, folder, seed, recorder });
+    hands = await untilAborted(opening, late, 0);
+  } catch (error) {
+    return notBegun(error, 'hands');
+  }
+  try {
+    return await runOpened(options, hands, recorder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function runOpened(options: RunOneOptions, hands: RigHands): Promise<Ended> {
-  const { plan, devices, folder, openRecorder, onEvent, signal } = options;
+function notBegun(error: unknown, step: string): Ended {
+  const failure = toldFailure(error, step);
+  return { outcome: 'failed', failure, cleanUpFailures: [], run: undefined };
+}
+
+async function runOpened(
+  { plan, devices, wan, onEvent, signal }: RunOneOptions,
+  hands: RigHands,
+  recorder: RecordingWriter,
+): Promise<Ended> {
   const { id, seed } = plan;
-  const recorder = openRecorder?.(folder);
-  const run = new LabRun({ id, seed, devices, hands, recorder, onEvent, signal });
+  const run = new LabRun({ id, seed, devices, hands, wan, recorder, onEvent, signal });
   const steps = plan.scenario.stepsOf(plan.cell, seed);
   let ended: Omit<Ended, 'cleanUpFailures' | 'run'> = { outcome: 'passed' };
   try {
@@ -109,19 +139,14 @@ async function runOpened(options: RunOneOptions, hands: RigHands): Promise<Ended
         : { outcome: 'failed', failure: toldFailure(error, 'steps') };
   }
   const faults = faultCounts(hands, devices);
-  const cleanUpFailures = await cleanUp(steps, run, hands, recorder);
+  const cleanUpFailures = await cleanUp(steps, run, hands);
   const [first] = cleanUpFailures;
   if (ended.outcome === 'passed' && first) ended = { outcome: 'failed', failure: first };
   return { ...ended, cleanUpFailures, run, faults };
 }
 
 /** Interrupted once, the run still leaves the rig as it should be. */
-async function cleanUp(
-  steps: ScenarioSteps,
-  run: LabRun,
-  hands: RigHands,
-  recorder: LinkRecorder | undefined,
-): Promise<Failure[]> {
+async function cleanUp(steps: ScenarioSteps, run: LabRun, hands: RigHands): Promise<Failure[]> {
   const failures: Failure[] = [];
   const attempt = async (step: string, work: () => Promise<void> | void): Promise<void> => {
     try {
@@ -135,9 +160,11 @@ async function cleanUp(
     const where = `cleanUp[${index}]`;
     await attempt(where, () => runStep(step, where, run, never));
   }
-  for (const undo of run.undo.splice(0).reverse()) await attempt('cleanUp', undo);
+  for (const what of [...run.undo.keys()].reverse()) {
+    const late = AbortSignal.timeout(HANDS_MS);
+    await attempt('cleanUp', () => untilAborted(run.undoNow(what), late, 0));
+  }
   await attempt('cleanUp', () => untilAborted(hands.close(), AbortSignal.timeout(HANDS_MS), 0));
-  await attempt('cleanUp', async () => recorder?.close());
   return failures;
 }
 
@@ -152,13 +179,15 @@ function toldFailure(error: unknown, step: string): Failure {
   return failure;
 }
 
+/** Devices of one network share what is done to it. */
 function faultCounts(
   hands: RigHands,
   devices: ReadonlyMap<string, RigDevice>,
 ): Record<string, number> {
+  const links = new Set([...devices.values()].flatMap(({ id }) => hands.faults(id) ?? []));
   const sum: Record<string, number> = {};
-  for (const { id } of devices.values()) {
-    for (const [what, count] of Object.entries(hands.faults(id)?.counts ?? {})) {
+  for (const { counts } of links) {
+    for (const [what, count] of Object.entries(faultsMade(counts))) {
       sum[what] = (sum[what] ?? 0) + count;
     }
   }

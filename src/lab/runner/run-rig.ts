@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import type { Rig, RigDevice } from '../../config/schema.ts';
 
-/** With these devices and their coordinators alone, what is kept of them in the run's folder. */
+/** With these devices and their coordinators alone, what is kept of virtual ones in `folder`. */
 export function rigOfRun(rig: Rig, devices: readonly RigDevice[], folder: string): Rig {
   const ids = new Set(devices.map(({ id }) => id));
   const kept = rig.devices.filter(({ id }) => ids.has(id));
@@ -13,7 +13,7 @@ export function rigOfRun(rig: Rig, devices: readonly RigDevice[], folder: string
   const isReal = rig.coordinators.some(({ id, virtual }) => used.has(id) && virtual === undefined);
   return {
     ...rig,
-    stateFolder: isReal ? rig.stateFolder : join(folder, 'state'),
+    stateFolder: isReal ? rig.stateFolder : folder,
     coordinators: rig.coordinators.filter(({ id }) => used.has(id)),
     devices: kept,
     ppmids: kept.filter((device) => device.kind === 'ppmid'),
@@ -23,10 +23,14 @@ export function rigOfRun(rig: Rig, devices: readonly RigDevice[], folder: string
 
 /** With this device alone; a hub has nothing to share with another, so its folder is its own. */
 export function rigOfDevice(rig: Rig, device: RigDevice): Rig {
-  const own = rigOfRun(rig, [device], '');
-  const stateFolder =
-    device.kind === 'hub' ? join(rig.stateFolder, 'lab', device.id) : rig.stateFolder;
+  const own = rigOfRun(rig, [device], rig.stateFolder);
+  const stateFolder = device.kind === 'hub' ? runFolderOf(rig, [device]) : rig.stateFolder;
   return { ...own, stateFolder };
+}
+
+/** Of what runs with these devices keep, below the state folder of the rig; no two have them at once. */
+export function runFolderOf(rig: Rig, devices: readonly RigDevice[]): string {
+  return join(rig.stateFolder, 'lab', devices.map(({ id }) => id).join('+'));
 }
 
 /** What no two runs use at once. */

@@ -151,6 +151,7 @@ function requestFor(told: Told, device: RigDevice, run: LabRun): FlashRequest {
   const list = path === undefined ? undefined : loadCentralProductsList(path, { stamp, accepted });
   return {
     rig,
+    ports: run.hands.ports,
     devices: [device],
     imageFor: ({ model }) => file.for(model.imageProfile),
     list,

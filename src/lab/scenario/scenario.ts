@@ -3,6 +3,7 @@
  * the matrix, and for each of them steps. It knows nothing of rigs.
  */
 import type { SessionState } from '../../upgrade/states.ts';
+import type { LineGlitch } from '../faults/line-glitch.ts';
 import type { LinkFaultSettings } from '../ports.ts';
 import type { LabRun } from '../runner/lab-run.ts';
 import type { EXPECTATIONS, MatrixValue, Scalar } from './schema.ts';
@@ -75,6 +76,16 @@ export interface Waiting {
   version?: string | undefined;
 }
 
+/** By a proxy of the rig, or by commands of the site. */
+export interface WanCut {
+  wan?: string | undefined;
+  /** Connections stay, and nothing comes through. */
+  stalled: boolean;
+  cut?: readonly string[] | undefined;
+  restore?: readonly string[] | undefined;
+  forMs: number;
+}
+
 interface OnDevice {
   device?: string | undefined;
 }
@@ -89,15 +100,16 @@ export interface Actions {
   powerOff: OnDevice;
   powerOn: OnDevice;
   powerCycle: OnDevice & { offMs: number };
-  press: OnDevice & { ms: number };
+  press: OnDevice & { button?: string | undefined; ms: number };
   waitFor: Waiting;
   readVersion: OnDevice & { as?: string | undefined };
   assert: Assertion;
   fault: OnDevice & LinkFaultSettings;
   clearFaults: OnDevice;
   coordinatorReset: OnDevice;
-  lineGlitch: OnDevice & { rts?: boolean | undefined; dtr?: boolean | undefined; ms: number };
-  wanCut: { cut: readonly string[]; restore: readonly string[]; forMs: number };
+  lineGlitch: OnDevice & LineGlitch;
+  wanCut: WanCut;
+  wanSlow: { wan: string; delayMs: number; forMs: number };
   clockJump: { ms: number };
   diskFull: { full: boolean };
   runCommand: {

@@ -76,6 +76,7 @@ const linkFaults = {
   disconnected: z.boolean().optional().describe('Nothing passes.'),
 } satisfies Record<keyof LinkFaultSettings, z.ZodType>;
 
+const wan = id.describe('A server of the network, as `wan` of the rig names it.');
 const onDevice = z.strictObject({ device: role });
 
 const readingName = name.describe('The name that a `readVersion` step gave with `as`.');
@@ -138,7 +139,11 @@ const LEAVES = {
     .optional()
     .describe('Cuts the power of the device for so long.'),
   press: z
-    .strictObject({ device: role, ms: milliseconds.default(200) })
+    .strictObject({
+      device: role,
+      button: text(1, 63).optional().describe('As the rig names it, where it has several.'),
+      ms: milliseconds.default(200),
+    })
     .optional()
     .describe('Presses its button.'),
   waitFor: waiting.optional().describe('Waits, until its deadline.'),
@@ -158,19 +163,37 @@ const LEAVES = {
       device: role,
       rts: z.boolean().optional(),
       dtr: z.boolean().optional(),
+      break: z
+        .boolean()
+        .optional()
+        .describe('In place of them: the line is held in its break state.'),
       ms: milliseconds.default(50),
     })
-    .refine(({ rts, dtr }) => rts !== undefined || dtr !== undefined, { error: 'rts or dtr' })
+    .refine((glitch) => (glitch.rts ?? glitch.dtr ?? glitch.break) !== undefined, {
+      error: 'rts, dtr or break',
+    })
     .optional()
     .describe('Drives modem lines of the serial adapter for so long, then the other way.'),
   wanCut: z
     .strictObject({
-      cut: command,
-      restore: command.describe('Runs in any case, also where the cut failed.'),
+      wan: wan.optional(),
+      stalled: z
+        .boolean()
+        .default(false)
+        .describe('Connections stay and nothing comes through, in place of being reset.'),
+      cut: command.optional(),
+      restore: command.optional().describe('Runs in any case, also where the cut failed.'),
       forMs: milliseconds,
     })
+    .refine(({ wan, cut, restore }) => (wan ? !cut && !restore : cut && restore), {
+      error: 'wan, or both cut and restore',
+    })
     .optional()
-    .describe('Cuts the network for so long, by commands of the site.'),
+    .describe('Cuts the network for so long: a server of the rig, or by commands of the site.'),
+  wanSlow: z
+    .strictObject({ wan, delayMs: milliseconds, forMs: milliseconds })
+    .optional()
+    .describe('All that comes from a server of the rig and goes to it is late, for so long.'),
   clockJump: z
     .strictObject({ ms: z.number('milliseconds, below 0 for back').min(-4e12).max(4e12) })
     .optional()

@@ -44,7 +44,7 @@ export function checkSteps(lists: ScenarioSteps, roles: readonly string[]): Step
   return faults;
 }
 
-const OFF_DEVICE = ['wanCut', 'clockJump', 'diskFull', 'runCommand', 'call'];
+const OFF_DEVICE = ['wanCut', 'wanSlow', 'clockJump', 'diskFull', 'runCommand', 'call'];
 
 function isOnDevice(kind: string): boolean {
   return !OFF_DEVICE.includes(kind);

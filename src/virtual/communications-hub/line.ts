@@ -26,13 +26,8 @@ export interface LineHooks {
   toHost(bytes: Uint8Array): void;
 }
 
-/** What arrives in place of a byte; `down` is towards the hub. */
-export type LineTamper = (byte: number, direction: 'up' | 'down') => readonly number[];
-
 export class Line {
   readonly faults: HubFaults;
-  /** Faults that come and go while the line is in use, beside those of the rig file. */
-  tamper: LineTamper | undefined;
   private readonly scheduler: Scheduler;
   private readonly random: SeededRandom;
   private readonly hooks: LineHooks;
@@ -95,11 +90,11 @@ export class Line {
     const nowMs = this.scheduler.nowMs();
     for (let entry = this.inbound.take(nowMs); entry; entry = this.inbound.take(nowMs)) {
       const { atMs } = entry;
-      this.suffer(entry.byte, 'down', (byte) => this.hooks.toHub(byte, atMs));
+      this.suffer(entry.byte, (byte) => this.hooks.toHub(byte, atMs));
     }
     const before = this.held.length;
     for (let entry = this.outbound.take(nowMs); entry; entry = this.outbound.take(nowMs)) {
-      this.suffer(entry.byte, 'up', (byte) => this.held.push(byte));
+      this.suffer(entry.byte, (byte) => this.held.push(byte));
     }
     if (before === 0 && this.held.length > 0) this.heldSinceMs = nowMs;
     this.flushHeld(nowMs);
@@ -117,12 +112,7 @@ export class Line {
     this.heldSinceMs = nowMs;
   }
 
-  private suffer(sent: number, direction: 'up' | 'down', pass: (byte: number) => void): void {
-    if (this.tamper === undefined) this.sufferFaults(sent, pass);
-    else for (const byte of this.tamper(sent, direction)) this.sufferFaults(byte, pass);
-  }
-
-  private sufferFaults(byte: number, pass: (byte: number) => void): void {
+  private suffer(byte: number, pass: (byte: number) => void): void {
     const { faults, random } = this;
     if (random.chance(faults.loss)) return;
     if (faults.wrongBaudRate) pass(Math.floor(random.next() * 256));

@@ -32,21 +32,6 @@ test('bytes take their time: 115200 is 11.52 kB/s, both ways', () => {
   assert.ok(tookMs >= bothWaysMs && tookMs <= bothWaysMs + 4, `${tookMs} for ${bothWaysMs}`);
 });
 
-test('what is tampered with on the line arrives so, in the direction that is meant', () => {
-  const bench = Bench.booted({});
-  const seen = { up: 0, down: 0 };
-  bench.hub.line.tamper = (byte, direction) => {
-    seen[direction]++;
-    return direction === 'down' ? [] : [byte];
-  };
-  const before = bench.hub.receivedBytes;
-  assert.is(answerAfterMs(bench, echo('lost')), Number.POSITIVE_INFINITY);
-  assert.is(bench.hub.receivedBytes, before);
-  assert.ok(seen.down > 0);
-  bench.hub.line.tamper = (byte) => [byte];
-  assert.ok(Number.isFinite(answerAfterMs(bench, echo('passed'))));
-});
-
 test('a long output comes at the line rate, whatever the tick', () => {
   const bench = Bench.booted({ baudRate: 115_200, bootMs: 10 });
   bench.hub.reset();
