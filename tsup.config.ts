@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { defineConfig } from 'tsup';
+import { defineConfig, type Options } from 'tsup';
 
 /** The one file of zigbee-on-host that zigbee-herdsman loads with every adapter. */
 const GREEN_POWER = /^zigbee-on-host\/dist\/zigbee\/zigbee$/;
@@ -13,20 +13,12 @@ const GREEN_POWER = /^zigbee-on-host\/dist\/zigbee\/zigbee$/;
  * only in a root project. zigbee-on-host itself (GPL, used by the `zoh` adapter alone) is never bundled:
  * who wants that adapter installs it.
  */
-export default defineConfig({
-  entry: {
-    index: 'src/index.ts',
-    cli: 'src/cli/main.ts',
-    'zigbee-worker': 'src/transport/zigbee/worker.ts',
-  },
+const SHARED: Options = {
   format: 'esm',
   target: 'node24',
   platform: 'node',
   // There is no module `sqlite`, only `node:sqlite`.
   removeNodeProtocol: false,
-  // Split off, herdsman's adapters would lose their names: a CommonJS module imported so has a default alone.
-  splitting: false,
-  clean: true,
   sourcemap: true,
   dts: false,
   noExternal: [
@@ -59,4 +51,20 @@ export default defineConfig({
       "const __dirname = import.meta.dirname + '/driver';",
     ].join(' '),
   },
-});
+};
+
+export default defineConfig([
+  {
+    ...SHARED,
+    clean: true,
+    entry: { index: 'src/index.ts', cli: 'src/cli/main.ts' },
+    // A command loads what it needs: all in one file, each would load the libraries of all.
+    splitting: true,
+  },
+  {
+    ...SHARED,
+    entry: { 'zigbee-worker': 'src/transport/zigbee/worker.ts' },
+    // Split off, herdsman's adapters would lose their names: a CommonJS module imported so has a default alone.
+    splitting: false,
+  },
+]);

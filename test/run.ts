@@ -19,6 +19,7 @@ const LONGEST = [
   'test/sim/fleet-year',
   'test/e2e/docs',
   'test/interop/fleet-kill',
+  'test/interop/lrzsz',
   'test/e2e/fleet',
   'test/e2e/upgrade',
   'test/e2e/serve',
@@ -169,7 +170,7 @@ function kill(pid: number | undefined): void {
 }
 
 function isRealTime(path: string): boolean {
-  return /^test\/interop\/(zephyr|virtual-|lrzsz)/.test(path);
+  return /^test\/interop\/(zephyr|virtual-)/.test(path);
 }
 
 function takesAll(path: string): boolean {

@@ -23,7 +23,7 @@ import { FULL, mix, printDigest, seededBytes } from './bench.ts';
 import type { Usage } from './processes/usage.ts';
 
 const NETWORKS = FULL ? 5 : 2;
-const DEVICES_A_NETWORK = FULL ? 100 : 4;
+const DEVICES_A_NETWORK = FULL ? 100 : 2;
 const DEVICES = NETWORKS * DEVICES_A_NETWORK;
 const AT_ONCE = FULL ? 50 : 4;
 const JOBS = FULL ? 10 : 2;

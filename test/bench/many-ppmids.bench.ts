@@ -18,7 +18,7 @@ import { SESSION_LIMITS } from '../../src/upgrade/session.ts';
 import { FIRMWARE, TestRig } from '../support/rigs.ts';
 import { collector, FULL, printDigest } from './bench.ts';
 
-const DEVICES = FULL ? 200 : 4;
+const DEVICES = FULL ? 200 : 2;
 const CLIENT = { answerTimeoutMs: 3_000, retryPauseMs: 100, rebootMs: 10, failuresMax: 50 };
 
 await worker();

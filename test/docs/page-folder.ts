@@ -20,9 +20,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { writeDuisMaterial } from '../support/duis-material.ts';
 import { writeFleetMaterial } from '../support/fleet-material.ts';
+import { MAIN } from '../support/main.ts';
 import { freePort } from '../support/rigs.ts';
 import { type Page, ROOT } from './pages.ts';
 
@@ -92,8 +93,7 @@ export class PageFolder {
     }
     for (const path of globSync('hw-config/**/*.yaml', { cwd: this.path }))
       this.rewrite(path, (text) => this.toHere(text));
-    const main = resolve(ROOT, 'src/cli/main.ts');
-    const script = `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@" </dev/null\n`;
+    const script = `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@" </dev/null\n`;
     for (const name of ['bin/uplift', 'scripts/uplift']) {
       mkdirSync(dirname(join(this.path, name)), { recursive: true });
       writeFileSync(join(this.path, name), script, { mode: 0o755 });

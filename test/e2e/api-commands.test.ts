@@ -2,16 +2,16 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ApiEvent } from '../../src/api/client.ts';
 import { loadTokens } from '../../src/config/tokens.ts';
 import { IMAGE } from '../api/fake-control.ts';
 import { Served } from '../api/served.ts';
+import { MAIN } from '../support/main.ts';
 
 const test = suite('commands that ask a gateway');
-const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts');
 let served: Served;
 test.before.each(async () => {
   served = await Served.start();

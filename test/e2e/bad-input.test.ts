@@ -16,6 +16,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { MAIN } from '../support/main.ts';
 import {
   type CliResult,
   FIRMWARE,
@@ -252,7 +253,7 @@ test('Ctrl-C ends a wait for joining', async () => {
 test('a reader that goes early does not end an upgrade', async () => {
   await withRig({}, async (rig) => {
     const words = [...rig.flashArguments(), '--json'].map((word) => `'${word}'`).join(' ');
-    const line = `'${process.execPath}' src/cli/main.ts ${words} | head -1; exit \${PIPESTATUS[0]}`;
+    const line = `'${process.execPath}' '${MAIN}' ${words} | head -1; exit \${PIPESTATUS[0]}`;
     const child = spawn('bash', ['-c', line], {
       cwd: join(import.meta.dirname, '../..'),
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { MAIN } from '../support/main.ts';
 import { type CliResult, FIRMWARE, runCli } from '../support/rigs.ts';
 
 const test = suite('command line');
@@ -183,14 +184,14 @@ test('no escape codes without a terminal, whatever NO_COLOR says', async () => {
     ['bogus'],
   ]))
     assert.not.match(stdout + stderr, '\u001b');
-  const shell = `src/cli/main.ts verify ${FIRMWARE.wrongHardware} --rig ${RIG}`;
+  const shell = `'${MAIN}' verify ${FIRMWARE.wrongHardware} --rig ${RIG}`;
   const { output } = await runShell(`unset NO_COLOR; '${process.execPath}' ${shell} 2>&1`);
   assert.match(output, 'refused');
   assert.not.match(output, '\u001b');
 });
 
 test('a reader that goes early is no error', async () => {
-  const cli = `'${process.execPath}' src/cli/main.ts`;
+  const cli = `'${process.execPath}' '${MAIN}'`;
   for (const words of [
     `plan --rig ${SITE} --image ${FIRMWARE.new} --verbose --json`,
     `inspect ${FIRMWARE.new}`,

@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DuisSite } from '../support/duis-site.ts';
+import { MAIN } from '../support/main.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'uplift-config-check-'));
@@ -21,7 +22,7 @@ function check(text: string, ...options: string[]) {
 }
 
 function run(...options: string[]) {
-  const words = [join(ROOT, 'src/cli/main.ts'), 'config', 'check', ...options];
+  const words = [MAIN, 'config', 'check', ...options];
   const { status, stdout, stderr } = spawnSync(process.execPath, words, { cwd: ROOT });
   return { status, stdout: stdout.toString(), stderr: stderr.toString() };
 }

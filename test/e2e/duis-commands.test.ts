@@ -1,6 +1,6 @@
 /** `uplift duis ...` as programs: from a request that is made to the answer that is read, and the outbox. */
 import { spawn } from 'node:child_process';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { RequestId } from '../../src/duis/service-request.ts';
@@ -8,10 +8,10 @@ import { FakeDuis } from '../api/fake-control.ts';
 import { Served } from '../api/served.ts';
 import { responseTo, serveAnswers } from '../support/duis-server.ts';
 import { BROKER, DuisSite, PPMID, STRANGER, SUPPLIER } from '../support/duis-site.ts';
+import { MAIN } from '../support/main.ts';
 import { FIRMWARE } from '../support/rigs.ts';
 
 const test = suite('commands of the DCC User Interface');
-const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts');
 /** Certificates of the test are valid then. */
 const AT = '2026-06-01';
 let site: DuisSite;

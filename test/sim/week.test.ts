@@ -19,7 +19,8 @@ const test = suite('a week');
 
 const DAY_MS = 24 * HOUR_MS;
 const WEEK_MS = 7 * DAY_MS;
-const SEEDS = [1, 2, 3];
+/** More of them by night. */
+const SEEDS = [1, 2];
 const SHAPE = { coordinators: 2, ppmids: 20, hubs: 10 };
 /** Between two things that happen: some fall into what the one before began. */
 const PAUSE_MS_MAX = 2 * HOUR_MS;

@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { loadRig } from '../../src/config/load.ts';
 import type { Rig } from '../../src/config/schema.ts';
 import { startVirtualRig, type VirtualRig, type VirtualRigOptions } from '../../src/virtual/rig.ts';
+import { MAIN } from './main.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 export const FIRMWARE = {
@@ -157,7 +158,7 @@ export interface CliRun {
 
 /** `environment`: on top of this process's own. */
 export function startCli(parameters: string[], environment: Record<string, string> = {}): CliRun {
-  const child = spawn(process.execPath, [join(ROOT, 'src/cli/main.ts'), ...parameters], {
+  const child = spawn(process.execPath, [MAIN, ...parameters], {
     cwd: ROOT,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', ...NOT_INHERITED],

@@ -3,8 +3,9 @@
  * writes. It breaks a line that is too long, as terminals do, and does not take it back when it is resized.
  */
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { IPty } from '@lydell/node-pty';
+import { MAIN } from './main.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const WIDE = /^[\u1100-\u115f\u2e80-\ua4c6\uac00-\ud7a3\uff01-\uff60]/;
@@ -108,7 +109,7 @@ export function onScreen(
   const screen = new Screen(columns);
   const all = { ...process.env, NO_COLOR: undefined, TERM: 'xterm-256color', ...environment };
   const env = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
-  const pty = spawn(process.execPath, [join(ROOT, 'src/cli/main.ts'), ...words], {
+  const pty = spawn(process.execPath, [MAIN, ...words], {
     cols: columns,
     rows: 30,
     cwd: ROOT,

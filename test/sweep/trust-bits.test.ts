@@ -1,7 +1,7 @@
 /**
  * Bits of small signed things, flipped: no flip turns what is refused into what is accepted. Samples of the
- * same run in the quick tests. It is every third bit, so that each octet loses two or three, and all eight places
- * have their turn: with every bit this was the longest test of all. UPLIFT_EVERY_BIT is all of them.
+ * same run in the quick tests. It is every fifth bit, so that each octet loses one or two, and all eight places have
+ * their turn: with every bit this was the longest test of all. UPLIFT_EVERY_BIT is all of them, as by night.
  */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -12,7 +12,7 @@ import { issue, signImage, testCa } from '../trust/zse-signer.ts';
 
 const ISSUER = '5445535453454341';
 const SIGNER = '00124b0001020304';
-const STEP = process.env['UPLIFT_EVERY_BIT'] ? 1 : 3;
+const STEP = process.env['UPLIFT_EVERY_BIT'] ? 1 : 5;
 
 for (const suite of [1, 2] as const) {
   const ca = testCa(suite, ISSUER);
