@@ -14,6 +14,8 @@ const ROOT = resolve(import.meta.dirname, '../..');
 export const FIRMWARE = {
   old: join(ROOT, 'firmware/121D-0084-01000000-test.zigbee'),
   new: join(ROOT, 'firmware/121D-0084-02000000-test.zigbee'),
+  /** 4 KiB, and removed from the list. */
+  removed: join(ROOT, 'firmware/121D-0084-01800000-test-removed.zigbee'),
   wrongHardware: join(ROOT, 'firmware/121D-0084-02000000-test-wrong-hardware.zigbee'),
   list: join(ROOT, 'firmware/central-products-list.csv'),
   hubOld: join(ROOT, 'firmware/hub-1.0.0-test.mcuboot.bin'),
@@ -47,6 +49,8 @@ export interface TestHub {
   baudRate?: number;
   /** `undefined` for a real one: nobody makes its port. */
   virtual?: Record<string, unknown> | undefined;
+  /** What switches its supply. */
+  power?: Record<string, unknown>;
   /** EUI-64 of its Communications Hub Function. */
   chf?: string;
 }
@@ -339,7 +343,7 @@ function hubsOf({ hubs = [] }: TestRigOptions): NamedHub[] {
 }
 
 function hubOf(hub: NamedHub): object {
-  const { id, port, baudRate, protocol = 'smp' } = hub;
+  const { id, port, baudRate, power, protocol = 'smp' } = hub;
   const isVirtual = !('virtual' in hub) || hub.virtual !== undefined;
   return {
     id,
@@ -347,6 +351,7 @@ function hubOf(hub: NamedHub): object {
     port: port ?? `ports/${id}`,
     ...(baudRate && { baudRate }),
     ...(hub.chf && { chf: hub.chf }),
+    ...(power && { power }),
     ...(isVirtual && {
       virtual: {
         firmware: protocol === 'smp' ? FIRMWARE.hubOld : FIRMWARE.radioOld,
