@@ -15,11 +15,13 @@ import {
   type JsonSchema,
   rigJsonSchema,
 } from '../../src/config/schema.ts';
+import { scenarioJsonSchema } from '../../src/lab/scenario/schema.ts';
 import { faultOf, upliftCommands } from './command-words.ts';
 import { difference } from './expected.ts';
 import { commandsOf, type Page, parsePage, ROOT, readPages } from './pages.ts';
 
 const test = suite('pages');
+const SCENARIO = scenarioJsonSchema() as JsonSchema;
 const program = makeProgram('');
 const pages = readPages();
 const byPath = new Map(pages.map((page) => [page.path, page]));
@@ -95,6 +97,8 @@ test('every key of a piece of configuration is one', () => {
   assert.equal(unknownKeys({ rig: 'a', devices: [{ id: 'x', bogus: 1 }] }, [rigJsonSchema()]), [
     'devices.bogus',
   ]);
+  const nested = { scenario: 'a', steps: [{ group: { steps: [{ powerOff: { bogus: 1 } }] } }] };
+  assert.equal(unknownKeys(nested, [SCENARIO]), ['steps.group.steps.powerOff.bogus']);
 });
 
 test('every page of the manual is reached from its index', () => {
@@ -187,6 +191,7 @@ const PATHS = /^(?:src|test|scripts|docs|hw-config|firmware|\.ci|\.github)\/[\w.
 
 function schemaFor(document: Record<string, unknown>): JsonSchema {
   if ('rig' in document) return rigJsonSchema();
+  if ('scenario' in document) return SCENARIO;
   if ('targets' in document) return MANIFEST_SCHEMA;
   if ('database' in document || typeof document['fleet'] === 'object') return fleetJsonSchema();
   return gatewayJsonSchema();
@@ -194,7 +199,8 @@ function schemaFor(document: Record<string, unknown>): JsonSchema {
 
 /** `schemas`: it may be any of these, or of their own choices. */
 function unknownKeys(value: unknown, schemas: readonly JsonSchema[], at = ''): string[] {
-  const options = schemas.flatMap((schema) => [schema, ...(schema.anyOf ?? [])]);
+  const options = schemas.map(referred).flatMap((schema) => [schema, ...(schema.anyOf ?? [])]);
+  if (options.some(isOpen)) return [];
   if (Array.isArray(value)) {
     const items = options.flatMap(({ items: of }): JsonSchema[] => (of ? [of] : []));
     return items.length > 0 ? value.flatMap((entry) => unknownKeys(entry, items, at)) : [];
@@ -209,6 +215,17 @@ function unknownKeys(value: unknown, schemas: readonly JsonSchema[], at = ''): s
     });
     return found.length > 0 ? unknownKeys(below, found, path) : [path];
   });
+}
+
+/** A list of steps may hold lists of steps: it is named once and referred to. */
+function referred(schema: JsonSchema): JsonSchema {
+  const name = schema.$ref?.split('/').at(-1);
+  return name === undefined ? schema : SCENARIO.$defs![name]!;
+}
+
+/** It says nothing of its keys. */
+function isOpen({ type, properties, additionalProperties }: JsonSchema): boolean {
+  return type === 'object' && properties === undefined && additionalProperties === undefined;
 }
 
 function looksLikePath(code: string): boolean {
