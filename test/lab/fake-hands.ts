@@ -109,13 +109,14 @@ export async function runOn(
   hubs: number,
   definitions: ScenarioDefinition | ScenarioDefinition[],
   options: Partial<LabOptions> = {},
+  change: (rig: Rig) => Rig = (rig) => rig,
 ): Promise<Outcome> {
   const { rig, remove } = await bareRig(hubs);
   const events: LabEvent[] = [];
   const folder = options.folder ?? newFolder();
   try {
     const end = await runLab({
-      rig,
+      rig: change(rig),
       scenarios: [definitions].flat().map(defineScenario),
       seed: 1,
       openHands: fake.openHands,
