@@ -13,7 +13,7 @@ import { loadScenario } from '../lab/scenario/load.ts';
 import { momentOf, usage, wholeNumber } from './inputs.ts';
 import { loadScenarios, valuesOf } from './lab-scenarios.ts';
 import { durationText, type Output, paint, table } from './output.ts';
-import { type BoardKind, ProgressBoard } from './progress.ts';
+import { boardKind, ProgressBoard } from './progress.ts';
 
 export interface LabRunCommandOptions {
   rig?: string;
@@ -151,7 +151,8 @@ class LabScreen {
   constructor(output: Output, folder: string) {
     this.output = output;
     this.folder = folder;
-    this.board = new ProgressBoard(boardKind(output));
+    // In a log of a night a line a run is enough.
+    this.board = new ProgressBoard(boardKind(output) === 'moving' ? 'moving' : 'off');
   }
 
   take(event: LabEvent): void {
@@ -243,9 +244,4 @@ function endLines(end: LabEnd, html: string): string[] {
     ['seed', `${seed}`],
     ['report', html],
   ]);
-}
-
-function boardKind(output: Output): BoardKind {
-  if (output.json || output.quiet) return 'off';
-  return process.stderr.isTTY === true ? 'moving' : 'log';
 }

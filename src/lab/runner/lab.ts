@@ -5,28 +5,25 @@
  * Retries: what the rig failed in is tried on another device, or later; what did not get across is tried
  * again and counted; what a device or a check failed in is the result.
  */
-import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import { nearest } from '../../config/nearest.ts';
 import type { Rig, RigDevice } from '../../config/schema.ts';
 import { EXIT, type ExitCode, UpliftError } from '../../errors.ts';
 import { COMMAND_TIMERS } from '../../transport/serial/driver.ts';
 import { failureOf, labError } from '../failure.ts';
 import { EXIT_OF_CLASS, type LabClass } from '../failure-classes.ts';
 import type { Lease } from '../ports.ts';
-import { MONOTONIC_CLOCK } from '../recording/clock.ts';
-import { openRecorder, type RecordingWriter } from '../recording/writer.ts';
+import type { RecordingWriter } from '../recording/writer.ts';
 import { LEASE_MS, LeaseBook } from '../rig/leases.ts';
 import type { RunResult } from '../run-result.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 import { DevicePool } from './device-pool.ts';
 import { type Expansion, expandRuns, type PlannedRun, turnOf, wantsLabAlone } from './expand.ts';
 import type { OpenHands } from './hands.ts';
+import { refuseLacks, refuseNothing, refuseOthers, refuseUnknown } from './lab-refusals.ts';
 import type { LabRunEvent } from './lab-run.ts';
 import { openRigHands } from './rig-hands.ts';
 import { RunLog, type RunLogContent } from './run-log.ts';
 import { runOne } from './run-one.ts';
+import { RunRecordings } from './run-recordings.ts';
 import { closeWan, openWan, type Wan } from './wan.ts';
 
 export interface LabOptions {
@@ -85,7 +82,6 @@ export interface LabEnd {
 
 const DEFAULTS = { parallel: 1, retries: 0, setAsideAfter: 3 };
 const RENEW_MS = LEASE_MS / 3;
-const RECORDINGS = 'recordings';
 
 interface Queued {
   plan: PlannedRun;
@@ -99,7 +95,7 @@ export async function runLab(options: LabOptions): Promise<LabEnd> {
   const { rig, openHands } = options;
   const expansion = expandRuns({ ...options, hasOtherHands: openHands !== undefined });
   refuseLacks(expansion, options.only);
-  if (expansion.runs.length === 0) throw nothingToRun(expansion);
+  refuseNothing(expansion);
   refuseUnknown(options.only ?? [], expansion);
   const book = await LeaseBook.open(rig.stateFolder);
   try {
@@ -132,6 +128,7 @@ class Lab {
   private readonly expansion: Expansion;
   private readonly log: RunLog;
   private readonly pool: DevicePool;
+  private readonly recordings: RunRecordings;
   private readonly signal: AbortSignal;
   private readonly seed: number;
   private readonly finals: Map<string, { outcome: string; class?: LabClass | undefined }>;
@@ -153,10 +150,12 @@ class Lab {
     this.log = log;
     this.pool = new DevicePool(options.rig, this.options.setAsideAfter);
     this.signal = options.signal ?? new AbortController().signal;
+    const { folder, version, keepRecordings = false } = options;
+    this.recordings = new RunRecordings({ folder, version, keepsAll: keepRecordings });
+    if (content) this.recordings.dropCutOff(content.attempts);
     this.seed = content?.head.seed ?? options.seed;
     this.begun = content?.begun ?? new Map();
     const known = [...(content?.finals ?? [])];
-    if (content) dropCutOff(options.folder, content);
     this.finals = new Map(
       known.map(([run, { outcome, failure }]) => [run, { outcome, class: failure?.class }]),
     );
@@ -267,7 +266,7 @@ class Lab {
       ...{ plan, rig, devices, attempt, wan },
       openHands: this.leased(openHands, plan, lost),
       openRecorder: (own) => {
-        recorder = this.newRecorder(plan, attempt, own);
+        recorder = this.recordings.open(plan, attempt, own);
         return recorder;
       },
       onEvent: (event) => this.tell({ kind: 'run', run: plan.id, event }),
@@ -277,33 +276,7 @@ class Lab {
     // Nothing of the run listens any more.
     lost.abort();
     const told: RunResult = failure ? { ...result, outcome: 'failed', failure } : result;
-    return recorder === undefined ? told : this.withRecording(told, recorder);
-  }
-
-  private newRecorder({ id, seed, scenario }: PlannedRun, attempt: number, rig: Rig) {
-    const { folder, version = 'unknown' } = this.options;
-    const links = [
-      ...rig.hubs.map(({ id: hub, model }) => [hub, model.smp ? 'smp' : 'bootloader']),
-      ...rig.coordinators.flatMap(({ id: one, adapter }) =>
-        adapter === 'zstack' ? [[one, 'znp']] : [],
-      ),
-    ];
-    return openRecorder(join(folder, RECORDINGS, `${fileName(id)}-${attempt}.uplrec`), {
-      ...{ version, rig: rig.id, seed },
-      device: rig.devices.map((device) => device.id).join(', '),
-      startedAtMs: MONOTONIC_CLOCK.nowMs(),
-      links: Object.fromEntries(links),
-      about: { run: id, scenario: scenario.name, attempt },
-    });
-  }
-
-  /** What a failure leaves can be looked at and done again; what passed is like any other that did. */
-  private withRecording(result: RunResult, { path, machines }: RecordingWriter): RunResult {
-    const isKept = this.options.keepRecordings === true || result.outcome === 'failed';
-    if (isKept)
-      return { ...result, recording: { path: join(RECORDINGS, basename(path)), machines } };
-    rmSync(path, { force: true });
-    return result;
+    return recorder === undefined ? told : this.recordings.settle(told, recorder);
   }
 
   /** The lease is there before anything is opened, and given back after everything is closed. */
@@ -404,52 +377,6 @@ function openLog(options: LabOptions): { log: RunLog; content?: RunLogContent } 
   return { log };
 }
 
-/** Half of the results of one scenario and half of another are none of either. */
-function refuseOthers(
-  { head }: RunLogContent,
-  scenarios: readonly Scenario[],
-  folder: string,
-): void {
-  const now = new Map(scenarios.map(({ name, sha256 }) => [name, sha256]));
-  const changed = head.scenarios.filter(({ name, sha256 }) => now.get(name) !== sha256);
-  if (changed.length === 0 && now.size === head.scenarios.length) return;
-  const names = changed.map(({ name }) => name).join(', ') || [...now.keys()].join(', ');
-  throw new UpliftError('lab-changed', `${folder} has runs of other scenarios`, {
-    expected: 'the scenarios as they were when it began',
-    actual: `${names} was changed since, or is another`,
-    next: 'begin anew in another folder',
-  });
-}
-
-function nothingToRun({ leftOut }: Expansion): UpliftError {
-  const reasons = [...new Set(leftOut.map(({ reason }) => reason))].join('; ');
-  return new UpliftError('nothing-to-run', 'the scenarios come to no run on this rig', {
-    expected: 'a device for each part, and images for it',
-    actual: reasons,
-    next: '`uplift lab show` tells what is left out and why',
-  });
-}
-
-/** What the rig file does not name is missed before the first run, and not in the middle of the night. */
-function refuseLacks({ leftOut }: Expansion, only: readonly string[] | undefined): void {
-  const isMeant = (run: string) => !only || only.some((name) => name.replace(/ #\d+$/, '') === run);
-  const missed = leftOut.find(({ lack, scenario, what }) => lack && isMeant(`${scenario} ${what}`));
-  if (missed?.lack) throw missed.lack;
-}
-
-function refuseUnknown(only: readonly string[], { runs }: Expansion): void {
-  const known = runs.map((run) => turnOf(run, 1, 0).id);
-  const isKnown = (name: string) => known.includes(name.replace(/#\d+$/, '#1'));
-  const unknown = only.find((name) => !isKnown(name));
-  if (unknown === undefined) return;
-  const meant = nearest(unknown, known);
-  throw new UpliftError('run-unknown', `the scenarios come to no run "${unknown}"`, {
-    expected: 'a run as a report or `uplift lab show` names it',
-    actual: unknown,
-    next: meant === undefined ? 'look at `uplift lab show`' : `did you mean "${meant}"?`,
-  });
-}
-
 function withoutDevice({ plan, attempt }: Queued): RunResult {
   const { id, scenario, cell, seed, roles } = plan;
   const models = [...roles].map(([role, [first]]) => [role, first!.model.model]);
@@ -460,19 +387,4 @@ function withoutDevice({ plan, attempt }: Queued): RunResult {
     failure: failureOf(labError('no-device-free', { actual }), 'devices'),
     ...{ cleanUpFailures: [], steps: [], timeline: [], upgrades: [], faults: {} },
   };
-}
-
-/** Short enough for a path, and of one run alone. */
-function fileName(run: string): string {
-  const digest = createHash('sha256').update(run).digest('hex').slice(0, 8);
-  const words = run.replace(/[^A-Za-z0-9.]+/g, '-').slice(0, 60);
-  return `${words}-${digest}`;
-}
-
-/** Recordings of attempts that ended with the runner: of no result, and cut off somewhere. */
-function dropCutOff(folder: string, { attempts }: RunLogContent): void {
-  const told = new Set(attempts.map(({ recording }) => recording && basename(recording.path)));
-  const names = existsSync(join(folder, RECORDINGS)) ? readdirSync(join(folder, RECORDINGS)) : [];
-  for (const name of names.filter((one) => one.endsWith('.uplrec') && !told.has(one)))
-    rmSync(join(folder, RECORDINGS, name), { force: true });
 }
