@@ -137,6 +137,12 @@ test('nothing begins after the time is up; without a number, turns go on until t
   const late = await runOn(new FakeRig(), 1, quick, { untilMs: Date.now() - 1, repeat: 3 });
   assert.is(late.results.length, 0);
   assert.is(late.end.left, 3);
+  const stop = AbortSignal.timeout(50);
+  const stopped = await runOn(new FakeRig(), 1, quick, {
+    untilMs: Date.now() + 60_000,
+    signal: stop,
+  });
+  assert.is(exitOf(stopped.end), EXIT.interrupted, 'it would have gone on');
 });
 
 test('the same seed gives each run the same choices, whatever runs beside it', async () => {

@@ -77,6 +77,7 @@ export interface LabEnd {
   /** Runs that were not begun, or not ended. */
   left: number;
   setAside: readonly string[];
+  /** Something was left to do, or turns would have gone on. */
   isInterrupted: boolean;
 }
 
@@ -290,7 +291,7 @@ class Lab {
           // A book that is busy is asked again; a lease that nobody renews ends by itself.
           if (error instanceof UpliftError) lost.abort(error);
         });
-      }, RENEW_MS);
+      }, RENEW_MS).unref();
       const release = async () => {
         clearInterval(renewing);
         await lease.release();
@@ -337,12 +338,13 @@ class Lab {
       else failed[failedAs]++;
     }
     const { seed, turnsMax, runsMax } = this;
-    const left = turnsMax === Number.POSITIVE_INFINITY ? 0 : runsMax - this.finals.size;
+    const isEndless = turnsMax === Number.POSITIVE_INFINITY;
+    const left = isEndless ? 0 : runsMax - this.finals.size;
     return {
       ...{ seed, passed, failed, left },
       folder: this.options.folder,
       setAside: this.pool.setAside,
-      isInterrupted: this.signal.aborted,
+      isInterrupted: this.signal.aborted && (left > 0 || isEndless),
     };
   }
 }
@@ -352,11 +354,11 @@ function turnNamed(run: string): number {
 }
 
 /** What counts most comes first: a device that failed, a check, a transfer, the rig. */
-export function exitOf({ failed, isInterrupted, left }: LabEnd): ExitCode {
+export function exitOf({ failed, isInterrupted }: LabEnd): ExitCode {
   for (const [name, exit] of Object.entries(EXIT_OF_CLASS)) {
     if (failed[name as LabClass] > 0) return exit;
   }
-  return isInterrupted && left > 0 ? EXIT.interrupted : EXIT.done;
+  return isInterrupted ? EXIT.interrupted : EXIT.done;
 }
 
 function openLog(options: LabOptions): { log: RunLog; content?: RunLogContent } {

@@ -97,15 +97,16 @@ async function runInFolder(
   folder: string,
   recorder: RecordingWriter,
 ): Promise<Ended> {
-  const late = AbortSignal.timeout(HANDS_MS);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(rig.stateFolder, { recursive: true });
+  const { seed } = options.plan;
+  const opening = options.openHands({ rig, folder, seed, recorder });
   let hands: RigHands;
   try {
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(rig.stateFolder, { recursive: true });
-    const { seed } = options.plan;
-    const opening = options.openHands({ rig, folder, seed, recorder });
-    hands = await untilAborted(opening, late, 0);
+    hands = await untilAborted(opening, AbortSignal.timeout(HANDS_MS), 0);
   } catch (error) {
+    // What opens after all is nobody's.
+    opening.then((late) => late.close()).catch(() => {});
     return notBegun(error, 'hands');
   }
   try {
