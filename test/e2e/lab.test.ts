@@ -233,6 +233,8 @@ test('killed in a run, the command goes on with --resume, and the reports are wh
     for (const name of ['report.html', 'junit.xml', 'runs.jsonl']) {
       assert.ok(existsSync(join(out, name)), name);
     }
+    const left = readdirSync(join(out, 'recordings')).filter((name) => name.endsWith('.uplrec'));
+    assert.equal(left, [], 'what was cut off is of no result');
     const report = await runCli(['lab', 'report', out]);
     assert.match(
       report.stdout,

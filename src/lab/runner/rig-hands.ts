@@ -37,10 +37,6 @@ export async function openRigHands(request: HandsRequest): Promise<RigHands> {
   return hands;
 }
 
-interface Closing {
-  close(): Promise<void>;
-}
-
 class OpenRig implements RigHands {
   rig: Rig;
   readonly ports: DevicePorts;
@@ -126,8 +122,8 @@ class OpenRig implements RigHands {
   }
 
   async close(): Promise<void> {
-    for (const line of this.lines.values()) line.clear();
-    const open: Closing[] = [...this.powers.values(), ...this.buttons.values()];
+    // A line is closed by whoever opened it, unless that was given up.
+    const open = [...this.powers.values(), ...this.buttons.values(), ...this.lines.values()];
     await Promise.all(open.map((one) => one.close()));
     await Promise.all([...this.proxies.values()].map((proxy) => proxy.stop()));
     await this.virtual?.stop();
