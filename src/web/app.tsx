@@ -90,9 +90,18 @@ function Shell() {
 function Header({ current, onSkip }: { current: ViewName; onSkip(): void }) {
   const { state, signOut, may } = usePage();
   const [theme, setTheme] = useState<Theme>(keptTheme);
+  const views = useRef<HTMLUListElement>(null);
   useEffect(() => applyTheme(theme), [theme]);
+  useEffect(() => {
+    const list = views.current;
+    const link = list?.querySelector('[aria-current]');
+    if (!list || !link) return;
+    // On a phone they are one row. `scrollIntoView` would have the Tab key go on from there.
+    const [row, box] = [list.getBoundingClientRect(), link.getBoundingClientRect()];
+    if (box.left < row.left || box.right > row.right) list.scrollLeft += box.left - row.left;
+  }, [current]);
   const { identity, health } = state;
-  const views = Object.entries(VIEWS).filter(([view]) => view !== 'new' || may('createJob'));
+  const shown = Object.entries(VIEWS).filter(([view]) => view !== 'new' || may('createJob'));
   return (
     <header class="no-print">
       <button type="button" class="skip" onClick={onSkip}>
@@ -101,13 +110,14 @@ function Header({ current, onSkip }: { current: ViewName; onSkip(): void }) {
       <div class="bar">
         <p class="brand">Uplift {health?.gateway}</p>
         {identity && (
-          <p>
+          <p class="who">
             {identity.by.replace(/^api:/, '')} <span class="role">{identity.role}</span>
           </p>
         )}
         <label class="theme">
-          Brightness
+          <span>Brightness</span>
           <select
+            aria-label="Brightness"
             value={theme}
             onChange={({ currentTarget }) => setTheme(currentTarget.value as Theme)}
           >
@@ -123,8 +133,8 @@ function Header({ current, onSkip }: { current: ViewName; onSkip(): void }) {
         </button>
       </div>
       <nav aria-label="Views">
-        <ul class="plain">
-          {views.map(([view, label]) => (
+        <ul class="plain" ref={views}>
+          {shown.map(([view, label]) => (
             <li key={view}>
               <a
                 href={hrefOf(view as ViewName)}

@@ -28,10 +28,12 @@ export function Story({ job, device, version }: StoryProps) {
       <ol class="story">
         {records.slice(-SHOWN_MAX).map((record) => (
           <li key={record.sequence}>
-            <span class="quiet">
-              {record.sequence}, {momentText(record.atMs)}
-            </span>{' '}
-            <RecordText record={record} />
+            <span class="quiet" title={`record ${record.sequence}`}>
+              {momentText(record.atMs)}
+            </span>
+            <span>
+              <RecordText record={record} />
+            </span>
           </li>
         ))}
       </ol>

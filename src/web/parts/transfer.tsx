@@ -30,7 +30,9 @@ export function Transfer({ upgrade }: { upgrade: Upgrade }) {
   if (totalBytes === 0) return <p>Nothing was sent yet.</p>;
   const { bytesPerSecond } = rate;
   const left = rate.left(totalBytes);
-  const moving = isMoving(upgrade);
+  const { state } = usePage();
+  // Where the link is gone nothing moves, and what it said last is of then.
+  const moving = isMoving(upgrade) && state.devices.get(device)?.linkUp !== false;
   return (
     <>
       <Meter label={`Sent to ${device}`} percent={percentOf(sentBytes, totalBytes)} />

@@ -84,7 +84,7 @@ export function HealthView() {
           momentText(fetchedAtMs),
           source,
         ]}
-        empty={<p>None came in by a door: those of the configuration are in force.</p>}
+        empty={<p>None was handed in: those that the configuration names are in force.</p>}
       />
     </>
   );

@@ -20,6 +20,7 @@ export function Images() {
       <VirtualList
         label="Images"
         columns={COLUMNS}
+        widths="2fr 0.8fr 0.6fr 1fr 0.9fr 13rem"
         items={state.images}
         keyOf={({ sha256 }) => sha256}
         cells={(image) => [

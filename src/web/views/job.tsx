@@ -1,6 +1,6 @@
 /** One job: each of its devices while it goes, what can be done about it, and its story. */
 import { useState } from 'preact/hooks';
-import { durationText, momentText, rateText } from '../format.ts';
+import { countText, durationText, momentText, rateText } from '../format.ts';
 import { useAction, useAnswer, usePage } from '../page.ts';
 import { MarkIcon, StateMark } from '../parts/mark.tsx';
 import { Plot } from '../parts/plot.tsx';
@@ -11,7 +11,7 @@ import { VirtualList } from '../parts/virtual-list.tsx';
 import { hrefOf } from '../route.ts';
 import { isOver, type Job, keyOf, type Upgrade } from '../state.ts';
 import { STATE_WORDS } from '../words.ts';
-import { whyText } from './jobs.tsx';
+import { LIVE_WIDTHS, whyText } from './jobs.tsx';
 
 const COLUMNS = ['Device', 'State', 'Sent', 'Attempt', 'Why'] as const;
 /** Ended, and worth another try; which of them may have one the gateway says. */
@@ -90,6 +90,7 @@ function Upgrades({ upgrades }: { upgrades: readonly Upgrade[] }) {
     <VirtualList
       label="Devices of the job"
       columns={COLUMNS}
+      widths={LIVE_WIDTHS}
       items={upgrades}
       keyOf={keyOf}
       cells={(upgrade) => [
@@ -124,7 +125,7 @@ function DeviceUpgrade({ upgrade }: { upgrade: Upgrade }) {
           <Plot
             title="Blocks sent again"
             points={points.map(({ atMs, repeats: value }) => ({ atMs, value }))}
-            text={(value) => value.toFixed(value < 10 ? 1 : 0)}
+            text={countText}
           />
         </div>
       )}
@@ -146,7 +147,7 @@ function Where({ upgrade }: { upgrade: Upgrade }) {
       <div class="notice" role="status">
         <p>
           <MarkIcon mark="bad" /> <strong>The link to {device} is gone.</strong> Plug it in again:
-          the upgrade goes on by itself from where the device is, and nothing is lost.
+          the upgrade goes on by itself, with what the device has kept.
         </p>
       </div>
     );

@@ -11,6 +11,8 @@ import { keyOf, type Upgrade, type UpgradeState } from '../state.ts';
 import { STATE_WORDS } from '../words.ts';
 
 const LIVE = ['Device', 'State', 'Sent', 'Attempt', 'Why'] as const;
+/** Of a list of upgrades; a job's own has the same. */
+export const LIVE_WIDTHS = '1fr 1.2fr 1.4fr 5rem 1.6fr';
 const ALL = ['Job', 'Asked for', 'Image', 'Devices'] as const;
 
 export function Jobs() {
@@ -23,6 +25,7 @@ export function Jobs() {
       <VirtualList
         label="Upgrades under way"
         columns={LIVE}
+        widths={LIVE_WIDTHS}
         items={upgrades}
         keyOf={keyOf}
         cells={(upgrade) => [
@@ -58,6 +61,7 @@ function History() {
       <VirtualList
         label="All jobs"
         columns={ALL}
+        widths="0.5fr 1fr 1.4fr 1.4fr"
         items={answer?.jobs ?? []}
         keyOf={({ id }) => id}
         cells={(job) => [
@@ -68,7 +72,9 @@ function History() {
             {momentText(job.createdMs)}
             <span class="quiet block">by {job.by}</span>
           </>,
-          <code key="image">{shortHash(job.image)}…</code>,
+          state.images.find(({ sha256 }) => sha256 === job.image)?.name ?? (
+            <code key="image">{shortHash(job.image)}…</code>
+          ),
           <ul key="states" class="plain">
             {Object.entries(job.states).map(([name, count]) => (
               <li key={name}>

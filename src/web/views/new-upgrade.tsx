@@ -5,12 +5,13 @@
 import { useState } from 'preact/hooks';
 import { bytesText, momentText, rangeText, shortHash } from '../format.ts';
 import { useAction, useAnswer, usePage } from '../page.ts';
-import { MarkIcon } from '../parts/mark.tsx';
+import { MarkIcon, StateMark } from '../parts/mark.tsx';
 import { Review, type ReviewOfDevice } from '../parts/review.tsx';
 import { Trouble } from '../parts/trouble.tsx';
 import { VirtualList } from '../parts/virtual-list.tsx';
 import { hrefOf } from '../route.ts';
 import type { Device } from '../state.ts';
+import { deviceWords } from '../words.ts';
 import { isMeant } from './devices.tsx';
 import { Upload } from './images.tsx';
 
@@ -49,7 +50,7 @@ function PickDevices({ picked, onPick }: PickProps<readonly string[]>) {
   const toggle = (id: string) =>
     onPick(chosen.has(id) ? picked.filter((one) => one !== id) : [...picked, id]);
   return (
-    <section class="card" aria-labelledby="devices-head">
+    <section class="card choose" aria-labelledby="devices-head">
       <h2 id="devices-head">1. Devices</h2>
       <label class="field">
         Find a device
@@ -83,7 +84,7 @@ function PickDevices({ picked, onPick }: PickProps<readonly string[]>) {
             {device.id}
           </label>,
           device.runs ?? 'not read yet',
-          standing(device),
+          <Standing key="standing" device={device} />,
         ]}
         empty={<p>No device of this gateway is called so.</p>}
       />
@@ -91,9 +92,16 @@ function PickDevices({ picked, onPick }: PickProps<readonly string[]>) {
   );
 }
 
-function standing({ linkUp, upgrade }: Device): string {
-  if (upgrade !== undefined) return `busy: ${upgrade}`;
-  return linkUp ? 'connected' : 'not connected: the job waits for it';
+function Standing({ device }: { device: Device }) {
+  const { linkUp, upgrade } = device;
+  if (upgrade !== undefined)
+    return <StateMark words={{ word: `Busy: ${upgrade}`, mark: 'works' }} />;
+  return (
+    <span>
+      <StateMark words={deviceWords(device)} />
+      {!linkUp && <span class="quiet block">the job waits for it</span>}
+    </span>
+  );
 }
 
 function PickImage({ picked, onPick }: PickProps<string>) {
@@ -200,8 +208,8 @@ interface SummaryProps {
 }
 
 function Summary({ reviews, image: { name, bytes, sha256 }, of }: SummaryProps) {
-  const admitted = reviews.filter(({ verdict }) => verdict === 'admitted').length;
-  const plans = reviews.flatMap(({ plan }) => plan ?? []);
+  const admitted = reviews.filter(({ verdict }) => verdict === 'admitted');
+  const plans = admitted.flatMap(({ plan }) => plan ?? []);
   const least = Math.min(...plans.map(({ leastMs }) => leastMs));
   const most = Math.max(...plans.map(({ mostMs }) => mostMs));
   return (
@@ -211,7 +219,7 @@ function Summary({ reviews, image: { name, bytes, sha256 }, of }: SummaryProps) 
         <code class="hash">{sha256}</code>
       </p>
       <p role="status">
-        <MarkIcon mark={admitted === reviews.length ? 'good' : 'bad'} /> {admitted} of{' '}
+        <MarkIcon mark={admitted.length === reviews.length ? 'good' : 'bad'} /> {admitted.length} of{' '}
         {reviews.length} devices may have it
         {plans.length > 0 && <>; each takes {rangeText(least, most)}</>}.
         {of > reviews.length && (
