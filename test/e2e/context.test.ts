@@ -9,11 +9,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { testKey } from '../../firmware/test-material.ts';
 import { sha256Hex } from '../../src/trust/digest.ts';
-import { parseWaiver, waiverText } from '../../src/trust/downgrade-waiver.ts';
-import { fingerprintOf } from '../support/anchors.ts';
 import { HUB_FIRMWARE } from '../support/hub-rigs.ts';
 import { FIRMWARE, runCli } from '../support/rigs.ts';
-import { signRaw } from '../trust/naive-x509.ts';
+import { signedWaiver, waiverAnchors } from '../support/waivers.ts';
 
 const test = suite('context');
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -157,36 +155,10 @@ test('a hub on a line, below the floor: refused, and let back by a waiver that n
     hardwareRevision: '00',
   };
   inFolder('floors.json', { version: 1, floors: [{ ...hardware, floor: 3 }] });
-  const keys = ['ann', 'bob'].map((person) => {
-    const { pem, publicKey } = testKey(person);
-    const fingerprint = fingerprintOf(publicKey);
-    return { name: person, purpose: 'downgrade-waiver', fingerprint, pem, person };
-  });
-  inFolder('anchors.json', { version: 1, anchors: keys });
-  const day = (ms: number) => `${new Date(ms).toISOString().slice(0, 10)}T00:00:00Z`;
-  const document = {
-    kind: 'downgrade-waiver',
-    version: 1,
-    id: 'W-1',
-    reason: 'a test',
-    author: 'ann',
-    approver: 'bob',
-    devices: ['hub:CH-0001'],
-    hardware,
-    imageVersion: 2,
-    imageSha256: sha256Hex(new Uint8Array(readFileSync(image))),
-    notBefore: day(Date.now() - 86_400_000),
-    expires: day(Date.now() + 86_400_000),
-    signatures: [],
-  };
-  const parsed = parseWaiver(document);
-  if (!parsed.ok) throw new Error(parsed.message);
-  const text = Buffer.from(waiverText(parsed.waiver));
-  const signatures = ['ann', 'bob'].map((person) => ({
-    person,
-    value: Buffer.from(signRaw(testKey(person).privateKey, text)).toString('hex'),
-  }));
-  inFolder('waiver.json', { ...document, signatures });
+  inFolder('anchors.json', { version: 1, anchors: waiverAnchors() });
+  const imageSha256 = sha256Hex(new Uint8Array(readFileSync(image)));
+  const waived = { devices: ['hub:CH-0001'], hardware, imageVersion: 2, imageSha256 };
+  inFolder('waiver.json', signedWaiver(waived, Date.now()));
   const hub = (id: string, serialNumber: string, port: number) => ({
     id,
     model: join(ROOT, 'hw-config/hubs/virtual-hub.yaml'),

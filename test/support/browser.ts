@@ -53,7 +53,8 @@ export class TestBrowser {
       timezoneId: 'Europe/London',
       hasTouch: size === 'phone',
     });
-    context.setDefaultTimeout(30_000);
+    // Of a machine that does other work as well.
+    context.setDefaultTimeout(60_000);
     const page = await context.newPage();
     page.on('request', (request) => this.requests.push(request.url()));
     page.on('pageerror', (error) => this.complaints.push(String(error)));

@@ -17,7 +17,7 @@ export class PageSite {
   private readonly config: string;
   private run: CliRun | undefined;
 
-  private constructor(rig: TestRig, port: number, more: Record<string, unknown>) {
+  private constructor(rig: TestRig, port: number, admission: Record<string, unknown>) {
     this.rig = rig;
     this.address = `http://127.0.0.1:${port}/`;
     this.config = join(rig.folder, 'gateway.yaml');
@@ -38,19 +38,21 @@ export class PageSite {
           intake: 'bench',
           centralProductsList: FIRMWARE.list,
           trustAnchors: FIRMWARE.trust,
+          ...admission,
         },
         schedule: { prepaymentBlackout: [] },
         api: { socket: { role: 'admin' }, tcp: { listen: `127.0.0.1:${port}`, tokensFile } },
-        ...more,
       }),
     );
   }
 
+  /** `admissionOf`: what its rules are asked with besides, of files in the folder of the rig. */
   static async make(
     options: TestRigOptions,
-    more: Record<string, unknown> = {},
+    admissionOf: (rig: TestRig) => Record<string, unknown> = () => ({}),
   ): Promise<PageSite> {
-    const site = new PageSite(await TestRig.make(options), await freePort(), more);
+    const rig = await TestRig.make(options);
+    const site = new PageSite(rig, await freePort(), admissionOf(rig));
     await site.rig.up();
     return site;
   }
