@@ -5,8 +5,11 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { openApiOf } from '../../src/api/openapi.ts';
+import { fleetOpenApi } from '../../src/fleet/coordinator/doors.ts';
 
-export const API_TYPES_PATH = resolve(import.meta.dirname, '../../src/web/api-types.ts');
+const WEB = resolve(import.meta.dirname, '../../src/web');
+/** All that the page of a coordinator asks. */
+const FLEET_OPERATIONS = ['listCampaigns'];
 
 interface Schema {
   type?: string;
@@ -38,16 +41,23 @@ interface Placed {
 
 type Paths = Record<string, Record<string, Operation>>;
 
-/** The text of the file, formatted as the rest is. */
-export function apiTypes(): string {
-  const document = openApiOf('') as {
-    'x-roles': string[];
-    paths: Paths;
-    components: { schemas: Record<string, Schema> };
-  };
-  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
-  );
+type Described = {
+  'x-roles': string[];
+  paths: Paths;
+  components: { schemas: Record<string, Schema> };
+};
+
+/** The text of each file by its path, formatted as the rest is. */
+export function apiTypes(): Map<string, string> {
+  const fleet = fleetOpenApi('').operators as Described;
+  return new Map([
+    [resolve(WEB, 'api-types.ts'), gatewayText(openApiOf('') as Described)],
+    [resolve(WEB, 'fleet-types.ts'), fleetText(fleet)],
+  ]);
+}
+
+function gatewayText(document: Described): string {
+  const operations = operationsOf(document);
   const roles = document['x-roles'].map((role) => `'${role}'`).join(', ');
   const lines = [
     '/**',
@@ -71,6 +81,34 @@ export function apiTypes(): string {
     '',
   ];
   return lines.join('\n');
+}
+
+function fleetText(document: Described): string {
+  const operations = operationsOf(document).filter(({ operation }) =>
+    FLEET_OPERATIONS.includes(operation.operationId),
+  );
+  const lines = [
+    '/**',
+    ' * What the page of a coordinator asks of its API. Made from its OpenAPI document by `scripts/build web-types`;',
+    ' * not to be edited.',
+    ' */',
+    '',
+    'export const FLEET_OPERATIONS = {',
+    ...operations.map(tableLine),
+    '} as const;',
+    '',
+    'export interface FleetOperations {',
+    ...operations.flatMap(({ operation }) => operationLines(operation)),
+    '}',
+    '',
+  ];
+  return lines.join('\n');
+}
+
+function operationsOf({ paths }: Described): Placed[] {
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+  );
 }
 
 function tableLine({ path, method, operation }: Placed): string {
@@ -166,4 +204,4 @@ function literal(value: unknown): string {
   return typeof value === 'string' ? `'${value}'` : String(value);
 }
 
-if (import.meta.main) writeFileSync(API_TYPES_PATH, apiTypes());
+if (import.meta.main) for (const [path, text] of apiTypes()) writeFileSync(path, text);

@@ -1,6 +1,6 @@
 /**
- * Builds the page and the manual: one document, one script and one sheet of styles with their hashes in
- * their names, and each file of `docs` as a document of the manual.
+ * Builds the page of a gateway, that of a coordinator, and the manual: a document and a script a page, one
+ * sheet of styles, with their hashes in their names, and each file of `docs` as a document of the manual.
  *
  *   node scripts/web/build.ts [OUTPUT-FOLDER]        dist/web, unless another is named
  *
@@ -23,6 +23,8 @@ import { manualPage } from './manual.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const SOURCE = join(ROOT, 'src/web');
+/** Each document and its script. */
+const PAGES = { 'index.html': 'main.tsx', 'fleet.html': 'fleet.tsx' };
 const STAMP = '.made-from';
 /** ES2023, as every browser of the last two years has it. */
 const TARGET = 'es2023';
@@ -48,7 +50,9 @@ export async function buildWeb(folder = join(ROOT, 'dist/web')): Promise<string>
 
 async function fill(folder: string): Promise<void> {
   const { metafile } = await build({
-    entryPoints: [join(SOURCE, 'main.tsx'), join(SOURCE, 'style.css'), join(SOURCE, 'icon.svg')],
+    entryPoints: ['main.tsx', 'fleet.tsx', 'style.css', 'icon.svg'].map((name) =>
+      join(SOURCE, name),
+    ),
     outdir: join(folder, 'assets'),
     absWorkingDir: ROOT,
     bundle: true,
@@ -67,11 +71,11 @@ async function fill(folder: string): Promise<void> {
   });
   const style = assetOf(metafile, 'style.css');
   const head = { style, icon: assetOf(metafile, 'icon.svg') };
-  const page = filled(readFileSync(join(SOURCE, 'index.html'), 'utf8'), {
-    ...head,
-    main: assetOf(metafile, 'main.tsx'),
-  });
-  writeFileSync(join(folder, 'index.html'), page);
+  const template = readFileSync(join(SOURCE, 'index.html'), 'utf8');
+  for (const [name, source] of Object.entries(PAGES)) {
+    const main = assetOf(metafile, source);
+    writeFileSync(join(folder, name), filled(template, { ...head, main }));
+  }
   writeManual(join(folder, 'manual'), head);
 }
 

@@ -23,6 +23,11 @@ export interface Page {
   isHashed: boolean;
 }
 
+/** The page at `/`: that of a gateway, or of the coordinator of a fleet. */
+export type HomePage = (typeof HOMES)[number];
+
+const HOMES = ['index.html', 'fleet.html'] as const;
+
 /** By path: `/`, `/assets/main-1A2B3C4D.js`, `/manual/errors`. */
 export type Pages = ReadonlyMap<string, Page>;
 
@@ -68,14 +73,16 @@ export function builtPagesFolder(): string | undefined {
 }
 
 /** None where the folder is not there: the API is served without a page. */
-export function loadPages(folder: string | undefined): Pages {
+export function loadPages(folder: string | undefined, home: HomePage = 'index.html'): Pages {
   const pages = new Map<string, Page>();
   if (folder === undefined) return pages;
   for (const name of globSync('**/*.*', { cwd: folder }).sort().slice(0, FILES_MAX)) {
     const path = join(folder, name);
     const type = TYPES[name.slice(name.lastIndexOf('.') + 1)];
+    if (name !== home && HOMES.includes(name as HomePage)) continue;
     if (type === undefined || statSync(path).size > FILE_BYTES_MAX) continue;
-    pages.set(addressOf(name.replaceAll('\\', '/')), pageOf(name, type, readFileSync(path)));
+    const address = name === home ? '/' : addressOf(name.replaceAll('\\', '/'));
+    pages.set(address, pageOf(name, type, readFileSync(path)));
   }
   return pages;
 }

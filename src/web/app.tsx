@@ -5,9 +5,9 @@ import { Feed } from './feed.ts';
 import { durationText, timeText } from './format.ts';
 import { type Page, PageContext, usePage } from './page.ts';
 import { MarkIcon, StateMark } from './parts/mark.tsx';
+import { ThemeChoice } from './parts/theme-choice.tsx';
 import { hrefOf, type Place, placeOf, VIEWS, type ViewName } from './route.ts';
 import { PageState } from './state.ts';
-import { applyTheme, keptTheme, THEMES, type Theme } from './theme.ts';
 import { Audit } from './views/audit.tsx';
 import { Campaigns } from './views/campaigns.tsx';
 import { CertificateView } from './views/certificate.tsx';
@@ -18,28 +18,23 @@ import { JobView } from './views/job.tsx';
 import { Jobs } from './views/jobs.tsx';
 import { NewUpgrade } from './views/new-upgrade.tsx';
 import { Rules } from './views/rules.tsx';
-import { SignIn } from './views/sign-in.tsx';
+import { SignIn, useToken } from './views/sign-in.tsx';
 import { HEALTH_WORDS } from './words.ts';
 
-const TOKEN_KEY = 'token';
+const ABOUT = 'Firmware upgrades of Communications Hubs and PPMIDs, on this gateway.';
 /** Ages are told to the second. */
 const TICK_MS = 1_000;
 
 export function App() {
-  const [token, setToken] = useState(sessionStorage.getItem(TOKEN_KEY));
-  const [wasRefused, setRefused] = useState(false);
-  const enter = (given: string) => {
-    sessionStorage.setItem(TOKEN_KEY, given);
-    setRefused(false);
-    setToken(given);
-  };
-  const leave = (refused: boolean) => {
-    sessionStorage.removeItem(TOKEN_KEY);
-    setRefused(refused);
-    setToken(null);
-  };
-  if (token === null) return <SignIn onToken={enter} wasRefused={wasRefused} />;
+  const { token, wasRefused, enter, leave } = useToken();
+  if (token === null) {
+    return <SignIn about={ABOUT} wasRefused={wasRefused} check={whoIs} onToken={enter} />;
+  }
   return <SignedIn key={token} token={token} onLeave={leave} />;
+}
+
+function whoIs(token: string): Promise<unknown> {
+  return new Client(token).ask('whoAmI', {});
 }
 
 function SignedIn({ token, onLeave }: { token: string; onLeave(refused: boolean): void }) {
@@ -89,9 +84,7 @@ function Shell() {
 
 function Header({ current, onSkip }: { current: ViewName; onSkip(): void }) {
   const { state, signOut, may } = usePage();
-  const [theme, setTheme] = useState<Theme>(keptTheme);
   const views = useRef<HTMLUListElement>(null);
-  useEffect(() => applyTheme(theme), [theme]);
   useEffect(() => {
     const list = views.current;
     const link = list?.querySelector('[aria-current]');
@@ -114,20 +107,7 @@ function Header({ current, onSkip }: { current: ViewName; onSkip(): void }) {
             {identity.by.replace(/^api:/, '')} <span class="role">{identity.role}</span>
           </p>
         )}
-        <label class="theme">
-          <span>Brightness</span>
-          <select
-            aria-label="Brightness"
-            value={theme}
-            onChange={({ currentTarget }) => setTheme(currentTarget.value as Theme)}
-          >
-            {Object.entries(THEMES).map(([name, label]) => (
-              <option key={name} value={name}>
-                {label}
-              </option>
-            ))}
-          </select>
-        </label>
+        <ThemeChoice />
         <button type="button" onClick={signOut}>
           Sign out
         </button>

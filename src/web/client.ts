@@ -1,13 +1,25 @@
-/** Asks the gateway: operations by their name in its OpenAPI document, with the token of who asks. */
+/**
+ * Asks a gateway, or the coordinator of a fleet: operations by their name in its OpenAPI document, with the
+ * token of who asks.
+ */
 import { OPERATIONS, type Operations, type Problem, ROLES, type Role } from './api-types.ts';
+import { FLEET_OPERATIONS, type FleetOperations } from './fleet-types.ts';
 
 export type OperationName = keyof Operations;
-export type Answer<Name extends OperationName> = Operations[Name]['answer'];
+export type Answer<Name extends OperationName> = AnswerOf<Operations, Name>;
 
-export type Asked<Name extends OperationName> = Omit<Operations[Name], 'answer'> & {
+export type Asked<Name extends OperationName> = AskedOf<Operations, Name>;
+export type FleetAnswer<Name extends keyof FleetOperations> = AnswerOf<FleetOperations, Name>;
+
+type AskedOf<All, Name extends keyof All> = Omit<All[Name], 'answer'> & {
   headers?: Record<string, string>;
   signal?: AbortSignal;
 };
+type AnswerOf<All, Name extends keyof All> = All[Name] extends { answer: infer Given }
+  ? Given
+  : never;
+/** Method, path, the least role, and the media type of what it takes. */
+type OperationTable = Readonly<Record<string, readonly (string | undefined)[]>>;
 
 /** The same of any operation. */
 interface AnyAsked {
@@ -28,38 +40,35 @@ export class Refusal extends Error {
   }
 }
 
-/** No answer: the gateway is not there, or what is there is no gateway. */
+/** No answer: whoever was asked is not there, or is somebody else. */
 export class NotReachable extends Error {}
 
-export class Client {
+class ApiClient<All> {
   /** The gateway's clock less that of this browser, as its last answer said: to the second. */
   clockOffsetMs = 0;
+  private readonly operations: OperationTable;
   private readonly token: string;
   private readonly onUnknown: () => void;
 
   /** `onUnknown`: the token is none any more. */
-  constructor(token: string, onUnknown: () => void = () => {}) {
+  constructor(operations: OperationTable, token: string, onUnknown: () => void = () => {}) {
+    this.operations = operations;
     this.token = token;
     this.onUnknown = onUnknown;
   }
 
   /** @throws Refusal, NotReachable */
-  async ask<Name extends OperationName>(name: Name, asked: Asked<Name>): Promise<Answer<Name>> {
+  async ask<Name extends keyof All & string>(
+    name: Name,
+    asked: AskedOf<All, Name>,
+  ): Promise<AnswerOf<All, Name>> {
     const response = await this.fetch(name, asked as AnyAsked);
     const isJson = /json/.test(response.headers.get('content-type') ?? '');
-    return (isJson ? await response.json() : undefined) as Answer<Name>;
+    return (isJson ? await response.json() : undefined) as AnswerOf<All, Name>;
   }
 
-  /** The stream of events after the record `after`, or from now on. @throws Refusal, NotReachable */
-  async events(after: number, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
-    const headers = { 'last-event-id': `${after}` };
-    const response = await this.fetch('events', { signal, headers });
-    if (response.body) return response.body;
-    throw new NotReachable('an answer without events');
-  }
-
-  private async fetch(name: OperationName, asked: AnyAsked): Promise<Response> {
-    const [method, path, , mediaType]: readonly (string | undefined)[] = OPERATIONS[name];
+  protected async fetch(name: keyof All & string, asked: AnyAsked): Promise<Response> {
+    const [method, path, , mediaType] = this.operations[name]!;
     const { body, headers, signal } = asked;
     const response = await fetch(addressOf(path!, asked), {
       method: method!,
@@ -82,6 +91,26 @@ export class Client {
     const problem = await problemOf(response);
     if (problem.code === 'unauthenticated') this.onUnknown();
     throw new Refusal(problem);
+  }
+}
+
+export class Client extends ApiClient<Operations> {
+  constructor(token: string, onUnknown?: () => void) {
+    super(OPERATIONS, token, onUnknown);
+  }
+
+  /** The stream of events after the record `after`, or from now on. @throws Refusal, NotReachable */
+  async events(after: number, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+    const headers = { 'last-event-id': `${after}` };
+    const response = await this.fetch('events', { signal, headers });
+    if (response.body) return response.body;
+    throw new NotReachable('an answer without events');
+  }
+}
+
+export class FleetClient extends ApiClient<FleetOperations> {
+  constructor(token: string, onUnknown?: () => void) {
+    super(FLEET_OPERATIONS, token, onUnknown);
   }
 }
 

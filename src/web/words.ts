@@ -53,6 +53,19 @@ export const CAMPAIGN_WORDS = {
   expired: { word: 'Expired', mark: 'bad' },
 } as const satisfies Record<string, Words>;
 
+/** Of a coordinator's campaigns. */
+export const FLEET_WORDS = {
+  unsigned: { word: 'Waits for signatures', mark: 'person' },
+  ready: { word: 'Ready, waits for its start', mark: 'person' },
+  running: { word: 'Running', mark: 'works' },
+  paused: { word: 'Paused', mark: 'ended' },
+  held: { word: 'Held', mark: 'person' },
+  finished: { word: 'Finished', mark: 'good' },
+  aborted: { word: 'Aborted', mark: 'bad' },
+  expired: { word: 'Expired', mark: 'bad' },
+  superseded: { word: 'Replaced by another one', mark: 'ended' },
+} as const satisfies Record<string, Words>;
+
 /** How a device stands, as far as is known of it. */
 export function deviceWords({ linkUp, reading }: Pick<Device, 'linkUp' | 'reading'>): Words {
   if (!linkUp) return { word: 'Not connected', mark: 'bad' };

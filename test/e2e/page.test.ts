@@ -10,8 +10,13 @@ import type { Page } from 'playwright-core';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { buildWeb } from '../../scripts/web/build.ts';
+import { encodeManifest } from '../../src/campaign/manifest.ts';
+import type { CampaignView } from '../../src/fleet/coordinator/control.ts';
 import { loadImage } from '../../src/gateway/image-library.ts';
+import { ANN, BOB, changed, signedBy } from '../campaign/campaigns.ts';
+import { Opened } from '../fleet/doors/opened.ts';
 import { mayBrowse, SIZES, type Size, signIn, TestBrowser } from '../support/browser.ts';
+import { counts } from '../support/memory-coordinator.ts';
 import { PageSite, TOKENS } from '../support/page-site.ts';
 import { FIRMWARE, OLD_VERSION, QUICK_CLIENT, runCli, type TestRig } from '../support/rigs.ts';
 import { signedWaiver, waiverAnchors } from '../support/waivers.ts';
@@ -25,6 +30,8 @@ const TARGET_PX = 44;
 
 let site: PageSite;
 let browser: TestBrowser;
+/** Whatever is asked for has to be of one of these. */
+const origins: string[] = [];
 
 async function begin(): Promise<void> {
   await buildWeb();
@@ -43,6 +50,7 @@ async function begin(): Promise<void> {
     leaveToGoBack,
   );
   await site.serve();
+  origins.push(site.address);
 }
 
 /** The first PPMID alone may go back to the old image, which is below the floor. */
@@ -340,8 +348,55 @@ test('everything can be reached and done by keyboard', async () => {
   await page.context().close();
 });
 
-test('nothing was asked for outside of the gateway, and the page complained of nothing', () => {
-  const foreign = browser.requests.filter((address) => !address.startsWith(site.address));
+test("an operator sees the rings of a coordinator's campaign fill, and what failed in them", async () => {
+  const fleet = await Opened.start();
+  const { desk, doors } = fleet;
+  const { host, port } = doors.address!;
+  const address = `http://${host}:${port}/`;
+  origins.push(address);
+  const [first, ...later] = changed({}).rings;
+  for (const { sha256 } of changed({}).images) desk.blobs.set(sha256, new Uint8Array());
+  const campaign = await desk.submit(signedBy(encodeManifest(changed({})), ANN, BOB), 'olive');
+  const tell = (told: Partial<CampaignView>) =>
+    desk.held.set(campaign.id, { ...desk.held.get(campaign.id)!, ...told });
+  const rings = (succeeded: number, failed: number): CampaignView['rings'] =>
+    campaign.rings.map((ring, at) => {
+      const pending = 4 - succeeded - failed;
+      const open = { counts: counts({ succeeded, failed, pending }), isOpen: true };
+      const why = failed > 0 ? { failed: { reverted: failed } } : {};
+      const closed = { counts: counts({ pending: 4 }), isOpen: false };
+      return { ...ring, size: 4, ...(at === 0 ? { ...open, ...why } : closed) };
+    });
+  try {
+    const page = await browser.open(address, { size: 'phone' });
+    await signIn(page, TOKENS.viewer);
+    await page.getByText('Ready, waits for its start').waitFor();
+    tell({ state: 'running', startedBy: 'oscar', rings: rings(1, 0) });
+    await page.getByText('1 of 4 succeeded, 0 begun, 3 to come, 0 failed').waitFor();
+    tell({ rings: rings(3, 1) });
+    await page.getByText('3 of 4 succeeded, 0 begun, 0 to come, 1 failed (1 reverted)').waitFor();
+    const ring = page
+      .getByRole('listitem')
+      .filter({ hasText: `Ring ${first!.name}` })
+      .last();
+    await ring.getByText('Over, not all succeeded').waitFor();
+    await ring.getByText('75 %').waitFor();
+    assert.is(await page.getByText('Not open yet').count(), later.length);
+    await assertAccessible(page, 'campaigns of a coordinator');
+    await assertFits(page, 'campaigns of a coordinator');
+    await assertTargets(page, 'campaigns of a coordinator');
+    await fleet.doors.close(0);
+    await page.getByText(/Not reachable since/).waitFor();
+    await page.context().close();
+  } finally {
+    await fleet.stop();
+  }
+});
+
+test('nothing was asked for outside of their origins, and the pages complained of nothing', () => {
+  const foreign = browser.requests.filter(
+    (address) => !origins.some((origin) => address.startsWith(origin)),
+  );
   assert.equal(foreign, []);
   assert.ok(browser.requests.length > 100);
   assert.equal(browser.complaints, []);

@@ -25,14 +25,14 @@ test.before(async () => {
 });
 test.after(() => rmSync(join(folder, '..'), { recursive: true }));
 
-test('all that a browser loads for it is under 150 KB', () => {
-  const files = ['index.html', ...globSync('assets/*.{js,css,svg}', { cwd: folder })];
-  assert.is(files.length, 4);
+test('all that a browser loads for both pages is under 150 KB', () => {
+  const files = ['index.html', 'fleet.html', ...globSync('assets/*.{js,css,svg}', { cwd: folder })];
+  assert.is(files.length, 6);
   const bytes = files.map(
     (name) => gzipSync(readFileSync(join(folder, name)), { level: 9 }).length,
   );
   const total = bytes.reduce((sum, one) => sum + one, 0);
-  console.log(`NOTE the page is ${total} bytes, gzipped`);
+  console.log(`NOTE the pages are ${total} bytes, gzipped`);
   assert.ok(total < GZIP_BYTES_MAX, `${total}`);
 });
 
@@ -46,8 +46,20 @@ test('it names nothing outside of its origin', () => {
     assert.is(found, null, name);
     assert.not.match(text, /@import|url\(["']?http/, name);
   }
-  const page = readFileSync(join(folder, 'index.html'), 'utf8');
-  assert.not.match(page, /<script(?![^>]*src=)|<style|style=|onclick/);
+  for (const name of ['index.html', 'fleet.html']) {
+    const page = readFileSync(join(folder, name), 'utf8');
+    assert.not.match(page, /<script(?![^>]*src=)|<style|style=|onclick/);
+  }
+});
+
+test('a gateway has its page at the root and a coordinator its own, with one manual', () => {
+  const [gateway, fleet] = [loadPages(folder), loadPages(folder, 'fleet.html')];
+  const script = (pages: typeof fleet) =>
+    /main-|fleet-/.exec(pages.get('/')!.bytes.toString())?.[0];
+  assert.is(script(gateway), 'main-');
+  assert.is(script(fleet), 'fleet-');
+  assert.not.ok(gateway.has('/fleet') || fleet.has('/index'));
+  assert.ok(fleet.has('/manual/'));
 });
 
 test('what did not change is not built again', async () => {

@@ -6,6 +6,7 @@ import { ATTEMPT_LIMITS, AttemptCounter, type AttemptLimits } from '../../api/ac
 import { describeApi } from '../../api/describe.ts';
 import { DOOR_LIMITS, type DoorLimits } from '../../api/doors.ts';
 import { type Condition, HttpServer, type HttpServerOptions } from '../../api/http-server.ts';
+import { builtPagesFolder, loadPages } from '../../api/pages.ts';
 import type { ApiMetrics } from '../../api/route.ts';
 import { TokenAccess } from '../../api/token-access.ts';
 import type { GatewayConfig } from '../../config/gateway.ts';
@@ -215,6 +216,7 @@ function openForPeople(
       world: { desk, metrics, openApi: () => document },
       access,
       problems: OPERATOR_PROBLEMS,
+      pages: loadPages(builtPagesFolder(), 'fleet.html'),
       condition,
     },
     doors: { socket: api.socket, tcp: api.tcp },

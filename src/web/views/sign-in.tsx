@@ -1,30 +1,60 @@
 /** Who looks: the token is asked for once, and kept for as long as the tab is open. */
 import { useState } from 'preact/hooks';
-import { Client } from '../client.ts';
 import { useAction } from '../page.ts';
 import { Trouble } from '../parts/trouble.tsx';
 
-export function SignIn({
-  onToken,
-  wasRefused,
-}: {
-  onToken(token: string): void;
+const TOKEN_KEY = 'token';
+
+export interface SignedIn {
+  /** `null`: nobody is signed in. */
+  token: string | null;
   wasRefused: boolean;
-}) {
+  enter(token: string): void;
+  leave(refused: boolean): void;
+}
+
+export function useToken(): SignedIn {
+  const [token, setToken] = useState(sessionStorage.getItem(TOKEN_KEY));
+  const [wasRefused, setRefused] = useState(false);
+  return {
+    token,
+    wasRefused,
+    enter(given) {
+      sessionStorage.setItem(TOKEN_KEY, given);
+      setRefused(false);
+      setToken(given);
+    },
+    leave(refused) {
+      sessionStorage.removeItem(TOKEN_KEY);
+      setRefused(refused);
+      setToken(null);
+    },
+  };
+}
+
+export interface SignInProps {
+  about: string;
+  wasRefused: boolean;
+  /** @throws Refusal, NotReachable */
+  check(token: string): Promise<unknown>;
+  onToken(token: string): void;
+}
+
+export function SignIn({ about, wasRefused, check, onToken }: SignInProps) {
   const [token, setToken] = useState('');
   const { isBusy, trouble, run } = useAction();
   const signIn = (event: Event) => {
     event.preventDefault();
     const given = token.trim();
     run(async () => {
-      await new Client(given).ask('whoAmI', {});
+      await check(given);
       onToken(given);
     });
   };
   return (
     <main class="sign-in" id="content">
       <h1>Uplift</h1>
-      <p>Firmware upgrades of Communications Hubs and PPMIDs, on this gateway.</p>
+      <p>{about}</p>
       {wasRefused && <p class="notice">Your token is not known any more: give another one.</p>}
       <form onSubmit={signIn}>
         <label class="field">
@@ -38,8 +68,8 @@ export function SignIn({
           />
         </label>
         <p class="quiet">
-          <code>uplift api token</code> makes one. It is kept until this tab is closed, and sent to
-          this gateway alone.
+          <code>uplift api token</code> makes one. It is kept until this tab is closed, and sent
+          nowhere else.
         </p>
         <button type="submit" class="primary" disabled={isBusy}>
           Sign in
