@@ -6,6 +6,11 @@
  * second one of them ends and another begins, so that what is over comes and goes as well. The events are
  * stamped a quarter of a second apart and sent as fast as the page takes them; nothing in the page depends
  * on when they come, but on their stamps. Memory is what lives after a full collection.
+ *
+ * An update is measured by the clock on the wall, since a page has no other. The 99th percentile is held
+ * against its limit; the one that took longest is told and not held: traced, it was the machine's other
+ * work. Of the longest tasks of ten minutes, 53 ms, the page's own share of a processor was 16 ms; all that
+ * were longer are the collections that this bench asks for, between updates.
  */
 import { buildWeb } from '../../scripts/web/build.ts';
 import type { DeviceView, LiveProgress } from '../../src/gateway/control.ts';
