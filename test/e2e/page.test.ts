@@ -115,7 +115,7 @@ for (const [at, size] of sizes.entries()) {
     await page.getByRole('button', { name: `Ask ${device}` }).click();
     await page.getByText(/^01000000, read/).waitFor();
     await page.getByText('1 of 1 devices may have it').waitFor();
-    await page.getByText(/each takes .+ to .+\./).waitFor();
+    await page.getByText(/; it takes .+ to .+\./).waitFor();
     await page.getByText('TEST-0003 (line 5)').waitFor();
     await page.getByRole('button', { name: `Upgrade ${device}` }).click();
     await page.getByRole('heading', { name: /^Job j\d+/ }).waitFor();

@@ -10,6 +10,7 @@ export type FleetCampaign = FleetAnswer<'listCampaigns'>['campaigns'][number];
 type Ring = FleetCampaign['rings'][number];
 
 const RING_WORDS = {
+  empty: { word: 'Has no device', mark: 'ended' },
   open: { word: 'Open', mark: 'works' },
   full: { word: 'All succeeded', mark: 'good' },
   over: { word: 'Over, not all succeeded', mark: 'bad' },
@@ -85,6 +86,7 @@ function RingProgress({ ring }: { ring: Ring }) {
 
 function standing({ size, counts, isOpen }: Ring): keyof typeof RING_WORDS {
   const { succeeded = 0, failed = 0 } = counts;
+  if (size === 0) return 'empty';
   if (!isOpen) return 'closed';
   if (succeeded === size) return 'full';
   return succeeded + failed === size ? 'over' : 'open';

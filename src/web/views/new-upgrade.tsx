@@ -221,7 +221,12 @@ function Summary({ reviews, image: { name, bytes, sha256 }, of }: SummaryProps) 
       <p role="status">
         <MarkIcon mark={admitted.length === reviews.length ? 'good' : 'bad'} /> {admitted.length} of{' '}
         {reviews.length} devices may have it
-        {plans.length > 0 && <>; each takes {rangeText(least, most)}</>}.
+        {plans.length > 0 && (
+          <>
+            ; {reviews.length === 1 ? 'it takes' : 'each takes'} {rangeText(least, most)}
+          </>
+        )}
+        .
         {of > reviews.length && (
           <> The other {of - reviews.length} are asked about in the same way when they begin.</>
         )}
