@@ -28,7 +28,13 @@ const TICK_MS = 1_000;
 export function App() {
   const { token, wasRefused, enter, leave } = useToken();
   if (token === null) {
-    return <SignIn about={ABOUT} wasRefused={wasRefused} check={whoIs} onToken={enter} />;
+    return (
+      <SignIn
+        {...{ about: ABOUT, help: '/manual/field/the-page', wasRefused }}
+        check={whoIs}
+        onToken={enter}
+      />
+    );
   }
   return <SignedIn key={token} token={token} onLeave={leave} />;
 }

@@ -18,7 +18,13 @@ const PAGE = '100';
 function Fleet() {
   const { token, wasRefused, enter, leave } = useToken();
   if (token === null) {
-    return <SignIn about={ABOUT} wasRefused={wasRefused} check={campaignsOf} onToken={enter} />;
+    return (
+      <SignIn
+        {...{ about: ABOUT, help: '/manual/fleet/coordinator', wasRefused }}
+        check={campaignsOf}
+        onToken={enter}
+      />
+    );
   }
   return <SignedIn key={token} token={token} onLeave={leave} />;
 }

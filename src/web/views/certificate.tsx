@@ -49,7 +49,10 @@ export function CertificateView({ job, device }: { job: string; device: string }
       <div class="proof">
         <QrCode text={answer.text} label="The text of this certificate as a QR code" />
         <div>
-          <p>Whoever has the gateway's log verifies this certificate by the text in the code:</p>
+          <p>
+            Whoever has the gateway's log verifies this certificate by the text in the code (
+            <a href="/manual/field/the-certificate">how</a>):
+          </p>
           <pre>
             <code>uplift audit check --log LOG --certificate TEXT</code>
           </pre>

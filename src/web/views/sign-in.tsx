@@ -34,13 +34,15 @@ export function useToken(): SignedIn {
 
 export interface SignInProps {
   about: string;
+  /** The page of the manual about it. */
+  help: string;
   wasRefused: boolean;
   /** @throws Refusal, NotReachable */
   check(token: string): Promise<unknown>;
   onToken(token: string): void;
 }
 
-export function SignIn({ about, wasRefused, check, onToken }: SignInProps) {
+export function SignIn({ about, help, wasRefused, check, onToken }: SignInProps) {
   const [token, setToken] = useState('');
   const { isBusy, trouble, run } = useAction();
   const signIn = (event: Event) => {
@@ -69,7 +71,7 @@ export function SignIn({ about, wasRefused, check, onToken }: SignInProps) {
         </label>
         <p class="quiet">
           <code>uplift api token</code> makes one. It is kept until this tab is closed, and sent
-          nowhere else.
+          nowhere else. <a href={help}>How this page is used</a>
         </p>
         <button type="submit" class="primary" disabled={isBusy}>
           Sign in
