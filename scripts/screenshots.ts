@@ -44,7 +44,10 @@ try {
   await page.getByRole('button', { name: 'Ask ppmid-1' }).click();
   await page.getByText(/^01000000, read/).waitFor();
   await page.getByText(/^6 steps/).click();
-  await page.locator('section', { has: page.locator('#review-head') }).last().evaluate(TO_THE_TOP);
+  await page
+    .locator('section', { has: page.locator('#review-head') })
+    .last()
+    .evaluate(TO_THE_TOP);
   await take(page, 'page-review');
   await page.getByRole('button', { name: 'Upgrade ppmid-1' }).click();
   await page.getByText(new RegExp(`^${SHOWN_PERCENT} %$`)).waitFor({ timeout: 240_000 });
