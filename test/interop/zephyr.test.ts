@@ -41,6 +41,9 @@ const SWAP = 'Starting swap';
 type Uploaded = Extract<SmpEvent, { kind: 'uploaded' }>;
 type Ending = Uploaded | Extract<SmpEvent, { kind: 'failed' }>;
 
+/** How long a hub may be away is its owner's to say: an emulated one that gets no core is silent for long. */
+const PATIENT = 20;
+
 /** The board at one end of a pseudo-terminal, our driver and client at the other. */
 class Desk {
   readonly board: ZephyrBoard;
@@ -84,7 +87,7 @@ class Desk {
 
   /** A new client on the link. */
   connect(options: Partial<SmpOptions> = {}): void {
-    this.client = new SmpClient(options);
+    this.client = new SmpClient({ chunkAttemptsMax: PATIENT, ...options });
     this.driver.run(this.client, {
       event: (event) => this.take(event),
       closed: (how) => assert.is(how.reason, 'closed', how.detail),
@@ -268,8 +271,7 @@ testAtDesk('not confirmed, the new image goes back by itself', async (desk, _a, 
 });
 
 testAtDesk('a power cut in the middle of an upload', async (desk, _a, b) => {
-  // How long a hub may be away is its owner's to say.
-  desk.connect({ progressPeriodMs: 0, chunkAttemptsMax: 20 });
+  desk.connect({ progressPeriodMs: 0 });
   const middle = desk.reaches(b.length / 2);
   const whole = desk.upload(b);
   await middle;
