@@ -4,8 +4,10 @@
  */
 import { decideAdmission } from './decide.ts';
 import type { AdmissionFacts } from './facts.ts';
+import { leaveToGoBack } from './version-checks.ts';
 
 const VERSION_FACTS: readonly string[] = ['currentFileVersion', 'runningVersion'];
+const OTHERS: readonly unknown[] = ['waiver-other-device', 'waiver-other-image'];
 
 /** Why, in a sentence; `undefined`: one person is enough. */
 export function whySecondPerson(facts: AdmissionFacts, nowMs: number): string | undefined {
@@ -19,5 +21,12 @@ export function whySecondPerson(facts: AdmissionFacts, nowMs: number): string | 
     return `it goes back to an older version: without its waiver ${without.ruleId} would refuse it`;
   }
   if (!given.pending.some((fact) => VERSION_FACTS.includes(fact))) return undefined;
+  if (isForOthers(facts, nowMs)) return undefined;
   return 'there is a waiver for going back, and the device has not said yet which version it runs';
+}
+
+/** A waiver that names neither this device nor this image lets nobody go back here. */
+function isForOthers(facts: AdmissionFacts, nowMs: number): boolean {
+  const leave = facts.image.ok ? leaveToGoBack(facts.image, facts, nowMs) : { given: false };
+  return 'code' in leave && OTHERS.includes(leave.code);
 }

@@ -34,6 +34,8 @@ test('while the device has not said what it runs, a waiver that is there counts 
   const device = { currentFileVersion: undefined };
   assert.match(why({ intake: 'bench', device, context: waived() })!, /has not said yet/);
   assert.is(why({ intake: 'bench', device }), undefined);
+  const other = { ...device, eui64: '00124b0000000099' };
+  assert.is(why({ intake: 'bench', device: other, context: waived() }), undefined, 'of another');
 });
 
 test.run();
