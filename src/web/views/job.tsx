@@ -5,15 +5,13 @@ import { useAction, useAnswer, usePage } from '../page.ts';
 import { MarkIcon, StateMark } from '../parts/mark.tsx';
 import { Plot } from '../parts/plot.tsx';
 import { Story } from '../parts/story.tsx';
-import { Transfer, TransferLine, UpgradeLink } from '../parts/transfer.tsx';
+import { Transfer } from '../parts/transfer.tsx';
 import { Fact, Trouble, TroubleText } from '../parts/trouble.tsx';
-import { VirtualList } from '../parts/virtual-list.tsx';
+import { UpgradeList } from '../parts/upgrades.tsx';
 import { hrefOf } from '../route.ts';
-import { isOver, type Job, keyOf, type Upgrade } from '../state.ts';
+import { isOver, type Job, type Upgrade } from '../state.ts';
 import { STATE_WORDS } from '../words.ts';
-import { LIVE_WIDTHS, whyText } from './jobs.tsx';
 
-const COLUMNS = ['Device', 'State', 'Sent', 'Attempt', 'Why'] as const;
 /** Ended, and worth another try; which of them may have one the gateway says. */
 const RESUMABLE = ['failed', 'expired', 'unknown-outcome', 'refused'];
 
@@ -41,7 +39,13 @@ export function JobView({ job: id, device }: { job: string; device: string | und
       </h1>
       <Trouble error={trouble} />
       <Commands job={job} upgrades={shown ? [shown] : upgrades} onDone={ask} />
-      {shown ? <DeviceUpgrade upgrade={shown} /> : <Upgrades upgrades={upgrades} />}
+      {shown ? (
+        <DeviceUpgrade upgrade={shown} />
+      ) : (
+        <UpgradeList
+          {...{ label: 'Devices of the job', upgrades, empty: 'The job is for no device.' }}
+        />
+      )}
       <Asked job={job} />
       <Story job={id} device={shown?.device} version={key} />
     </>
@@ -82,26 +86,6 @@ function Asked({ job: { by, createdMs, approvedBy, request } }: { job: Job }) {
       {window !== undefined && <Fact name="Window" value={window} />}
       {reason !== undefined && <Fact name="Reason" value={reason} />}
     </dl>
-  );
-}
-
-function Upgrades({ upgrades }: { upgrades: readonly Upgrade[] }) {
-  return (
-    <VirtualList
-      label="Devices of the job"
-      columns={COLUMNS}
-      widths={LIVE_WIDTHS}
-      items={upgrades}
-      keyOf={keyOf}
-      cells={(upgrade) => [
-        <UpgradeLink key="device" upgrade={upgrade} />,
-        <StateMark key="state" words={STATE_WORDS[upgrade.state]} />,
-        <TransferLine key="sent" upgrade={upgrade} />,
-        upgrade.attempt,
-        whyText(upgrade),
-      ]}
-      empty={<p>The job is for no device.</p>}
-    />
   );
 }
 

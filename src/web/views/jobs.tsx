@@ -3,16 +3,13 @@ import { useState } from 'preact/hooks';
 import { momentText, shortHash } from '../format.ts';
 import { useAnswer, usePage } from '../page.ts';
 import { StateMark } from '../parts/mark.tsx';
-import { TransferLine, UpgradeLink } from '../parts/transfer.tsx';
 import { Trouble } from '../parts/trouble.tsx';
+import { UpgradeList } from '../parts/upgrades.tsx';
 import { VirtualList } from '../parts/virtual-list.tsx';
 import { hrefOf } from '../route.ts';
-import { keyOf, type Upgrade, type UpgradeState } from '../state.ts';
+import type { UpgradeState } from '../state.ts';
 import { STATE_WORDS } from '../words.ts';
 
-const LIVE = ['Device', 'State', 'Sent', 'Attempt', 'Why'] as const;
-/** Of a list of upgrades; a job's own has the same. */
-export const LIVE_WIDTHS = '1fr 1.2fr 1.4fr 5rem 1.6fr';
 const ALL = ['Job', 'Asked for', 'Image', 'Devices'] as const;
 
 export function Jobs() {
@@ -22,29 +19,10 @@ export function Jobs() {
     <>
       <h1>Jobs</h1>
       <h2>Under way</h2>
-      <VirtualList
-        label="Upgrades under way"
-        columns={LIVE}
-        widths={LIVE_WIDTHS}
-        items={upgrades}
-        keyOf={keyOf}
-        cells={(upgrade) => [
-          <UpgradeLink key="device" upgrade={upgrade} />,
-          <StateMark key="state" words={STATE_WORDS[upgrade.state]} />,
-          <TransferLine key="sent" upgrade={upgrade} />,
-          upgrade.attempt,
-          whyText(upgrade),
-        ]}
-        empty={<p>Nothing is under way.</p>}
-      />
+      <UpgradeList label="Upgrades under way" upgrades={upgrades} empty="Nothing is under way." />
       <History />
     </>
   );
-}
-
-export function whyText({ code, detail, waitsFor, owner }: Upgrade): string {
-  if (owner === 'nobody') return [code, detail].filter(Boolean).join(': ');
-  return waitsFor || (detail ?? '');
 }
 
 function History() {
