@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXIT, type ExitCode } from '../errors.ts';
 import { writeDurably } from '../gateway/durable-file.ts';
-import { type SteadinessRow, steadiness } from '../lab/report/flakiness.ts';
+import { type SteadinessRow, steadiness, steadinessWord } from '../lab/report/flakiness.ts';
 import { reportHtml } from '../lab/report/html.ts';
 import { writeReports } from '../lab/report/write-reports.ts';
 import { readRunLog } from '../lab/runner/run-log.ts';
@@ -41,9 +41,9 @@ function written(
 }
 
 function rowCells(row: SteadinessRow): string[] {
-  const { scenario, model, image, runs, passed, failed, interval, isFlaky } = row;
+  const { scenario, model, image, runs, passed, failed, interval } = row;
   const share = (value: number) => `${(value * 100).toFixed(1)} %`;
-  const verdict = isFlaky ? 'flaky' : passed === runs ? 'steady' : 'fails';
+  const verdict = steadinessWord(row);
   const aside = failed.infra > 0 ? `, ${failed.infra} infra not counted` : '';
   return [
     ...[scenario, model, image, `${passed} of ${runs}`],

@@ -6,7 +6,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { failureOf, labError } from '../../src/lab/failure.ts';
 import { LAB_CLASSES, LAB_CODES, type LabCodeName } from '../../src/lab/failure-classes.ts';
-import { steadiness, wilson } from '../../src/lab/report/flakiness.ts';
+import { steadiness, steadinessWord, wilson } from '../../src/lab/report/flakiness.ts';
 import { reportHtml } from '../../src/lab/report/html.ts';
 import { junitXml } from '../../src/lab/report/junit.ts';
 import { againCommand, replayCommand } from '../../src/lab/report/replay.ts';
@@ -202,6 +202,12 @@ test('steadiness counts what the device did, over many labs, and the rig apart',
   assert.is(row!.image, 'a.bin');
   const [steady] = steadiness([contentOf([resultOf(1), resultOf(2)])]);
   assert.is(steady!.isFlaky, false);
+  const wordOf = (count: number) => {
+    const results = Array.from({ length: count }, (_, index) => resultOf(index + 1));
+    return steadinessWord(steadiness([contentOf(results)])[0]!);
+  };
+  assert.equal([wordOf(9), wordOf(10)], ['passed so far', 'steady']);
+  assert.is(steadinessWord(row!), 'flaky');
 });
 
 test('intervals are those of the published examples', () => {

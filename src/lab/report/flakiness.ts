@@ -51,6 +51,17 @@ export function wilson(passed: number, runs: number, z = 1.96): { low: number; h
   return { low, high };
 }
 
+/** Where so many passed and none failed, more than seven in ten do (95 %); of fewer that is not said. */
+const STEADY_RUNS = 10;
+
+/** In a word. */
+export function steadinessWord({ isFlaky, runs, passed }: SteadinessRow): string {
+  if (runs === 0) return 'not run';
+  if (isFlaky) return 'flaky';
+  if (passed < runs) return 'fails';
+  return runs < STEADY_RUNS ? 'passed so far' : 'steady';
+}
+
 /** The images that a run was about, by the names of their files. */
 export function imagesOf({ upgrades }: RunResult): string {
   return [...new Set(upgrades.map(({ image }) => basename(image)))].sort().join(' + ');

@@ -7,7 +7,7 @@ import { LAB_CLASSES, type LabClass } from '../failure-classes.ts';
 import type { RunResult } from '../run-result.ts';
 import type { RunLogContent } from '../runner/run-log.ts';
 import { throughputSvg, timelineSvg } from './charts.ts';
-import { type SteadinessRow, steadiness } from './flakiness.ts';
+import { type SteadinessRow, steadiness, steadinessWord } from './flakiness.ts';
 import { STYLE } from './html-style.ts';
 import { againCommand, replayCommand } from './replay.ts';
 import { xmlText } from './xml-text.ts';
@@ -87,7 +87,7 @@ function steadinessTable(rows: readonly SteadinessRow[]): string {
     `${row.failed.flash} / ${row.failed.device} / ${row.failed.assertion}`,
     `${row.failed.infra}`,
     row.interval ? `${percent(row.interval.low)} to ${percent(row.interval.high)}` : 'no run',
-    row.isFlaky ? '⚡ flaky' : row.passed === row.runs ? 'steady' : 'fails',
+    `${row.isFlaky ? '⚡ ' : ''}${steadinessWord(row)}`,
   ]);
   const heads = ['Scenario', 'Model', 'Image', 'Runs', 'Passed', 'flash / device / assertion'];
   return table([...heads, 'infra, not counted', 'Passes (95 %)', ''], cells);
