@@ -82,6 +82,17 @@ export function expectedWords(issue: {
   return words[String(issue.expected)];
 }
 
+/** A value that is not as it should be; what is found there is said in the words of the file, unless told. */
+export function problemAt(
+  source: YamlSource,
+  path: KeyPath,
+  told: Pick<Problem, 'code' | 'expected' | 'next'> & { found?: string | undefined },
+): Problem {
+  const { code, expected, found = source.found(path).words, next } = told;
+  const place = { file: source.file, ...source.placeOfValue(path), key: keyText(path) };
+  return { code, ...place, expected, found, ...(next === undefined ? {} : { next }) };
+}
+
 function unknownKey(
   source: YamlSource,
   path: KeyPath,
@@ -101,15 +112,12 @@ function unknownKey(
 
 function missingKey(source: YamlSource, issue: SchemaIssue): Problem {
   const path = issue.path as KeyPath;
-  return {
+  return problemAt(source, path, {
     code: 'key-missing',
-    file: source.file,
-    ...source.placeOfValue(path),
-    key: keyText(path),
     expected: issue.message,
     found: 'nothing',
     next: `add the key "${path.at(-1)}"`,
-  };
+  });
 }
 
 function wrongValue(source: YamlSource, issue: SchemaIssue): Problem {
@@ -118,15 +126,12 @@ function wrongValue(source: YamlSource, issue: SchemaIssue): Problem {
   const unquoted =
     issue.expected === 'string' && ['number', 'boolean', 'other'].includes(found.kind);
   const next = unquoted ? quoteIt(found) : (issue.params?.next ?? suggestion(issue, found));
-  return {
+  return problemAt(source, path, {
     code: unquoted ? 'value-unquoted' : (issue.params?.code ?? 'value-wrong'),
-    file: source.file,
-    ...source.placeOfValue(path),
-    key: keyText(path),
     expected: issue.message,
-    found: issue.params?.found ?? found.words,
+    found: issue.params?.found,
     ...(next === undefined ? {} : { next }),
-  };
+  });
 }
 
 function quoteIt({ source }: Found): string {

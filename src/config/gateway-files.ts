@@ -5,7 +5,7 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { ConfigCode, Problem } from './codes.ts';
-import { keyText } from './explain.ts';
+import { problemAt } from './explain.ts';
 import { inFolder, kindOfFile, shownPath } from './files.ts';
 import type { Rig } from './schema.ts';
 import type { KeyPath, YamlSource } from './yaml-source.ts';
@@ -169,7 +169,8 @@ export class GatewayFiles {
     found: string,
     next?: string,
   ): void {
-    this.options.problems.push(this.problem(code, path, expected, found, next));
+    const { problems, source } = this.options;
+    problems.push(problemAt(source, path, { code, expected, found, ...(next ? { next } : {}) }));
   }
 
   private warn(
@@ -179,20 +180,8 @@ export class GatewayFiles {
     found: string,
     next?: string,
   ): void {
-    this.options.warnings.push(this.problem(code, path, expected, found, next));
-  }
-
-  private problem(
-    code: ConfigCode,
-    path: KeyPath,
-    expected: string,
-    found: string,
-    next: string | undefined,
-  ): Problem {
-    const { source } = this.options;
-    const place = source.placeOfValue(path);
-    const problem = { code, file: source.file, ...place, key: keyText(path), expected, found };
-    return next === undefined ? problem : { ...problem, next };
+    const { warnings, source } = this.options;
+    warnings.push(problemAt(source, path, { code, expected, found, ...(next ? { next } : {}) }));
   }
 }
 

@@ -5,7 +5,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { type ConfigCode, ConfigError, type Problem } from './codes.ts';
-import { keyText } from './explain.ts';
+import { keyText, problemAt } from './explain.ts';
 import { inFolder, kindOfFile, shownPath } from './files.ts';
 import { virtualSmp } from './hub-schema.ts';
 import { loadHubModel, loadPpmidModel } from './models.ts';
@@ -337,12 +337,11 @@ class RigBuilder {
     code: ConfigCode,
     path: KeyPath,
     expected: string,
-    found = this.source.found(path).words,
+    found?: string,
     next?: string,
   ): void {
-    const place = this.source.placeOfValue(path);
-    const problem = { code, file: this.source.file, ...place, key: keyText(path), expected, found };
-    this.problems.push(next === undefined ? problem : { ...problem, next });
+    const told = { code, expected, found, ...(next === undefined ? {} : { next }) };
+    this.problems.push(problemAt(this.source, path, told));
   }
 }
 

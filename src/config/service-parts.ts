@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { ApiDocument, Role } from './api-schema.ts';
 import { ConfigError, type Problem } from './codes.ts';
-import { keyText } from './explain.ts';
+import { problemAt } from './explain.ts';
 import type { GatewayFiles, ServiceEnvironment } from './gateway-files.ts';
 import type { MetricsDocument } from './metrics-schema.ts';
 import type { ListenAddress } from './network-fields.ts';
@@ -56,15 +56,14 @@ export class ServiceParts {
     const given = environment['STATE_DIRECTORY']?.split(':')[0];
     const path = [section, 'stateDirectory'];
     if (stateDirectory === undefined && (given === undefined || given === '')) {
-      problems.push({
-        code: 'key-missing',
-        file: source.file,
-        ...source.placeOfValue(path),
-        key: keyText(path),
-        expected: 'the folder of its state, or $STATE_DIRECTORY as a service manager sets it',
-        found: 'neither',
-        next: 'add the key "stateDirectory", or start it by its unit',
-      });
+      problems.push(
+        problemAt(source, path, {
+          code: 'key-missing',
+          expected: 'the folder of its state, or $STATE_DIRECTORY as a service manager sets it',
+          found: 'neither',
+          next: 'add the key "stateDirectory", or start it by its unit',
+        }),
+      );
       return '';
     }
     return files.folderToWrite(stateDirectory ?? given!, path);
@@ -125,8 +124,7 @@ export class ServiceParts {
 
   add(code: Problem['code'], path: KeyPath, expected: string, found: string): void {
     const { source, problems } = this.options;
-    const place = source.placeOfValue(path);
-    problems.push({ code, file: source.file, ...place, key: keyText(path), expected, found });
+    problems.push(problemAt(source, path, { code, expected, found }));
   }
 
   private apiTcp({ tls, tokensFile, ...tcp }: NonNullable<ApiDocument['tcp']>): ApiTcp {

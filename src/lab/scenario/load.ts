@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { ConfigCode, Problem } from '../../config/codes.ts';
-import { expectedWords, explain, keyText } from '../../config/explain.ts';
+import { expectedWords, explain, problemAt } from '../../config/explain.ts';
 import { inFolder, refuseAbsent, shownPath } from '../../config/files.ts';
 import { nearest } from '../../config/nearest.ts';
 import type { JsonSchema } from '../../config/schema.ts';
@@ -200,13 +200,11 @@ class ScenarioFile {
     code: ConfigCode,
     path: KeyPath,
     expected: string,
-    found = this.source.found(path).words,
+    found?: string,
     next?: string,
   ): void {
-    const { source } = this;
-    const place = source.placeOfValue(path);
-    const problem = { code, file: source.file, ...place, key: keyText(path), expected, found };
-    this.problems.push(next === undefined ? problem : { ...problem, next });
+    const told = { code, expected, found, ...(next === undefined ? {} : { next }) };
+    this.problems.push(problemAt(this.source, path, told));
   }
 
   /** What is wrong at both ends of a choice is told once. */
