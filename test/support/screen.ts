@@ -107,7 +107,9 @@ export function onScreen(
   const spawn = spawnOnTerminal();
   if (!spawn) return undefined;
   const screen = new Screen(columns);
-  const all = { ...process.env, NO_COLOR: undefined, TERM: 'xterm-256color', ...environment };
+  // A person sits there: with CI set Node takes a terminal for a log, and gives it no colour.
+  const person = { NO_COLOR: undefined, CI: undefined, TERM: 'xterm-256color' };
+  const all = { ...process.env, ...person, ...environment };
   const env = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
   const pty = spawn(process.execPath, [MAIN, ...words], {
     cols: columns,
