@@ -124,9 +124,12 @@ class OpenRig implements RigHands {
   async close(): Promise<void> {
     // A line is closed by whoever opened it, unless that was given up.
     const open = [...this.powers.values(), ...this.buttons.values(), ...this.lines.values()];
-    await Promise.all(open.map((one) => one.close()));
-    await Promise.all([...this.proxies.values()].map((proxy) => proxy.stop()));
+    const proxies = [...this.proxies.values()].map((proxy) => proxy.stop());
+    const closed = await Promise.allSettled([...open.map((one) => one.close()), ...proxies]);
+    // What does not close keeps nothing else open.
     await this.virtual?.stop();
+    const failed = closed.find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
   }
 
   private wired(id: string): (DeviceWiring & { virtual?: unknown }) | undefined {
