@@ -9,7 +9,7 @@
  */
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, constants, setPriority } from 'node:os';
 import { relative, resolve } from 'node:path';
 
 /** Folders whose tests take longer than the quick check allows. */
@@ -35,6 +35,7 @@ const LONGEST = [
   'test/sim/week',
   'test/sweep/admission-flips',
 ];
+const { PRIORITY_NORMAL: NORMAL, PRIORITY_LOW: LOW } = constants.priority;
 const QUICK_LIMIT_MS = 60_000;
 const SLOW_LIMIT_MS = 600_000;
 
@@ -54,7 +55,7 @@ const files = globSync('test/**/*.test.ts', { cwd: root })
   .map((path) => path.replaceAll('\\', '/'))
   .filter((path) => all || !isSlow(path))
   .filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)))
-  .sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+  .sort(byRank);
 
 /** What was compiled for one file is not compiled again for the next: half of a short test's time. */
 const COMPILED = resolve(root, 'node_modules/.cache/compiled');
@@ -63,15 +64,18 @@ const totals = { passed: 0, failed: 0, skipped: 0 };
 /** Told once more at the end, where they are looked for. */
 const failures: string[] = [];
 const cores = Math.min(availableParallelism(), 4);
+/** Processes of what waits for a core. */
+const beside = new Set<number>();
+const patient = files.filter(isPatient);
 // An emulated board lives in real time, and starves where others take its core.
-await runAll(files.filter(isRealTime), cores);
+const leftOfFirst = await runBeside(patient, runAll(files.filter(isRealTime), cores));
 // One that takes all cores has them to itself: what waits for a deadline beside it would miss it.
-await runAll(files.filter(takesAll), 1);
+const leftOfSecond = await runBeside(patient, runAll(files.filter(takesAll), 1));
+for (const pid of beside) raise(pid);
 // Most slow files wait for radios, lines and deadlines; two a core keep the cores busy.
-await runAll(
-  files.filter((path) => !isRealTime(path) && !takesAll(path)),
-  all ? Math.min(2 * cores, 6) : cores,
-);
+const rest = files.filter((path) => !isRealTime(path) && !takesAll(path) && !isPatient(path));
+await runAll([...rest, ...patient].sort(byRank), all ? Math.min(2 * cores, 6) : cores);
+await Promise.all([leftOfFirst.last, leftOfSecond.last]);
 if (files.length === 0) {
   console.log(`no test file matches ${filters.join(' ') || 'test/**/*.test.ts'}`);
   totals.failed = 1;
@@ -83,15 +87,34 @@ process.exitCode = totals.failed > 0 ? 1 : 0;
 async function runAll(paths: string[], atOnce: number): Promise<void> {
   const queue = [...paths];
   const work = async (): Promise<void> => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-      const result = await runFile(file);
-      totals.passed += result.passed;
-      totals.failed += result.failed;
-      totals.skipped += result.skipped;
-      report(result);
-    }
+    for (let file = queue.shift(); file !== undefined; file = queue.shift())
+      take(await runFile(file));
   };
   await Promise.all(Array.from({ length: atOnce }, work));
+}
+
+/**
+ * Begins one file of the queue after another on what `others` leave of the cores, until those are over.
+ * @returns when they are; what is under way then ends with what is returned
+ */
+async function runBeside(queue: string[], others: Promise<void>): Promise<{ last: Promise<void> }> {
+  let isOver = false;
+  void others.then(() => {
+    isOver = true;
+  });
+  const work = async (): Promise<void> => {
+    while (!isOver && queue.length > 0) take(await runFile(queue.shift()!, true));
+  };
+  const last = work();
+  await others;
+  return { last };
+}
+
+function take(result: FileResult): void {
+  totals.passed += result.passed;
+  totals.failed += result.failed;
+  totals.skipped += result.skipped;
+  report(result);
 }
 
 function report(result: FileResult): void {
@@ -112,7 +135,7 @@ function report(result: FileResult): void {
   if (notable.trim() !== '') console.log(notable.replace(/^/gm, '      '));
 }
 
-function runFile(file: string): Promise<FileResult> {
+function runFile(file: string, isBeside = false): Promise<FileResult> {
   const startedMs = performance.now();
   const limitMs = isSlow(file) ? SLOW_LIMIT_MS : QUICK_LIMIT_MS;
   return new Promise((done) => {
@@ -127,6 +150,10 @@ function runFile(file: string): Promise<FileResult> {
         NODE_COMPILE_CACHE: COMPILED,
       },
     });
+    if (isBeside && child.pid !== undefined) {
+      setPriority(child.pid, LOW);
+      beside.add(child.pid);
+    }
     let output = '';
     let timedOut = false;
     const collect = (chunk: Buffer) => {
@@ -140,6 +167,7 @@ function runFile(file: string): Promise<FileResult> {
     }, limitMs);
     child.on('close', (code, signal) => {
       clearTimeout(limit);
+      if (child.pid !== undefined) beside.delete(child.pid);
       kill(child.pid);
       const count = (word: string) =>
         Number(output.match(new RegExp(`^ +${word}: +(\\d+)`, 'm'))?.[1] ?? Number.NaN);
@@ -159,6 +187,14 @@ function runFile(file: string): Promise<FileResult> {
   });
 }
 
+function raise(pid: number): void {
+  try {
+    setPriority(pid, NORMAL);
+  } catch {
+    // only root may: it ends a little later
+  }
+}
+
 /** A file's children die with it: each runs in a process group of its own. */
 function kill(pid: number | undefined): void {
   if (pid === undefined) return;
@@ -173,8 +209,17 @@ function isRealTime(path: string): boolean {
   return /^test\/interop\/(zephyr|virtual-)/.test(path);
 }
 
+/** On a clock of its own, in one process: it may wait for a core. */
+function isPatient(path: string): boolean {
+  return path.startsWith('test/sweep/') || path.startsWith('test/sim/');
+}
+
 function takesAll(path: string): boolean {
   return path.startsWith('test/interop/fleet-kill');
+}
+
+function byRank(a: string, b: string): number {
+  return rank(a) - rank(b) || a.localeCompare(b);
 }
 
 function rank(file: string): number {

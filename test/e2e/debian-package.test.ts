@@ -48,7 +48,7 @@ function has(program: string, what: string): boolean {
 function build(name: string): string {
   const said = execFileSync(join(ROOT, 'scripts/build-deb'), [join(folder, name)], {
     cwd: ROOT,
-    env: { ...process.env, DEB_COMPRESSION: 'gzip', SOURCE_DATE_EPOCH: '1800000000' },
+    env: { ...process.env, DEB_COMPRESSION: 'none', SOURCE_DATE_EPOCH: '1800000000' },
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   return said.toString().trim();

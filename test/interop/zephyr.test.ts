@@ -41,8 +41,8 @@ const SWAP = 'Starting swap';
 type Uploaded = Extract<SmpEvent, { kind: 'uploaded' }>;
 type Ending = Uploaded | Extract<SmpEvent, { kind: 'failed' }>;
 
-/** How long a hub may be away is its owner's to say: an emulated one that gets no core is silent for long. */
-const PATIENT = 20;
+/** So often a board's UART may go deaf in one test. */
+const DEAF_MAX = 2;
 
 /** The board at one end of a pseudo-terminal, our driver and client at the other. */
 class Desk {
@@ -87,7 +87,7 @@ class Desk {
 
   /** A new client on the link. */
   connect(options: Partial<SmpOptions> = {}): void {
-    this.client = new SmpClient({ chunkAttemptsMax: PATIENT, ...options });
+    this.client = new SmpClient(options);
     this.driver.run(this.client, {
       event: (event) => this.take(event),
       closed: (how) => assert.is(how.reason, 'closed', how.detail),
@@ -147,6 +147,19 @@ class Desk {
     await this.ask({ kind: 'image-test', hash: imageHash(image) });
   }
 
+  /**
+   * QEMU's nRF51 UART interrupts for what comes, not for what waits: where the guest clears the event as its
+   * six bytes of room are full, it hears nothing ever again. A line that works answers whatever went wrong.
+   */
+  async isDeaf(): Promise<boolean> {
+    this.connect();
+    const asked = this.ask({ kind: 'params' });
+    return asked.then(
+      () => false,
+      () => true,
+    );
+  }
+
   private outcome(id: number): Promise<SmpEvent> {
     return new Promise((done) => {
       this.waiting.set(id, done);
@@ -179,11 +192,16 @@ function testAtDesk(
   body: (desk: Desk, a: Uint8Array, b: Uint8Array) => Promise<void>,
 ): void {
   testWithBoard(test, name, async (a) => {
-    const desk = await Desk.open();
-    try {
-      await body(desk, a, otherVersion(a, [1, 2, 3, 4]));
-    } finally {
-      await desk.ended();
+    for (let deaf = 0; ; deaf++) {
+      const desk = await Desk.open();
+      try {
+        return await body(desk, a, otherVersion(a, [1, 2, 3, 4]));
+      } catch (error) {
+        if (deaf === DEAF_MAX || !(await desk.isDeaf())) throw error;
+        console.log(`NOTE the UART that QEMU emulates went deaf: once more, "${name}"`);
+      } finally {
+        await desk.ended();
+      }
     }
   });
 }
@@ -271,7 +289,8 @@ testAtDesk('not confirmed, the new image goes back by itself', async (desk, _a, 
 });
 
 testAtDesk('a power cut in the middle of an upload', async (desk, _a, b) => {
-  desk.connect({ progressPeriodMs: 0 });
+  // How long a hub may be away is its owner's to say.
+  desk.connect({ progressPeriodMs: 0, chunkAttemptsMax: 20 });
   const middle = desk.reaches(b.length / 2);
   const whole = desk.upload(b);
   await middle;
