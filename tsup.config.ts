@@ -13,6 +13,9 @@ const GREEN_POWER = /^zigbee-on-host\/dist\/zigbee\/zigbee$/;
  * only in a root project. zigbee-on-host itself (GPL, used by the `zoh` adapter alone) is never bundled:
  * who wants that adapter installs it.
  */
+/** For a run of all tests: what starts a thousand times looks for its libraries but once. Never published. */
+const ALL_IN = process.env['UPLIFT_ALL_IN'] ? [/^(?!@serialport\/bindings-cpp|pg-native)/] : [];
+
 const SHARED: Options = {
   format: 'esm',
   target: 'node24',
@@ -22,6 +25,7 @@ const SHARED: Options = {
   sourcemap: true,
   dts: false,
   noExternal: [
+    ...ALL_IN,
     GREEN_POWER,
     'zigbee-herdsman',
     '@date-fns/tz',

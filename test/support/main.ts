@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
 
-/** The command line that tests give: what is shipped where `test/run.ts --all` has built it, else the sources. */
+/** The command line that tests give: the bundle where `scripts/test` has built it, else the sources. */
 export const MAIN =
   process.env['UPLIFT_MAIN'] ?? resolve(import.meta.dirname, '../../src/cli/main.ts');
