@@ -14,7 +14,7 @@ const GREEN_POWER = /^zigbee-on-host\/dist\/zigbee\/zigbee$/;
  * who wants that adapter installs it.
  */
 /** For a run of all tests: what starts a thousand times looks for its libraries but once. Never published. */
-const ALL_IN = process.env['UPLIFT_ALL_IN'] ? [/^(?!@serialport\/bindings-cpp|pg-native)/] : [];
+const ALL_IN = process.env['UPLIFT_ALL_IN'] ? [/^(?!@?serialport|pg-native)/] : [];
 
 const SHARED: Options = {
   format: 'esm',
