@@ -18,7 +18,6 @@ const SLOW_FOLDERS = ['test/bench/', 'test/e2e/', 'test/sweep/', 'test/interop/'
 const LONGEST = [
   'test/sim/fleet-year',
   'test/e2e/docs',
-  'test/interop/fleet-kill',
   'test/interop/lrzsz',
   'test/e2e/fleet',
   'test/e2e/upgrade',

@@ -86,7 +86,10 @@ export function expectedWords(issue: {
 export function problemAt(
   source: YamlSource,
   path: KeyPath,
-  told: Pick<Problem, 'code' | 'expected' | 'next'> & { found?: string | undefined },
+  told: Pick<Problem, 'code' | 'expected'> & {
+    found?: string | undefined;
+    next?: string | undefined;
+  },
 ): Problem {
   const { code, expected, found = source.found(path).words, next } = told;
   const place = { file: source.file, ...source.placeOfValue(path), key: keyText(path) };
@@ -130,7 +133,7 @@ function wrongValue(source: YamlSource, issue: SchemaIssue): Problem {
     code: unquoted ? 'value-unquoted' : (issue.params?.code ?? 'value-wrong'),
     expected: issue.message,
     found: issue.params?.found,
-    ...(next === undefined ? {} : { next }),
+    next,
   });
 }
 

@@ -170,7 +170,7 @@ export class GatewayFiles {
     next?: string,
   ): void {
     const { problems, source } = this.options;
-    problems.push(problemAt(source, path, { code, expected, found, ...(next ? { next } : {}) }));
+    problems.push(problemAt(source, path, { code, expected, found, next }));
   }
 
   private warn(
@@ -181,7 +181,7 @@ export class GatewayFiles {
     next?: string,
   ): void {
     const { warnings, source } = this.options;
-    warnings.push(problemAt(source, path, { code, expected, found, ...(next ? { next } : {}) }));
+    warnings.push(problemAt(source, path, { code, expected, found, next }));
   }
 }
 

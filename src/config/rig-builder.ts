@@ -340,8 +340,7 @@ class RigBuilder {
     found?: string,
     next?: string,
   ): void {
-    const told = { code, expected, found, ...(next === undefined ? {} : { next }) };
-    this.problems.push(problemAt(this.source, path, told));
+    this.problems.push(problemAt(this.source, path, { code, expected, found, next }));
   }
 }
 

@@ -173,9 +173,10 @@ export class AdmissionDesk {
     const facts = { image: image.facts, device: known, list, policy, context };
     const plan = planOf(device, image, activation);
     const installs = installedBy(image);
-    const secondPerson = whySecondPerson(facts, nowMs);
+    const decision = decideAdmission(facts, nowMs);
+    const secondPerson = whySecondPerson(facts, decision, nowMs);
     return {
-      decision: decideAdmission(facts, nowMs),
+      decision,
       facts,
       entries: entriesInForce(facts, nowMs),
       ...(installs === undefined ? {} : { installs }),

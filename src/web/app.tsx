@@ -18,7 +18,7 @@ import { JobView } from './views/job.tsx';
 import { Jobs } from './views/jobs.tsx';
 import { NewUpgrade } from './views/new-upgrade.tsx';
 import { Rules } from './views/rules.tsx';
-import { SignIn, useToken } from './views/sign-in.tsx';
+import { Door, type InsideProps } from './views/sign-in.tsx';
 import { HEALTH_WORDS } from './words.ts';
 
 const ABOUT = 'Firmware upgrades of Communications Hubs and PPMIDs, on this gateway.';
@@ -26,24 +26,14 @@ const ABOUT = 'Firmware upgrades of Communications Hubs and PPMIDs, on this gate
 const TICK_MS = 1_000;
 
 export function App() {
-  const { token, wasRefused, enter, leave } = useToken();
-  if (token === null) {
-    return (
-      <SignIn
-        {...{ about: ABOUT, help: '/manual/field/the-page', wasRefused }}
-        check={whoIs}
-        onToken={enter}
-      />
-    );
-  }
-  return <SignedIn key={token} token={token} onLeave={leave} />;
+  return <Door about={ABOUT} help="/manual/field/the-page" check={whoIs} Inside={SignedIn} />;
 }
 
 function whoIs(token: string): Promise<unknown> {
   return new Client(token).ask('whoAmI', {});
 }
 
-function SignedIn({ token, onLeave }: { token: string; onLeave(refused: boolean): void }) {
+function SignedIn({ token, onLeave }: InsideProps) {
   const [page, setPage] = useState<Page | undefined>();
   useEffect(() => {
     const client = new Client(token, () => onLeave(true));

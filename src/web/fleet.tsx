@@ -8,7 +8,7 @@ import { ThemeChoice } from './parts/theme-choice.tsx';
 import { Trouble } from './parts/trouble.tsx';
 import { applyTheme, keptTheme } from './theme.ts';
 import { type FleetCampaign, FleetCampaigns } from './views/fleet-campaigns.tsx';
-import { SignIn, useToken } from './views/sign-in.tsx';
+import { Door, type InsideProps } from './views/sign-in.tsx';
 
 const ABOUT = 'Campaigns of firmware upgrades over many gateways.';
 /** A coordinator tells of a change when it is asked. */
@@ -16,17 +16,9 @@ const ASK_MS = 3_000;
 const PAGE = '100';
 
 function Fleet() {
-  const { token, wasRefused, enter, leave } = useToken();
-  if (token === null) {
-    return (
-      <SignIn
-        {...{ about: ABOUT, help: '/manual/fleet/coordinator', wasRefused }}
-        check={campaignsOf}
-        onToken={enter}
-      />
-    );
-  }
-  return <SignedIn key={token} token={token} onLeave={leave} />;
+  return (
+    <Door about={ABOUT} help="/manual/fleet/coordinator" check={campaignsOf} Inside={SignedIn} />
+  );
 }
 
 interface Seen {
@@ -37,7 +29,7 @@ interface Seen {
   trouble?: Error;
 }
 
-function SignedIn({ token, onLeave }: { token: string; onLeave(refused: boolean): void }) {
+function SignedIn({ token, onLeave }: InsideProps) {
   const [{ campaigns, atMs, trouble }, setSeen] = useState<Seen>({});
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;

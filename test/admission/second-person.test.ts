@@ -1,6 +1,7 @@
 /** Who may go back alone: nobody, where only a waiver lets them; and whoever goes forward needs no second. */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { decideAdmission } from '../../src/admission/decide.ts';
 import { whySecondPerson } from '../../src/admission/second-person.ts';
 import { type Case, floors, gather, waived } from './regulation-desk.ts';
 
@@ -8,7 +9,7 @@ const test = suite('a second person');
 
 function why(change: Case): string | undefined {
   const { facts, nowMs } = gather({ intake: 'field', ...change });
-  return whySecondPerson(facts, nowMs);
+  return whySecondPerson(facts, decideAdmission(facts, nowMs), nowMs);
 }
 
 const NEWER = { currentFileVersion: 0x03000000 };

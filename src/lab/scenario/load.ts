@@ -203,8 +203,7 @@ class ScenarioFile {
     found?: string,
     next?: string,
   ): void {
-    const told = { code, expected, found, ...(next === undefined ? {} : { next }) };
-    this.problems.push(problemAt(this.source, path, told));
+    this.problems.push(problemAt(this.source, path, { code, expected, found, next }));
   }
 
   /** What is wrong at both ends of a choice is told once. */

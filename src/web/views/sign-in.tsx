@@ -1,48 +1,50 @@
 /** Who looks: the token is asked for once, and kept for as long as the tab is open. */
+import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { useAction } from '../page.ts';
 import { Trouble } from '../parts/trouble.tsx';
 
 const TOKEN_KEY = 'token';
 
-export interface SignedIn {
-  /** `null`: nobody is signed in. */
-  token: string | null;
-  wasRefused: boolean;
-  enter(token: string): void;
-  leave(refused: boolean): void;
-}
-
-export function useToken(): SignedIn {
-  const [token, setToken] = useState(sessionStorage.getItem(TOKEN_KEY));
-  const [wasRefused, setRefused] = useState(false);
-  return {
-    token,
-    wasRefused,
-    enter(given) {
-      sessionStorage.setItem(TOKEN_KEY, given);
-      setRefused(false);
-      setToken(given);
-    },
-    leave(refused) {
-      sessionStorage.removeItem(TOKEN_KEY);
-      setRefused(refused);
-      setToken(null);
-    },
-  };
-}
-
-export interface SignInProps {
+interface DoorProps {
   about: string;
   /** The page of the manual about it. */
   help: string;
-  wasRefused: boolean;
   /** @throws Refusal, NotReachable */
   check(token: string): Promise<unknown>;
+  /** What whoever is signed in sees; made anew for another token. */
+  Inside(props: InsideProps): JSX.Element | null;
+}
+
+export interface InsideProps {
+  token: string;
+  onLeave(refused: boolean): void;
+}
+
+/** Who is not signed in is asked for a token first. */
+export function Door({ Inside, ...asked }: DoorProps) {
+  const [token, setToken] = useState(sessionStorage.getItem(TOKEN_KEY));
+  const [wasRefused, setRefused] = useState(false);
+  const enter = (given: string) => {
+    sessionStorage.setItem(TOKEN_KEY, given);
+    setRefused(false);
+    setToken(given);
+  };
+  const leave = (refused: boolean) => {
+    sessionStorage.removeItem(TOKEN_KEY);
+    setRefused(refused);
+    setToken(null);
+  };
+  if (token === null) return <SignIn {...asked} wasRefused={wasRefused} onToken={enter} />;
+  return <Inside key={token} token={token} onLeave={leave} />;
+}
+
+interface SignInProps extends Omit<DoorProps, 'Inside'> {
+  wasRefused: boolean;
   onToken(token: string): void;
 }
 
-export function SignIn({ about, help, wasRefused, check, onToken }: SignInProps) {
+function SignIn({ about, help, wasRefused, check, onToken }: SignInProps) {
   const [token, setToken] = useState('');
   const { isBusy, trouble, run } = useAction();
   const signIn = (event: Event) => {
