@@ -37,6 +37,7 @@ const LONGEST = [
 const { PRIORITY_NORMAL: NORMAL, PRIORITY_LOW: LOW } = constants.priority;
 const QUICK_LIMIT_MS = 60_000;
 const SLOW_LIMIT_MS = 600_000;
+const WHY_LINES = 30;
 
 interface FileResult {
   file: string;
@@ -123,7 +124,7 @@ function report(result: FileResult): void {
   );
   if (result.failed) {
     const tests = [...result.output.matchAll(/^ +FAIL +(.+)$/gm)].map(([, name]) => name);
-    failures.push(`FAILED ${result.file}: ${tests.join(', ') || 'see above'}`);
+    failures.push(`FAILED ${result.file}: ${tests.join(', ')}`, whyOf(result.output));
   }
   const notable = result.failed
     ? result.output
@@ -132,6 +133,14 @@ function report(result: FileResult): void {
         .filter((line) => /^(SKIP|SEED|NOTE) /.test(line))
         .join('\n');
   if (notable.trim() !== '') console.log(notable.replace(/^/gm, '      '));
+}
+
+/** What uvu says of the first test that failed, else the last words: where the rest is cut off it is still known. */
+function whyOf(output: string): string {
+  const lines = output.split('\n').filter((line) => !/^\s*$|\/node_modules\//.test(line));
+  const begins = lines.findIndex((line) => /^ +FAIL /.test(line));
+  const shown = begins < 0 ? lines.slice(-WHY_LINES) : lines.slice(begins, begins + WHY_LINES);
+  return shown.map((line) => `       ${line.slice(0, 200)}`).join('\n');
 }
 
 function runFile(file: string, isBeside = false): Promise<FileResult> {
