@@ -82,16 +82,16 @@ test('a command that is missing, fails, hangs, or talks nonsense', async () => {
   const fails = program('fails', 'echo "no such outlet" >&2; exit 3');
   const hangs = program('hangs', 'exec sleep 30');
   const says = program('says', 'echo perhaps');
-  const of = (words: string[], state?: string[]) =>
+  const of = (words: string[], state?: string[], timeoutMs = 10_000) =>
     new CommandSwitch(
-      parsed({ driver: 'command', on: words, off: words, timeoutMs: 200, ...(state && { state }) }),
+      parsed({ driver: 'command', on: words, off: words, timeoutMs, ...(state && { state }) }),
     );
   const missing = await failureOf(() => of([join(folder, 'gone')]).set(true));
   assert.is(missing.code, 'power-tool-missing');
   const failed = await failureOf(() => of([fails]).set(true));
   assert.is(failed.code, 'power-tool-failed');
   assert.match(failed.actual!, /ended with 3: no such outlet/);
-  assert.is((await failureOf(() => of([hangs]).set(true))).code, 'power-timeout');
+  assert.is((await failureOf(() => of([hangs], undefined, 200).set(true))).code, 'power-timeout');
   assert.is((await failureOf(() => of([fails], [says]).read())).code, 'power-answer-wrong');
 });
 
@@ -252,7 +252,7 @@ test('a relay that speaks Modbus', async () => {
   const relay = new ModbusDouble();
   const port = await relay.listen();
   const of = (coil: number) => {
-    const config = { driver: 'modbus', host: '127.0.0.1', port, coil, timeoutMs: 300 };
+    const config = { driver: 'modbus', host: '127.0.0.1', port, coil, timeoutMs: 1_500 };
     return openPower(parsed(config), { device: 'hub' });
   };
   const supply = of(5);
@@ -306,7 +306,7 @@ test('relays of both generations of Shelly, and a generic one, over HTTP', async
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const configs = [1, 2].map((generation) =>
-    parsed({ driver: 'shelly', url: `${url}/`, generation, channel: 1, timeoutMs: 300 }),
+    parsed({ driver: 'shelly', url: `${url}/`, generation, channel: 1, timeoutMs: 1_500 }),
   );
   configs.push(
     parsed({
@@ -315,7 +315,7 @@ test('relays of both generations of Shelly, and a generic one, over HTTP', async
       off: { url: `${url}/rest/0` },
       state: { url: `${url}/rest`, on: '"output":true', off: '"output":false' },
       headers: { 'x-key': 'k' },
-      timeoutMs: 300,
+      timeoutMs: 1_500,
     }),
   );
   for (const config of configs) {

@@ -116,7 +116,7 @@ test('a long poll is answered when there is something new', async () => {
 });
 
 test('a long poll outlives the silence that other requests are given up for', async () => {
-  const link = linkTo(undefined, undefined, { idleMs: 300 });
+  const link = linkTo(undefined, undefined, { idleMs: 800 });
   assert.equal(await link.desired(1, 1), { kind: 'unchanged' });
   double.instead = () => 'hang';
   const silent = await link.desired(1, 0);

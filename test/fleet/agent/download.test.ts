@@ -167,7 +167,7 @@ test('a line that stalls for ever is given up, and what came stays', async () =>
   const proxy = await proxyWith();
   const sink = imageSink(blob);
   const { end, connections } = await download(
-    linkTo(proxy.port, { idleMs: 200, connectMs: 200 }),
+    linkTo(proxy.port, { idleMs: 1_500, connectMs: 1_500 }),
     blob,
     sink,
     () => {
