@@ -72,9 +72,9 @@ const leftOfFirst = await runBeside(patient, runAll(files.filter(isRealTime), co
 // One that takes all cores has them to itself: what waits for a deadline beside it would miss it.
 const leftOfSecond = await runBeside(patient, runAll(files.filter(takesAll), 1));
 for (const pid of beside) raise(pid);
-// Most slow files wait for radios, lines and deadlines; two a core keep the cores busy.
+// Most files wait for radios, lines and deadlines; two a core keep the cores busy.
 const rest = files.filter((path) => !isRealTime(path) && !takesAll(path) && !isPatient(path));
-await runAll([...rest, ...patient].sort(byRank), all ? Math.min(2 * cores, 6) : cores);
+await runAll([...rest, ...patient].sort(byRank), Math.min(2 * cores, 6));
 await Promise.all([leftOfFirst.last, leftOfSecond.last]);
 if (files.length === 0) {
   console.log(`no test file matches ${filters.join(' ') || 'test/**/*.test.ts'}`);

@@ -14,13 +14,13 @@
 import type { RequestFacts } from '../admission/context.ts';
 import { someOf } from '../bytes/some-of.ts';
 import { assert, UpliftError } from '../errors.ts';
-import type { JobBook, Upgrade } from '../jobs/book.ts';
+import { isCommanded, type JobBook, type Upgrade } from '../jobs/book.ts';
 import type { Actor, JobRecordBody } from '../jobs/records.ts';
 import { isBeyondRecall, isOver, STATE_RULES, type UpgradeState } from '../jobs/states.ts';
 import type { Timers } from '../ports.ts';
 import { EXPIRIES, type ExpiryCode } from '../schedule/codes.ts';
 import { Heap } from '../schedule/heap.ts';
-import type { Disposition, ItemResult, ScheduleItem, Start } from '../schedule/item.ts';
+import type { Disposition, ItemResult, Start } from '../schedule/item.ts';
 import { FAILURE_CLASSES, type RetryableCode } from '../schedule/retry.ts';
 import type { Scheduler } from '../schedule/scheduler.ts';
 import type { LocalHours } from '../schedule/windows.ts';
@@ -28,7 +28,7 @@ import type { UploadSample } from '../upgrade/hub-session-messages.ts';
 import type { DeviceReadingView, GatewayListener } from './control.ts';
 import { type DeviceWords, NotSaidError } from './device-words.ts';
 import type { Brief, Field, FieldDevice } from './field.ts';
-import { type Floor, JobDesk, refused, UPGRADES_A_PIECE } from './job-desk.ts';
+import { type Floor, JobDesk, refused } from './job-desk.ts';
 import {
   type GatewayJournal,
   type JournalBody,
@@ -36,6 +36,7 @@ import {
   type SaidVersion,
   type StateMore,
 } from './record-keeper.ts';
+import { UpgradeQueue } from './upgrade-queue.ts';
 import { type AttemptEnd, nextOf, type RunDesk, UpgradeRun } from './upgrade-run.ts';
 
 export interface GatewayLimits {
@@ -88,16 +89,12 @@ export class Gateway implements RunDesk, Floor {
   private readonly limits: GatewayLimits;
   private readonly records: RecordKeeper;
   private readonly running = new Map<string, UpgradeRun>();
-  /** Upgrades that the scheduler has, and until when each is tried. */
-  private readonly scheduled = new Map<string, number>();
+  private readonly queue: UpgradeQueue;
   private readonly links = new Map<string, { up: boolean; since: number; detail: string }>();
   /** When holds end; of one that ended before, or was commanded, an entry stays until then. */
   private readonly holdEnds = new Heap<{ upgrade: Upgrade; untilMs: number }>(
     (a, b) => a.untilMs < b.untilMs,
   );
-  /** Of large jobs, what the scheduler does not have yet. */
-  private planned: Upgrade[] = [];
-  private takingOver: { cancel(): void } | undefined;
   private timer: { cancel(): void } | undefined;
   private isTurning = false;
   private isStopping = false;
@@ -107,12 +104,23 @@ export class Gateway implements RunDesk, Floor {
     this.limits = options.limits ?? GATEWAY_LIMITS;
     this.startedMs = options.timers.nowMs();
     this.knowDevices(options.field.devices);
-    const nowMs = () => options.timers.nowMs();
-    this.records = new RecordKeeper(options.journal, nowMs, () => this.leaveAll());
+    this.records = new RecordKeeper(
+      options.journal,
+      () => this.nowMs,
+      () => this.leaveAll(),
+    );
+    const { timers, scheduler, windows, blackout } = options;
+    this.queue = new UpgradeQueue({
+      ...{ timers, scheduler, windows, blackout, devices: this.devices },
+      expectedMs: (image, device) => options.expectedMs(image, device),
+      unknownMs: this.limits.unknownMs,
+      takeOver: (planned) => this.takeOver(planned),
+    });
     this.jobs = new JobDesk({
       floor: this,
+      queue: this.queue,
       records: this.records,
-      windows: options.windows,
+      windows,
       devicesMax: this.limits.devicesMax,
       retryMs: this.limits.activationLateMs,
       hasImage: (sha256) => options.hasImage(sha256),
@@ -147,7 +155,7 @@ export class Gateway implements RunDesk, Floor {
     this.isStopping = true;
     this.leaveAll();
     this.timer?.cancel();
-    this.takingOver?.cancel();
+    this.queue.stop();
     if (!this.trouble) this.guarded(() => this.record({ kind: 'gateway-stopped' }));
   }
 
@@ -171,9 +179,8 @@ export class Gateway implements RunDesk, Floor {
 
   /** What is waited for, in words. */
   explain(upgrade: Upgrade): string {
-    const waits = this.scheduled.has(upgrade.id) && !this.running.has(upgrade.id);
-    const found = waits ? this.options.scheduler.explain(upgrade.id, this.nowMs) : undefined;
-    return found?.text ?? STATE_RULES[upgrade.state].waitsFor;
+    const waitsFor = this.isRunning(upgrade) ? undefined : this.queue.explain(upgrade);
+    return waitsFor ?? STATE_RULES[upgrade.state].waitsFor;
   }
 
   /**
@@ -290,7 +297,7 @@ export class Gateway implements RunDesk, Floor {
     state: UpgradeState,
     { untilMs, ...more }: StateMore & { untilMs?: number } = {},
   ): JobRecordBody {
-    return this.records.stateOf(upgrade, state, untilMs ?? this.endMs(upgrade), more);
+    return this.records.stateOf(upgrade, state, untilMs ?? this.queue.endMs(upgrade), more);
   }
 
   // ---- what runs --------------------------------------------------------------------------------------
@@ -353,8 +360,7 @@ export class Gateway implements RunDesk, Floor {
       return this.options.brief(image, upgrade.device, serviceRequest);
     } catch (error) {
       if (!(error instanceof UpliftError)) throw error;
-      this.options.scheduler.ended(upgrade.id, { kind: 'refused' }, this.nowMs);
-      this.scheduled.delete(upgrade.id);
+      this.queue.leave(upgrade, { kind: 'refused' });
       const { code, actual, next } = error;
       this.finish(upgrade, 'failed', { code, detail: textOf(error.message, actual), next });
       return undefined;
@@ -371,14 +377,10 @@ export class Gateway implements RunDesk, Floor {
     return this.records.stateOf({ job, device, attempt }, next, untilMs);
   }
 
-  /** A blackout of activations parts the two stages: the second is an item of its own. */
   private activationNow(upgrade: Upgrade): { when: 'now' } | { when: 'held' } {
-    const { when } = upgrade.activation;
-    const parts = this.options.blackout !== undefined && this.canHold(upgrade);
-    if (upgrade.state === 'verifying' && !upgrade.holds && (when !== 'now' || parts)) {
-      return { when: 'held' };
-    }
-    return { when: 'now' };
+    const { state, holds, activation } = upgrade;
+    const isLater = activation.when !== 'now' || this.queue.isParted(upgrade);
+    return { when: state === 'verifying' && !holds && isLater ? 'held' : 'now' };
   }
 
   ended(run: UpgradeRun, end: AttemptEnd): void {
@@ -390,16 +392,16 @@ export class Gateway implements RunDesk, Floor {
   }
 
   private follow(upgrade: Upgrade, end: AttemptEnd): void {
-    const { scheduler } = this.options;
+    const { queue } = this;
     if (end.kind === 'stopped') {
       if (this.isStopping || this.trouble) return;
       const code = 'worker-ended';
-      const again = scheduler.ended(upgrade.id, { kind: 'failed', code }, this.nowMs);
+      const again = queue.tried(upgrade, { kind: 'failed', code });
       this.tellAgain(upgrade, again, code, end.detail, undefined, unheardState(upgrade));
       return;
     }
     if (end.kind === 'held') {
-      this.leaveSchedule(upgrade);
+      queue.leave(upgrade, { kind: 'done' });
       if (upgrade.cancelRequested)
         this.finish(upgrade, 'cancelled', { detail: 'the device keeps the image' });
       else this.hold(upgrade);
@@ -407,18 +409,18 @@ export class Gateway implements RunDesk, Floor {
     }
     if (end.kind === 'not-begun') {
       const { code, message, actual } = end.error;
-      const again = scheduler.ended(upgrade.id, failedBy(code), this.nowMs);
+      const again = queue.tried(upgrade, failedBy(code));
       const detail = textOf(message, actual);
       this.tellAgain(upgrade, again, code, detail, end.error.next, unheardState(upgrade));
       return;
     }
     const { state, code, detail, runs } = end.state;
     if (state === 'failed' || state === 'unknown-outcome') {
-      const again = scheduler.ended(upgrade.id, this.resultOf(upgrade, end.state), this.nowMs);
+      const again = queue.tried(upgrade, this.resultOf(upgrade, end.state));
       this.tellAgain(upgrade, again, code ?? state, detail, nextOf(code), state);
       return;
     }
-    this.leaveSchedule(upgrade);
+    queue.leave(upgrade, { kind: 'done' });
     this.finish(upgrade, state as UpgradeState, { code, detail, next: nextOf(code), runs });
   }
 
@@ -442,7 +444,7 @@ export class Gateway implements RunDesk, Floor {
   ): void {
     const isCalledOff = upgrade.cancelRequested && state === 'failed';
     if (disposition.kind !== 'again' || isCalledOff) {
-      this.unschedule(upgrade);
+      this.queue.remove(upgrade);
       this.finish(upgrade, isCalledOff ? 'cancelled' : state, { code, detail, next });
       return;
     }
@@ -467,8 +469,8 @@ export class Gateway implements RunDesk, Floor {
   }
 
   private expire(id: string, code: ExpiryCode): void {
-    this.scheduled.delete(id);
     const upgrade = this.upgradeOf(id);
+    this.queue.expired(upgrade);
     if (isOver(upgrade.state)) return;
     const { sentence } = EXPIRIES[code];
     const next = 'make a new job, with a later deadline';
@@ -482,7 +484,7 @@ export class Gateway implements RunDesk, Floor {
       run.cancel();
       return;
     }
-    this.unschedule(upgrade);
+    this.queue.remove(upgrade);
     this.finish(upgrade, 'cancelled', { detail });
   }
 
@@ -493,7 +495,7 @@ export class Gateway implements RunDesk, Floor {
     this.record(this.stateOf(upgrade, 'awaiting-activation', { untilMs }));
     this.holdEnds.add({ upgrade, untilMs });
     // Nobody has to command what was asked for at a time, or parted by a blackout.
-    if (upgrade.activation.when !== 'held') this.submit(upgrade);
+    if (upgrade.activation.when !== 'held') this.queue.add(upgrade);
   }
 
   private holdEndMs({ activation }: Upgrade): number {
@@ -511,7 +513,7 @@ export class Gateway implements RunDesk, Floor {
     while (this.nextHoldEndMs() <= this.nowMs) {
       const { upgrade, untilMs } = this.holdEnds.shift()!;
       const isHeld = upgrade.state === 'awaiting-activation' && upgrade.untilMs === untilMs;
-      if (isHeld && !this.scheduled.has(upgrade.id)) over.push(upgrade);
+      if (isHeld && !this.queue.has(upgrade)) over.push(upgrade);
     }
     for (const upgrade of over) {
       const detail = 'nobody commanded its activation; the device keeps the image';
@@ -525,65 +527,16 @@ export class Gateway implements RunDesk, Floor {
 
   // ---- scheduling -------------------------------------------------------------------------------------
 
-  submit(upgrade: Upgrade): void {
-    const { scheduler, windows, blackout } = this.options;
-    const { job, state, activation, device } = upgrade;
-    const { request } = job;
-    const isReading = state === 'unknown-outcome' || upgrade.intents.has('activate');
-    const activates =
-      upgrade.holds ||
-      (activation.when === 'now' && (blackout === undefined || !this.canHold(upgrade)));
-    const dueMs = upgrade.holds && activation.when === 'at' ? activation.atMs : this.nowMs;
-    const window = request.window === undefined ? undefined : windows[request.window];
-    const item: ScheduleItem = {
-      id: upgrade.id,
-      job: job.id,
-      stage: activates ? 'activate' : 'distribute',
-      resources: [this.devices.get(device)!.link],
-      priority: request.priority,
-      notBeforeMs: upgrade.holds ? dueMs : Math.max(request.notBeforeMs ?? 0, this.nowMs),
-      deadlineMs: this.deadlineOf(upgrade),
-      expectedMs: this.options.expectedMs(request.image, device),
-      approved: state !== 'awaiting-approval',
-      // What was commanded is read back whatever the hour.
-      ...(window === undefined || isReading ? {} : { windows: [window] }),
-      ...(blackout === undefined || isReading || !activates ? {} : { blackout }),
-    };
-    scheduler.submit(item);
-    this.scheduled.set(upgrade.id, item.deadlineMs);
-  }
-
-  plan(upgrades: readonly Upgrade[]): void {
-    for (const upgrade of upgrades) this.planned.push(upgrade);
-    if (this.planned.length > 0 && !this.takingOver) this.takeOverSoon();
-  }
-
-  /** In a turn of its own, so that others have theirs between two pieces. */
-  private takeOverSoon(): void {
-    this.takingOver = this.options.timers.after(0, () => {
-      this.takingOver = undefined;
-      if (this.trouble || this.isStopping) return;
-      this.guarded(() => this.takeOver());
-      if (this.planned.length > 0 && !this.trouble) this.takeOverSoon();
-      this.turn();
+  private takeOver(planned: readonly Upgrade[]): void {
+    if (this.trouble || this.isStopping) {
+      this.queue.stop();
+      return;
+    }
+    this.guarded(() => {
+      this.record(...planned.map((upgrade) => this.stateOf(upgrade, 'scheduled')));
+      for (const upgrade of planned) this.queue.add(upgrade);
     });
-  }
-
-  private takeOver(): void {
-    const piece = this.planned.slice(0, UPGRADES_A_PIECE);
-    this.planned = this.planned.slice(UPGRADES_A_PIECE);
-    // Called off, or given way, meanwhile.
-    const waiting = piece.filter(({ state }) => state === 'planned');
-    if (waiting.length === 0) return;
-    this.record(...waiting.map((upgrade) => this.stateOf(upgrade, 'scheduled')));
-    for (const upgrade of waiting) this.submit(upgrade);
-  }
-
-  private deadlineOf(upgrade: Upgrade): number {
-    const { state, untilMs, job } = upgrade;
-    if (isCommanded(upgrade) || state === 'unknown-outcome')
-      return this.nowMs + this.limits.unknownMs;
-    return Math.max(untilMs ?? job.request.deadlineMs, this.nowMs + 1);
+    this.turn();
   }
 
   /** What had begun in time goes on: its job's deadline is for what has not. */
@@ -594,24 +547,6 @@ export class Gateway implements RunDesk, Floor {
 
   isRunning({ id }: Upgrade): boolean {
     return this.running.has(id);
-  }
-
-  approved({ id }: Upgrade): void {
-    this.options.scheduler.approve(id);
-  }
-
-  endMs({ id, job }: Upgrade): number {
-    return this.scheduled.get(id) ?? job.request.deadlineMs;
-  }
-
-  unschedule(upgrade: Upgrade): void {
-    if (!this.scheduled.delete(upgrade.id)) return;
-    this.options.scheduler.cancel(upgrade.id);
-  }
-
-  private leaveSchedule(upgrade: Upgrade): void {
-    this.scheduled.delete(upgrade.id);
-    this.options.scheduler.ended(upgrade.id, { kind: 'done' }, this.nowMs);
   }
 
   /** After a start: what was on its way goes on, what waited waits again. */
@@ -651,11 +586,11 @@ export class Gateway implements RunDesk, Floor {
       goingOn.push(upgrade);
     }
     if (again.length > 0) this.record(...again);
-    for (const upgrade of goingOn) this.submit(upgrade);
-    this.plan(planned);
+    for (const upgrade of goingOn) this.queue.add(upgrade);
+    this.queue.plan(planned);
     for (const upgrade of this.book.unknownSince(this.nowMs - this.limits.unknownMs)) {
       if (this.devices.has(upgrade.device) && this.book.openFor(upgrade.device).length === 0)
-        this.submit(upgrade);
+        this.queue.add(upgrade);
     }
   }
 
@@ -691,21 +626,12 @@ export class Gateway implements RunDesk, Floor {
 
   // ---- leaves -----------------------------------------------------------------------------------------
 
-  private canHold({ device }: Upgrade): boolean {
-    return this.devices.get(device)!.canHold;
-  }
-
   private upgradeOf(id: string): Upgrade {
     const slash = id.indexOf('/');
     const upgrade = this.book.upgrade(id.slice(0, slash), id.slice(slash + 1));
     assert(upgrade !== undefined, `${id} is in the book`);
     return upgrade;
   }
-}
-
-/** A hub is looked at in `activating` before anything is commanded: what was, its intent says. */
-function isCommanded({ state, intents }: Upgrade): boolean {
-  return isBeyondRecall(state) && intents.has('activate');
 }
 
 /** What an upgrade is of which nothing can be heard: a device that was commanded may have followed. */

@@ -19,21 +19,14 @@ import type { LocalHours } from '../schedule/windows.ts';
 import { CONTROL_CODES, type ControlCode, type GatewayRecord } from './control.ts';
 import type { FieldDevice } from './field.ts';
 import type { RecordKeeper } from './record-keeper.ts';
+import { UPGRADES_A_PIECE, type UpgradeQueue } from './upgrade-queue.ts';
 
 /** Of the running gateway, as much as is used here. */
 export interface Floor {
   readonly nowMs: number;
   readonly devices: ReadonlyMap<string, FieldDevice>;
   isRunning(upgrade: Upgrade): boolean;
-  /** Hands it to the scheduler, as it is now. */
-  submit(upgrade: Upgrade): void;
-  /** They are on record as planned: hands them over in pieces, so that others have their turn between. */
-  plan(upgrades: readonly Upgrade[]): void;
-  unschedule(upgrade: Upgrade): void;
-  approved(upgrade: Upgrade): void;
   callOff(upgrade: Upgrade, detail: string): void;
-  /** When what it waits for ends. */
-  endMs(upgrade: Upgrade): number;
   explain(upgrade: Upgrade): string;
   /** @throws UpliftError where nothing new may begin */
   assertAccepting(): void;
@@ -43,6 +36,7 @@ export interface Floor {
 
 export interface JobDeskOptions {
   floor: Floor;
+  queue: UpgradeQueue;
   records: RecordKeeper;
   windows: Readonly<Record<string, LocalHours>>;
   devicesMax: number;
@@ -60,17 +54,17 @@ export interface Demands {
 const NO_DEMANDS: Demands = { secondPerson: false };
 
 const PRIORITY_MAX = 8;
-/** What is put on record and scheduled in one turn: some 50 ms. */
-export const UPGRADES_A_PIECE = 500;
 
 export class JobDesk {
   private readonly options: JobDeskOptions;
   private readonly floor: Floor;
+  private readonly queue: UpgradeQueue;
   private readonly records: RecordKeeper;
 
   constructor(options: JobDeskOptions) {
     this.options = options;
     this.floor = options.floor;
+    this.queue = options.queue;
     this.records = options.records;
   }
 
@@ -99,10 +93,10 @@ export class JobDesk {
           this.records.stateOf({ job: { id }, device, attempt: 0 }, state, request.deadlineMs),
         ),
     );
-    for (const upgrade of superseded) this.floor.unschedule(upgrade);
+    for (const upgrade of superseded) this.queue.remove(upgrade);
     const job = this.records.book.job(id)!;
-    for (const upgrade of job.upgrades.slice(0, atOnce)) this.floor.submit(upgrade);
-    this.floor.plan(job.upgrades.slice(atOnce));
+    for (const upgrade of job.upgrades.slice(0, atOnce)) this.queue.add(upgrade);
+    this.queue.plan(job.upgrades.slice(atOnce));
     this.floor.turn();
     return job;
   }
@@ -116,7 +110,7 @@ export class JobDesk {
       { kind: 'command', job: id, by, command: 'approve' },
       ...waiting.map((upgrade) => this.stateOf(upgrade, 'scheduled', `approved by ${by}`)),
     );
-    for (const upgrade of waiting) this.floor.approved(upgrade);
+    for (const upgrade of waiting) this.queue.approve(upgrade);
     this.floor.turn();
     return job;
   }
@@ -129,7 +123,7 @@ export class JobDesk {
       { kind: 'command', job: id, by, command: 'reject', reason },
       ...waiting.map((upgrade) => this.stateOf(upgrade, 'refused', `by ${by}: ${reason}`)),
     );
-    for (const upgrade of waiting) this.floor.unschedule(upgrade);
+    for (const upgrade of waiting) this.queue.remove(upgrade);
     this.floor.turn();
     return job;
   }
@@ -150,8 +144,8 @@ export class JobDesk {
     }
     this.records.write(...commandsOf(held, { job: id, by, command: 'activate', activation }));
     for (const upgrade of held) {
-      this.floor.unschedule(upgrade);
-      this.floor.submit(upgrade);
+      this.queue.remove(upgrade);
+      this.queue.add(upgrade);
     }
     this.floor.turn();
     return job;
@@ -186,7 +180,7 @@ export class JobDesk {
     if (again.length === 0 || (devices && again.length < upgrades.length)) {
       throw refused('not-retryable', { actual: statesText(upgrades) });
     }
-    for (const upgrade of again) this.floor.unschedule(upgrade);
+    for (const upgrade of again) this.queue.remove(upgrade);
     const { nowMs } = this.floor;
     const untilMs = Math.max(job.request.deadlineMs, nowMs + this.options.retryMs);
     this.records.write(
@@ -195,7 +189,7 @@ export class JobDesk {
         this.records.stateOf(upgrade, 'scheduled', untilMs, { detail: `by ${by}` }),
       ),
     );
-    for (const upgrade of again) this.floor.submit(upgrade);
+    for (const upgrade of again) this.queue.add(upgrade);
     this.floor.turn();
     return job;
   }
@@ -296,7 +290,7 @@ export class JobDesk {
     state: 'superseded' | 'scheduled' | 'refused',
     detail: string,
   ): JobRecordBody {
-    return this.records.stateOf(upgrade, state, this.floor.endMs(upgrade), { detail });
+    return this.records.stateOf(upgrade, state, this.queue.endMs(upgrade), { detail });
   }
 }
 

@@ -6,7 +6,7 @@
 import { assert } from '../errors.ts';
 import type { Intent } from '../upgrade/session-messages.ts';
 import type { JobActivation, JobRecord, JobRequest } from './records.ts';
-import { isOver, mayFollow, type Owner, type UpgradeState } from './states.ts';
+import { isBeyondRecall, isOver, mayFollow, type Owner, type UpgradeState } from './states.ts';
 
 export interface Job {
   readonly id: string;
@@ -45,6 +45,11 @@ export interface Upgrade {
   readonly intents: Set<Intent>;
   /** A cancellation that its state could not follow yet. */
   cancelRequested: boolean;
+}
+
+/** A hub is looked at in `activating` before anything is commanded: what was, its intent says. */
+export function isCommanded({ state, intents }: Upgrade): boolean {
+  return isBeyondRecall(state) && intents.has('activate');
 }
 
 export class JobBook {
