@@ -8,15 +8,16 @@ export function showTime(ms: number): string {
 /** As regulation in Great Britain means its days: `2021-07-20T00:00 London time`. */
 export function showLondonTime(ms: number): string {
   if (!isDate(ms)) return outsideCalendar(ms);
-  return `${LONDON.format(ms).replace(' ', 'T')} London time`;
+  // Sweden writes dates as ISO 8601 does.
+  london ??= new Intl.DateTimeFormat('sv-SE', {
+    timeZone: 'Europe/London',
+    dateStyle: 'short',
+    timeStyle: 'short',
+  });
+  return `${london.format(ms).replace(' ', 'T')} London time`;
 }
 
-/** Sweden writes dates as ISO 8601 does. */
-const LONDON = new Intl.DateTimeFormat('sv-SE', {
-  timeZone: 'Europe/London',
-  dateStyle: 'short',
-  timeStyle: 'short',
-});
+let london: Intl.DateTimeFormat | undefined;
 
 function outsideCalendar(ms: number): string {
   return Number.isNaN(ms) ? 'no time' : `${ms} ms`;

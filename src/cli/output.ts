@@ -124,8 +124,9 @@ export function table(rows: string[][], indent = ''): string[] {
   });
 }
 
+/** `262,204`. A command that has only this to format does without the tables of all languages. */
 export function bytesText(bytes: number): string {
-  return bytes.toLocaleString('en-GB');
+  return `${bytes}`.replace(/\B(?=(?:\d{3})+$)/g, ',');
 }
 
 /** 42 s, 3 min 20 s, 2 h 5 min. */

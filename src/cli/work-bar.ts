@@ -1,5 +1,6 @@
 /** How far a piece of work is that is counted: one moving line on stderr, where that is a terminal. */
 import { setImmediate } from 'node:timers/promises';
+import { bytesText } from './output.ts';
 
 const DRAW_PERIOD_MS = 100;
 const BAR_CELLS = 20;
@@ -35,6 +36,6 @@ export function barText(name: string, count: number, total: number): string {
   const share = total > 0 ? Math.min(1, count / total) : 0;
   const filled = Math.floor(share * BAR_CELLS);
   const bar = `${'█'.repeat(filled)}${'░'.repeat(BAR_CELLS - filled)}`;
-  const of = `${count.toLocaleString('en-GB')} of ${total.toLocaleString('en-GB')}`;
+  const of = `${bytesText(count)} of ${bytesText(total)}`;
   return `${name}  ${bar} ${`${Math.floor(share * 100)}`.padStart(3)} %  ${of}`;
 }

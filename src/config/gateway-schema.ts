@@ -64,13 +64,12 @@ const maintenance = z.strictObject({
   closedOn: z.array(date).max(366, 'at most 366 dates').default([]).describe('Not on these dates.'),
 });
 
-const ZONES = Intl.supportedValuesOf('timeZone');
-
 const timeZone = text(1, 64)
   .default('Europe/London')
   .superRefine((zone, context) => {
-    if (zone === 'UTC' || ZONES.includes(zone)) return;
-    const meant = nearest(zone, ZONES);
+    const zones = Intl.supportedValuesOf('timeZone');
+    if (zone === 'UTC' || zones.includes(zone)) return;
+    const meant = nearest(zone, zones);
     context.addIssue({
       code: 'custom',
       message: 'a time zone of the IANA database, such as Europe/London',
