@@ -470,7 +470,7 @@ export class Gateway implements RunDesk, Floor {
 
   private expire(id: string, code: ExpiryCode): void {
     const upgrade = this.upgradeOf(id);
-    this.queue.expired(upgrade);
+    this.queue.remove(upgrade);
     if (isOver(upgrade.state)) return;
     const { sentence } = EXPIRIES[code];
     const next = 'make a new job, with a later deadline';

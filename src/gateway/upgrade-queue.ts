@@ -114,11 +114,6 @@ export class UpgradeQueue {
     if (this.ends.delete(id)) this.options.scheduler.cancel(id);
   }
 
-  /** The scheduler has given it up. */
-  expired({ id }: Upgrade): void {
-    this.ends.delete(id);
-  }
-
   /** What is planned stays so, until the next start. */
   stop(): void {
     this.planned = [];

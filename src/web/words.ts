@@ -42,9 +42,8 @@ export const HEALTH_WORDS = {
   stopping: { word: 'Stopping', mark: 'ended' },
 } as const satisfies Record<string, Words>;
 
-export const CAMPAIGN_WORDS = {
-  refused: { word: 'Refused', mark: 'bad' },
-  'lacks-images': { word: 'Lacks images', mark: 'waits' },
+/** Of a campaign that was begun, whoever tells of it. */
+const COURSE_WORDS = {
   running: { word: 'Running', mark: 'works' },
   paused: { word: 'Paused', mark: 'ended' },
   held: { word: 'Held', mark: 'person' },
@@ -53,16 +52,17 @@ export const CAMPAIGN_WORDS = {
   expired: { word: 'Expired', mark: 'bad' },
 } as const satisfies Record<string, Words>;
 
+export const CAMPAIGN_WORDS = {
+  refused: { word: 'Refused', mark: 'bad' },
+  'lacks-images': { word: 'Lacks images', mark: 'waits' },
+  ...COURSE_WORDS,
+} as const satisfies Record<string, Words>;
+
 /** Of a coordinator's campaigns. */
 export const FLEET_WORDS = {
   unsigned: { word: 'Waits for signatures', mark: 'person' },
   ready: { word: 'Ready, waits for its start', mark: 'person' },
-  running: { word: 'Running', mark: 'works' },
-  paused: { word: 'Paused', mark: 'ended' },
-  held: { word: 'Held', mark: 'person' },
-  finished: { word: 'Finished', mark: 'good' },
-  aborted: { word: 'Aborted', mark: 'bad' },
-  expired: { word: 'Expired', mark: 'bad' },
+  ...COURSE_WORDS,
   superseded: { word: 'Replaced by another one', mark: 'ended' },
 } as const satisfies Record<string, Words>;
 
