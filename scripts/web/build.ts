@@ -25,7 +25,8 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const SOURCE = join(ROOT, 'src/web');
 /** Each document and its script. */
 const PAGES = { 'index.html': 'main.tsx', 'fleet.html': 'fleet.tsx' };
-const STAMP = '.made-from';
+/** No hidden file: what empties the folder (tsup, before it bundles) leaves those. */
+const STAMP = 'made-from';
 /** ES2023, as every browser of the last two years has it. */
 const TARGET = 'es2023';
 

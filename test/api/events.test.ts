@@ -201,7 +201,7 @@ test('a listener that does not read is let go, and the others have it all', asyn
   assert.is(quick.isDestroyed, false);
   assert.equal(await quick.sequences(), upTo(2, 501));
   assert.is(`${stream.count} ${stream.dropped}`, '1 1');
-  assert.ok(toldMs < 1_000 && control.journal.length === 501);
+  assert.ok(toldMs < 5_000 && control.journal.length === 501);
 });
 
 test('a replay goes as fast as it is read, and is let go where it stands still', async () => {

@@ -17,7 +17,8 @@ for (const [name, text] of Object.entries({
   'assets/main-1A2B3C4D.js.map': '{}',
   'manual/index.html': '<!doctype html><title>Manual</title>',
   'manual/errors.html': '<!doctype html><title>Codes</title>',
-  '.made-from': 'x',
+  'made-from': 'x',
+  '.hidden.html': 'x',
 })) {
   mkdirSync(join(folder, name, '..'), { recursive: true });
   writeFileSync(join(folder, name), text);
@@ -93,7 +94,8 @@ test('the manual has addresses without endings, and nothing else is served', asy
   assert.match((await served.remote({ path: '/manual/' })).text, /Manual/);
   for (const path of [
     '/assets/main-1A2B3C4D.js.map',
-    '/.made-from',
+    '/made-from',
+    '/.hidden.html',
     '/manual/../tokens',
     '/index.html',
   ])

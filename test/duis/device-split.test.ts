@@ -11,6 +11,7 @@ import {
 } from '../../src/duis/answers.ts';
 import { type DeviceDecision, decisionOf, splitByAdmission } from '../../src/duis/device-split.ts';
 import { responseText } from '../../src/duis/response.ts';
+import { quickestMs } from '../support/quickest.ts';
 import {
   ACTIVATION_ID,
   ANSWERED_MS,
@@ -119,11 +120,11 @@ test('50,000 devices are parted in well under a second', () => {
   const decisions = new Map<string, DeviceDecision>(
     deviceIds.map((id, n) => [id, n % 3 === 0 ? 'admitted' : refused('device.newer')]),
   );
-  const startedMs = performance.now();
-  const result = splitByAdmission({ ...REQUEST, deviceIds }, decisions);
-  const tookMs = performance.now() - startedMs;
-  assert.is(result.admitted.length, 16_667);
-  assert.is(result.lists.NotApplicableFirmwareDeviceIDList?.length, 33_333);
+  const tookMs = quickestMs(() => {
+    const result = splitByAdmission({ ...REQUEST, deviceIds }, decisions);
+    assert.is(result.admitted.length, 16_667);
+    assert.is(result.lists.NotApplicableFirmwareDeviceIDList?.length, 33_333);
+  });
   assert.ok(tookMs < 1_000, `${tookMs} ms`);
 });
 

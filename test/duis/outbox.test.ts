@@ -8,6 +8,7 @@ import { DELIVERY, DELIVERY_RULES, deliveryOutcome } from '../../src/duis/delive
 import { MessageQueue } from '../../src/duis/message-queue.ts';
 import { type DeliveryResult, Outbox, type Transmit } from '../../src/duis/outbox.ts';
 import type { MessageRecord, MessageRecordBody } from '../../src/duis/request-records.ts';
+import { quickestMs } from '../support/quickest.ts';
 import { SUPPLIER } from './response-samples.ts';
 
 const test = suite('the outbox');
@@ -368,12 +369,12 @@ test('whatever fails, every message arrives, in order for each user', () => {
 });
 
 test('50,000 messages for one user go through in no time', () => {
-  const desk = new Desk();
-  const startedMs = performance.now();
-  for (let index = 0; index < 50_000; index++) desk.queue();
-  for (let index = 0; index < 50_000; index++) desk.deliver(200);
-  assert.is(desk.outbox.waitingFor(USER), 0);
-  const tookMs = performance.now() - startedMs;
+  const tookMs = quickestMs(() => {
+    const desk = new Desk();
+    for (let index = 0; index < 50_000; index++) desk.queue();
+    for (let index = 0; index < 50_000; index++) desk.deliver(200);
+    assert.is(desk.outbox.waitingFor(USER), 0);
+  });
   assert.ok(tookMs < 2_000, `${tookMs} ms`);
 });
 

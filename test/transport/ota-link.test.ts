@@ -233,7 +233,7 @@ test('the machine is woken in time: a silence, a query that waits for a decision
   assign(link, A, true, 40);
   assign(link, B, true, 3_600_000);
   const startMs = Date.now();
-  while (events.length === 0 && Date.now() - startMs < 1_000) {
+  while (events.length === 0 && Date.now() - startMs < 10_000) {
     await new Promise((wake) => setTimeout(wake, 5));
   }
   assert.is(events[0]?.kind, 'stalled');

@@ -1,5 +1,5 @@
 /** What is built: small, of files alone, and every code of the gateway in its manual. */
-import { globSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -66,6 +66,16 @@ test('what did not change is not built again', async () => {
   const made = statSync(join(folder, 'index.html')).mtimeMs;
   await buildWeb(folder);
   assert.is(statSync(join(folder, 'index.html')).mtimeMs, made);
+});
+
+test('what tsup has emptied, hidden files excepted, is made again', async () => {
+  for (const { name, parentPath } of globSync('**/*', { cwd: folder, withFileTypes: true }).filter(
+    (entry) => entry.isFile(),
+  ))
+    rmSync(join(parentPath, name));
+  assert.not(existsSync(join(folder, 'index.html')));
+  await buildWeb(folder);
+  assert.is(loadPages(folder).get('/')?.type, 'text/html; charset=utf-8');
 });
 
 test('the manual says what each code means, and has a place for each rule', () => {
