@@ -42,7 +42,7 @@ export const upgradeRoutes: GatewayRoute[] = [
       const upgrades = found.slice(0, limit).map((upgrade) => ({
         job: upgrade.job.id,
         image: upgrade.job.request.image,
-        ...upgradeOf(upgrade, control.explain(upgrade).waitsFor),
+        ...upgradeOf(upgrade, control.explain(upgrade)),
       }));
       const more = found.length > limit ? { next: skip + limit } : {};
       return { status: 200, body: { sequence, upgrades, ...more } };

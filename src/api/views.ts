@@ -5,7 +5,7 @@ import { PENDING_FACTS } from '../admission/pending-facts.ts';
 import type { RuleText } from '../admission/rule.ts';
 import { factsSeen } from '../admission/seen-facts.ts';
 import type { z } from '../config/fields.ts';
-import type { GatewayControl, ReviewView } from '../gateway/control.ts';
+import type { GatewayControl, ReviewView, UpgradeWait } from '../gateway/control.ts';
 import type { Job, Upgrade } from '../jobs/book.ts';
 import { isOver } from '../jobs/states.ts';
 import { type ListEntry, showStanding } from '../products/central-products-list.ts';
@@ -48,7 +48,7 @@ export function viewOf(job: Job, control: Pick<GatewayControl, 'explain'>): JobV
     isOver: isJobOver(job),
     ...(approvedBy === undefined ? {} : { approvedBy }),
     request: { ...request, devices: [...request.devices] },
-    upgrades: job.upgrades.map((upgrade) => upgradeOf(upgrade, control.explain(upgrade).waitsFor)),
+    upgrades: job.upgrades.map((upgrade) => upgradeOf(upgrade, control.explain(upgrade))),
   };
 }
 
@@ -122,8 +122,9 @@ function entryOf(entry: ListEntry) {
 
 const RULE_TEXTS = new Map(rules().map((rule) => [rule.id, rule]));
 
-export function upgradeOf(upgrade: Upgrade, waitsFor: string): UpgradeDocument {
-  const { device, state, owner, sinceMs, untilMs, attempt, code, detail, next } = upgrade;
+export function upgradeOf(upgrade: Upgrade, wait: UpgradeWait): UpgradeDocument {
+  const { device, state, sinceMs, attempt, code, detail, next } = upgrade;
+  const { waitsFor, owner, untilMs } = wait;
   const { sentBytes, totalBytes, activation, cancelRequested } = upgrade;
   return {
     device,

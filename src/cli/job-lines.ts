@@ -7,6 +7,7 @@ import { bytesText, paint, table } from './output.ts';
 
 const SHORT_DIGEST = 12;
 const DEVICES_SHOWN = 40;
+const WAITING = ['scheduled', 'awaiting-approval', 'awaiting-activation'];
 
 /** A job, and each of its upgrades with who acts next and until when. */
 export function jobLines(job: JobView): string[] {
@@ -85,11 +86,23 @@ export function followLine(event: ApiEvent): string | undefined {
   return table([storyRow(event.record)])[0];
 }
 
-function upgradeRow(upgrade: UpgradeDocument): string[] {
-  const { device, state, owner, waitsFor, untilMs, code, detail, next } = upgrade;
+/** For what an upgrade waits that has come to a state, where that ends at a time. */
+export function waitLine({ atMs, ...record }: GatewayRecord, job: JobView): string | undefined {
+  const upgrade = job.upgrades.find(({ device }) => device === record['device']);
+  if (!upgrade || upgrade.state !== record['state']) return undefined;
+  if (!WAITING.includes(upgrade.state) || upgrade.untilMs === undefined) return undefined;
+  return table([[timeText(atMs), printable(upgrade.device), 'waits', waitText(upgrade)]])[0];
+}
+
+function waitText({ owner, waitsFor, untilMs }: UpgradeDocument): string {
   const until = untilMs === undefined ? '' : `, until ${timeText(untilMs)}`;
+  return `${owner}: ${printable(waitsFor)}${until}`;
+}
+
+function upgradeRow(upgrade: UpgradeDocument): string[] {
+  const { device, state, owner, code, detail, next } = upgrade;
   const why = [code, detail].filter((text) => text !== undefined).map(printable);
-  const waits = owner === 'nobody' ? why.join(', ') : `${owner}: ${printable(waitsFor)}${until}`;
+  const waits = owner === 'nobody' ? why.join(', ') : waitText(upgrade);
   const todo = next === undefined ? '' : `; next: ${printable(next)}`;
   return [printable(device), stateText(state), `${waits}${todo}`];
 }

@@ -10,7 +10,7 @@ import { FAILURES, type FailureCode } from '../upgrade/states.ts';
 import { type PlaceOptions, placeOf, tokenOf } from './api-place.ts';
 import { upload } from './image.ts';
 import { activationOf, momentOf, usage, wholeNumber } from './inputs.ts';
-import { followLine, jobLines, jobRow, storyRow } from './job-lines.ts';
+import { followLine, jobLines, jobRow, storyRow, waitLine } from './job-lines.ts';
 import { type Output, table, writeLine } from './output.ts';
 
 export type AskOptions = PlaceOptions;
@@ -205,7 +205,10 @@ async function followed(
     tellRecord(event.record);
     if (event.record.kind !== 'state') continue;
     job = await client.get<JobView>(pathOf(id));
-    if (!job.isOver) continue;
+    if (!job.isOver) {
+      tellLine(waitLine(event.record, job), output);
+      continue;
+    }
     await catchUp();
     break;
   }
@@ -213,9 +216,12 @@ async function followed(
 }
 
 function tell(event: ApiEvent, output: Output): void {
-  const line = followLine(event);
   if (output.json) output.event(event);
-  else if (line !== undefined && !output.quiet) writeLine(process.stderr, line);
+  else tellLine(followLine(event), output);
+}
+
+function tellLine(line: string | undefined, { json, quiet }: Output): void {
+  if (line !== undefined && !json && !quiet) writeLine(process.stderr, line);
 }
 
 /** As the contract says: of the first upgrade that did not go well. */

@@ -8,6 +8,7 @@ import type { AdmissionFacts } from '../admission/facts.ts';
 import type { RuleText } from '../admission/rule.ts';
 import type { Job, Upgrade } from '../jobs/book.ts';
 import type { Actor, JobActivation, JobRequest } from '../jobs/records.ts';
+import type { Owner } from '../jobs/states.ts';
 import type { ListEntry } from '../products/central-products-list.ts';
 import type { DeviceKind } from '../products/combinations.ts';
 import type { UpgradePlan } from '../upgrade/plan.ts';
@@ -106,10 +107,15 @@ export interface DeviceCampaignView {
   state: string;
 }
 
-/** Why an upgrade is where it is, who acts next and until when. */
-export interface UpgradeView {
-  upgrade: Upgrade;
+/** What an upgrade waits for, in words, who acts next and until when. */
+export interface UpgradeWait {
   waitsFor: string;
+  owner: Owner;
+  untilMs?: number | undefined;
+}
+
+export interface UpgradeView extends UpgradeWait {
+  upgrade: Upgrade;
 }
 
 /** What would become of an upgrade, before anything is asked for or sent. */

@@ -25,7 +25,7 @@ import { FAILURE_CLASSES, type RetryableCode } from '../schedule/retry.ts';
 import type { Scheduler } from '../schedule/scheduler.ts';
 import type { LocalHours } from '../schedule/windows.ts';
 import type { UploadSample } from '../upgrade/hub-session-messages.ts';
-import type { DeviceReadingView, GatewayListener } from './control.ts';
+import type { DeviceReadingView, GatewayListener, UpgradeWait } from './control.ts';
 import { type DeviceWords, NotSaidError } from './device-words.ts';
 import type { Brief, Field, FieldDevice } from './field.ts';
 import { type Floor, JobDesk, refused } from './job-desk.ts';
@@ -177,10 +177,12 @@ export class Gateway implements RunDesk, Floor {
 
   // ---- what it is asked -------------------------------------------------------------------------------
 
-  /** What is waited for, in words. */
-  explain(upgrade: Upgrade): string {
-    const waitsFor = this.isRunning(upgrade) ? undefined : this.queue.explain(upgrade);
-    return waitsFor ?? STATE_RULES[upgrade.state].waitsFor;
+  /** Where it is queued the scheduler knows better than its state who acts next, and until when. */
+  explain(upgrade: Upgrade): UpgradeWait {
+    const wait = this.isRunning(upgrade) ? undefined : this.queue.explain(upgrade);
+    if (wait) return { waitsFor: wait.text, owner: wait.owner, untilMs: wait.untilMs };
+    const { state, owner, untilMs } = upgrade;
+    return { waitsFor: STATE_RULES[state].waitsFor, owner, untilMs };
   }
 
   /**

@@ -16,7 +16,12 @@ import {
 } from '../jobs/records.ts';
 import { isBeyondRecall, isOver, STATE_RULES } from '../jobs/states.ts';
 import type { LocalHours } from '../schedule/windows.ts';
-import { CONTROL_CODES, type ControlCode, type GatewayRecord } from './control.ts';
+import {
+  CONTROL_CODES,
+  type ControlCode,
+  type GatewayRecord,
+  type UpgradeWait,
+} from './control.ts';
 import type { FieldDevice } from './field.ts';
 import type { RecordKeeper } from './record-keeper.ts';
 import { UPGRADES_A_PIECE, type UpgradeQueue } from './upgrade-queue.ts';
@@ -27,7 +32,7 @@ export interface Floor {
   readonly devices: ReadonlyMap<string, FieldDevice>;
   isRunning(upgrade: Upgrade): boolean;
   callOff(upgrade: Upgrade, detail: string): void;
-  explain(upgrade: Upgrade): string;
+  explain(upgrade: Upgrade): UpgradeWait;
   /** @throws UpliftError where nothing new may begin */
   assertAccepting(): void;
   /** Begins what is due. */
@@ -194,8 +199,7 @@ export class JobDesk {
     return job;
   }
 
-  /** What is waited for, in words. */
-  explain(upgrade: Upgrade): string {
+  explain(upgrade: Upgrade): UpgradeWait {
     return this.floor.explain(upgrade);
   }
 

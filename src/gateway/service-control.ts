@@ -121,7 +121,7 @@ export class ServiceControl implements GatewayControl {
   }
 
   explain(upgrade: Upgrade): UpgradeView {
-    return { upgrade, waitsFor: this.options.gateway.jobs.explain(upgrade) };
+    return { upgrade, ...this.options.gateway.jobs.explain(upgrade) };
   }
 
   createJob(request: JobRequest, by: Actor): Job {

@@ -5,7 +5,7 @@
  */
 import { isCommanded, type Upgrade } from '../jobs/book.ts';
 import type { Timers } from '../ports.ts';
-import type { Disposition, ItemResult } from '../schedule/item.ts';
+import type { Disposition, Explanation, ItemResult } from '../schedule/item.ts';
 import type { Scheduler } from '../schedule/scheduler.ts';
 import type { LocalHours } from '../schedule/windows.ts';
 import type { FieldDevice } from './field.ts';
@@ -49,9 +49,9 @@ export class UpgradeQueue {
   }
 
   /** What it waits for; `undefined` where it is not waited for here. */
-  explain(upgrade: Upgrade): string | undefined {
+  explain(upgrade: Upgrade): Explanation | undefined {
     const { scheduler, timers } = this.options;
-    return this.has(upgrade) ? scheduler.explain(upgrade.id, timers.nowMs())?.text : undefined;
+    return this.has(upgrade) ? scheduler.explain(upgrade.id, timers.nowMs()) : undefined;
   }
 
   /** A blackout of activations parts its two stages: the second is an item of its own. */

@@ -105,7 +105,8 @@ export class FakeControl implements GatewayControl {
   }
 
   explain(upgrade: Upgrade) {
-    return { upgrade, waitsFor: STATE_RULES[upgrade.state].waitsFor };
+    const { state, owner, untilMs } = upgrade;
+    return { upgrade, waitsFor: STATE_RULES[state].waitsFor, owner, untilMs };
   }
 
   createJob(request: JobRequest, by: string): Job {

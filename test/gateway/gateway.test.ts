@@ -176,7 +176,7 @@ test('a job whose link is not there waits with its deadline, and goes on when it
   const job = desk.job();
   assert.is(desk.field.runs.length, 0);
   assert.match(
-    desk.gateway.jobs.explain(desk.gateway.book.upgrade(job, 'ppmid-1')!),
+    desk.gateway.jobs.explain(desk.gateway.book.upgrade(job, 'ppmid-1')!).waitsFor,
     /zigbee-1 is down/,
   );
   desk.clock.run(5 * HOUR_MS);
@@ -369,7 +369,11 @@ test('a blackout of activations parts the stages', () => {
   desk.clock.run(1.9 * HOUR_MS);
   assert.is(desk.field.runs.length, 1);
   const upgrade = desk.gateway.book.upgrade(job, 'ppmid-1')!;
-  assert.match(desk.gateway.jobs.explain(upgrade), /nothing is activated/);
+  assert.equal(desk.gateway.jobs.explain(upgrade), {
+    waitsFor: 'nothing is activated in these hours',
+    owner: 'gateway',
+    untilMs: Math.floor((startMs + 2 * HOUR_MS) / 60_000) * 60_000,
+  });
   desk.clock.run(0.2 * HOUR_MS);
   assert.equal(desk.field.of('ppmid-1').task.activation, { when: 'now' });
 });

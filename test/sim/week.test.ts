@@ -270,7 +270,7 @@ function judge({ world, jumpsMs }: Week): void {
     assert.ok(activations - unasked <= most, `${id}: ${activations} activations, ${most} commands`);
   }
   for (const { upgrades } of world.gateway!.book.jobs)
-    for (const upgrade of upgrades) assert.ok(world.gateway!.explain(upgrade).length > 0);
+    for (const upgrade of upgrades) assert.ok(world.gateway!.explain(upgrade).waitsFor.length > 0);
 }
 
 const count = Number(process.env['UPLIFT_SIM_SEEDS'] ?? SEEDS.length);

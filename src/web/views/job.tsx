@@ -59,7 +59,13 @@ function upgradesOf(job: Job, live: readonly Upgrade[]): Upgrade[] {
     const known = byDevice.get(told.device);
     const { id, request } = job;
     const plain = { job: id, image: request.image, ...told };
-    return (known ? { ...plain, ...known, waitsFor: told.waitsFor } : plain) as Upgrade;
+    if (!known) return plain as Upgrade;
+    const { waitsFor, owner, untilMs } = told;
+    return {
+      ...plain,
+      ...known,
+      ...(known.state === told.state ? { waitsFor, owner, untilMs } : {}),
+    } as Upgrade;
   });
 }
 
