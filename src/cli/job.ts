@@ -194,9 +194,13 @@ async function followed(
     const { records } = await client.get<{ records: GatewayRecord[] }>(`${pathOf(id)}/story`);
     for (const record of records) tellRecord(record);
   };
-  let job = await client.get<JobView>(pathOf(id));
+  // The records first: the last of a job that ends just now comes with them, or as an event.
   await catchUp();
-  if (job.isOver) return job;
+  let job = await client.get<JobView>(pathOf(id));
+  if (job.isOver) {
+    await catchUp();
+    return job;
+  }
   for await (const event of client.events({ from: told + 1, job: id }, signal)) {
     if (event.event !== 'record') {
       tell(event, output);

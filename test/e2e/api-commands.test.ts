@@ -40,6 +40,22 @@ function uplift(...words: string[]): Promise<Ran> {
   return new Promise((done) => child.on('close', (exit) => done({ exit, out, err })));
 }
 
+test('a job that ends while its watch begins is over for it', async () => {
+  const file = join(served.folder, 'hub.bin');
+  writeFileSync(file, 'an image');
+  const { control } = served;
+  const { story } = control;
+  control.story = (id) => {
+    control.story = story;
+    const job = control.book.job(id)!;
+    control.move(job, job.upgrades, 'refused');
+    return control.story(id);
+  };
+  const watched = await uplift('job', 'create', '--image', file, '--device', 'hub-1', '--watch');
+  assert.is(watched.exit, 3, watched.err);
+  assert.match(watched.err, /hub-1 +refused/);
+});
+
 test('a job from the command line: created with its image, followed, and its story told', async () => {
   const file = join(served.folder, 'hub.bin');
   writeFileSync(file, 'an image');
